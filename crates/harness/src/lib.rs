@@ -1,3 +1,45 @@
-//! harness
-/// Runs the program.
-pub fn main() -> std::process::ExitCode { std::process::ExitCode::SUCCESS }
+//! rivalry: the program that reproduces the results of Krotov & Hopfield, "Unsupervised learning by competing hidden
+//! units" (PNAS 2019).
+//!
+//! This crate is the only one of the workspace that knows files, clocks, terminals and CSV. The rule itself is in
+//! `rivalry-core`, the data sets are in `rivalry-data`, the readout is in `rivalry-nets`. It is a library so that tests
+//! (and other programs) reach every part; `src/main.rs` only calls [`main`].
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`cli`] | every command and flag |
+//! | [`experiment`] | what is run: keys, TOML files, `--set`, the named experiments |
+//! | [`dataset`] | where data is looked for, and the splits of it that a run uses |
+//! | [`training`] | unsupervised phase → diagnostics → features → readout |
+//! | [`run`] | the run folder and its checkpoint |
+//! | [`record`] | the columns of `result.csv` and `metrics.csv` |
+//! | [`provenance`], [`progress`], [`plot`] | machine and revision, progress bars, PNG and SVG |
+//! | [`failure`] | one line `error:`, one line `hint:`, the exit codes |
+
+pub mod cli;
+mod cmd;
+pub mod failure;
+mod output;
+pub mod plot;
+pub mod progress;
+pub mod provenance;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Runs the program on the process's own arguments and says how it should exit.
+pub fn main() -> ExitCode {
+    let arguments = match cli::Cli::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version come this way too; clap knows the stream and the code, and a closed pipe is no failure.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    match cmd::run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failure::report(&error),
+    }
+}

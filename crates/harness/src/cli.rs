@@ -1,0 +1,273 @@
+//! Every command and flag that a user can type, and nothing else: what they do is in `cmd/<verb>.rs`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "rivalry",
+    version,
+    about = "Unsupervised learning by competing hidden units (Krotov & Hopfield 2019), reproduced and measured",
+    after_help = "Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 usage, 3 a gate did not hold.",
+    propagate_version = true
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Flags that every command takes.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Flags that every command takes.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Common flags")]
+pub struct Common {
+    /// Threads to use (all cores when left out); the results do not depend on it
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// Instruction set of the kernels
+    #[arg(long, global = true, value_enum, default_value_t)]
+    pub isa: Isa,
+    /// How scores are computed; the results do not depend on it
+    #[arg(long, global = true, value_enum, default_value_t)]
+    pub engine: Engine,
+    /// Seed of every random number (weights, order of examples, readout)
+    #[arg(long, global = true, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Results as JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// No progress, no notes
+    #[arg(long, global = true)]
+    pub quiet: bool,
+    /// Never use the network
+    #[arg(long, global = true)]
+    pub offline: bool,
+    /// Where data sets are looked for first (then $RIVALRY_DATA, then data/)
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+}
+
+/// Instruction set of the kernels.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Isa {
+    /// The best that this CPU has.
+    #[default]
+    Auto,
+    /// AVX-512.
+    Avx512,
+    /// AVX2 with FMA.
+    Avx2,
+    /// Any CPU.
+    Portable,
+}
+
+impl Isa {
+    /// The name as typed, which is also the name of the kernels.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Avx512 => "avx512",
+            Self::Avx2 => "avx2",
+            Self::Portable => "portable",
+        }
+    }
+}
+
+/// How scores are computed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Engine {
+    /// The fastest that the inputs allow.
+    #[default]
+    Auto,
+    /// Every score in f32.
+    Dense,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show the machine: CPU, caches, instruction sets, threads, measured peak, revision
+    Info(InfoArgs),
+    /// List, fetch or verify the data sets
+    Data(DataArgs),
+    /// One run: unsupervised layer, then readout
+    Train(TrainArgs),
+    /// The paper's tables, ours beside the published numbers
+    Reproduce(ReproduceArgs),
+    /// Drive the rule from another program: one pass over given inputs, weights and rates (.npy)
+    Replay(ReplayArgs),
+    /// Draw the receptive fields of a run
+    Fields(FieldsArgs),
+}
+
+/// Arguments of `rivalry info`.
+#[derive(Debug, Args)]
+pub struct InfoArgs {}
+
+/// Arguments of `rivalry data`.
+#[derive(Debug, Args)]
+pub struct DataArgs {
+    /// What to do with the data sets.
+    #[command(subcommand)]
+    pub action: DataAction,
+}
+
+/// What to do with the data sets.
+#[derive(Debug, Subcommand)]
+pub enum DataAction {
+    /// Which sets are here, and where
+    List,
+    /// Get a set: download it, or take it from --from
+    Fetch {
+        /// Which set
+        #[arg(value_enum)]
+        name: SetName,
+        /// Take the files from this folder or URL instead of the mirrors
+        #[arg(long, value_name = "DIR|URL")]
+        from: Option<String>,
+    },
+    /// Check the content of a set against the known SHA-256
+    Verify {
+        /// Which set
+        #[arg(value_enum)]
+        name: SetName,
+    },
+}
+
+/// The data sets that the program knows by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SetName {
+    /// MNIST handwritten digits.
+    Mnist,
+    /// CIFAR-10 photographs.
+    Cifar10,
+    /// The generated digits.
+    Synthetic,
+}
+
+/// Arguments of `rivalry train`.
+#[derive(Debug, Args)]
+pub struct TrainArgs {
+    /// A named experiment (mnist, cifar10, synthetic) or a TOML file
+    #[arg(value_name = "NAME|FILE.toml")]
+    pub experiment: String,
+    /// Change one key, for example --set hidden=500 (may be given often)
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Run folder (data/runs/<experiment>-seed<seed> when left out)
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Go on with the run in the folder; one that is finished is left as it is
+    #[arg(long, conflicts_with = "force")]
+    pub resume: bool,
+    /// Replace the run in the folder
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Arguments of `rivalry reproduce`.
+#[derive(Debug, Args)]
+pub struct ReproduceArgs {
+    /// Which table
+    #[arg(value_enum, default_value = "mnist")]
+    pub what: Reproducible,
+    /// 100 epochs and 60 readout epochs (what is run when neither is given)
+    #[arg(long, conflicts_with = "paper")]
+    pub quick: bool,
+    /// The paper's protocol in full
+    #[arg(long)]
+    pub paper: bool,
+    /// How many seeds, counting up from --seed
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub seeds: Option<u32>,
+    /// Where the table and the run folders go (data/runs/… when left out)
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Also write the rows to bench-results/ (refused from a dirty tree or a debug build)
+    #[arg(long)]
+    pub record: bool,
+    /// Keep finished seeds, go on with a half-done one
+    #[arg(long, conflicts_with = "force")]
+    pub resume: bool,
+    /// Replace what is in the folder
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// What `rivalry reproduce` can reproduce.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Reproducible {
+    /// The MNIST row of the paper's table.
+    Mnist,
+}
+
+/// Arguments of `rivalry replay`.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// Weights, f32 or f64, [hidden, inputs]
+    #[arg(long, value_name = "W.npy")]
+    pub weights: PathBuf,
+    /// Inputs, u8 (scaled by 1/255) or f32 (as they are), [samples, inputs]
+    #[arg(long, value_name = "X.npy")]
+    pub inputs: PathBuf,
+    /// Learning rates, one per minibatch
+    #[arg(long, value_name = "R.npy")]
+    pub rates: PathBuf,
+    /// Examples per minibatch
+    #[arg(long, value_name = "B")]
+    pub batch: usize,
+    /// Lebesgue norm, at least 1
+    #[arg(long, value_name = "P", allow_negative_numbers = true)]
+    pub p: f64,
+    /// Rank of the unit that is pushed away, at least 2
+    #[arg(long, value_name = "K")]
+    pub k: usize,
+    /// Strength of the push, at least 0
+    #[arg(long, value_name = "D", allow_negative_numbers = true)]
+    pub delta: f64,
+    /// Where the new weights go (f32)
+    #[arg(long, value_name = "W2.npy")]
+    pub out: PathBuf,
+}
+
+/// Arguments of `rivalry fields`.
+#[derive(Debug, Args)]
+pub struct FieldsArgs {
+    /// A run folder
+    #[arg(value_name = "RUN_DIR")]
+    pub run: PathBuf,
+    /// The picture
+    #[arg(long, value_name = "FILE.png")]
+    pub out: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn definitions_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn common_flags_may_stand_after_the_command() {
+        let cli = Cli::try_parse_from(["rivalry", "train", "mnist", "--threads", "3", "--seed", "7"]).unwrap();
+        assert_eq!((cli.common.threads, cli.common.seed), (Some(3), Some(7)));
+    }
+
+    #[test]
+    fn thread_counts_out_of_range_are_usage_errors() {
+        for count in ["0", "1025", "-1", "two"] {
+            let error = Cli::try_parse_from(["rivalry", "info", "--threads", count]).unwrap_err();
+            assert_eq!(error.exit_code(), 2, "--threads {count}");
+        }
+    }
+}
