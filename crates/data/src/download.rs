@@ -1,0 +1,196 @@
+//! One archive from one address into one file, with patience.
+//!
+//! Bytes are appended to `<archive>.part`. If a transfer breaks, what has come stays, and the next request asks for
+//! the rest with `Range`; a server that ignores that sends everything, and the file starts over. As long as every
+//! request brings something the same server is asked again, so a slow or shaky line still gets there; there is no
+//! limit on the total time, only on the time without a byte.
+//!
+//! Nothing here judges the bytes: two servers may pack the same content otherwise, and a `.part` made of both halves
+//! is only found out by its digest. The caller checks, and asks for a fresh start.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Read, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use ureq::http::{Response, StatusCode, header};
+use ureq::{Agent, Body};
+
+/// How long to wait.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    /// For a name, and then for a connection with its TLS handshake.
+    pub(crate) connect: Duration,
+    /// For the next byte.
+    pub(crate) idle: Duration,
+}
+
+/// What users get.
+pub(crate) const PATIENCE: Patience = Patience { connect: Duration::from_secs(10), idle: Duration::from_secs(60) };
+
+/// Requests to one server for one archive. Each but the last brought something, so this only ends a server that
+/// hands out crumbs.
+const REQUESTS: usize = 200;
+
+/// How long the archive may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Length {
+    /// This long: it is in the catalog.
+    Exactly(u64),
+    /// Not longer than this: somebody's own packing.
+    AtMost(u64),
+}
+
+/// Called with the bytes so far and, where known, the bytes in all.
+pub(crate) type Step<'a> = dyn FnMut(u64, Option<u64>) + 'a;
+
+/// Why a request ended early.
+enum Broken {
+    /// After it brought something: worth another request.
+    Midway(String),
+    /// Before it brought anything, or for good.
+    Final(String),
+}
+
+/// Brings `address` into `part`, going on where an earlier transfer stopped.
+///
+/// # Errors
+/// The reason in one line. What has come so far stays in `part`.
+pub(crate) fn transfer(
+    address: &str,
+    part: &Path,
+    length: Length,
+    patience: &Patience,
+    step: &mut Step<'_>,
+) -> Result<(), String> {
+    let agent = agent(address, patience);
+    let mut reason = String::new();
+    for _ in 0..REQUESTS {
+        match request(&agent, address, part, length, step) {
+            Ok(()) => return Ok(()),
+            Err(Broken::Final(reason)) => return Err(reason),
+            Err(Broken::Midway(broken)) => reason = broken,
+        }
+    }
+    Err(format!("broke off {REQUESTS} times, last: {reason}"))
+}
+
+fn agent(address: &str, patience: &Patience) -> Agent {
+    let mut config = Agent::config_builder()
+        .http_status_as_error(false)
+        .user_agent(concat!("rivalry/", env!("CARGO_PKG_VERSION")))
+        .timeout_resolve(Some(patience.connect))
+        .timeout_connect(Some(patience.connect))
+        .timeout_send_request(Some(patience.idle))
+        .timeout_recv_response(Some(patience.idle))
+        .timeout_per_read(Some(patience.idle));
+    // HTTPS_PROXY and its kin are read from the environment by the library. No proxy can reach this very machine.
+    if is_loopback(address) {
+        config = config.proxy(None);
+    }
+    config.build().into()
+}
+
+fn is_loopback(address: &str) -> bool {
+    let host = address.split_once("://").map_or(address, |(_, rest)| rest);
+    ["127.0.0.1", "localhost", "[::1]"].iter().any(|name| {
+        host.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(':') || rest.starts_with('/'))
+    })
+}
+
+fn request(agent: &Agent, address: &str, part: &Path, length: Length, step: &mut Step<'_>) -> Result<(), Broken> {
+    let disk = |error: std::io::Error| Broken::Final(format!("cannot write {}: {error}", part.display()));
+    let mut have = fs::metadata(part).map_or(0, |found| found.len());
+    let (Length::Exactly(limit) | Length::AtMost(limit)) = length;
+    match length {
+        Length::Exactly(exactly) if have == exactly => return Ok(()),
+        _ if have > limit => have = 0,
+        _ => {}
+    }
+
+    let mut response = ask(agent, address, have)?;
+    if response.status() == StatusCode::RANGE_NOT_SATISFIABLE && have > 0 {
+        have = 0;
+        response = ask(agent, address, have)?;
+    }
+    have = match response.status() {
+        StatusCode::OK => 0,
+        StatusCode::PARTIAL_CONTENT if have > 0 && range_start(&response) == Some(have) => have,
+        StatusCode::PARTIAL_CONTENT => return Err(Broken::Final("sent another range than the one asked for".into())),
+        status => return Err(Broken::Final(format!("status {status}"))),
+    };
+    let total = response.body().content_length().map(|rest| have + rest);
+    match (length, total) {
+        (Length::Exactly(exactly), Some(total)) if total != exactly => {
+            return Err(Broken::Final(format!("expected {exactly} bytes, found {total}")));
+        }
+        (Length::AtMost(limit), Some(total)) if total > limit => {
+            return Err(Broken::Final(format!("expected at most {limit} bytes, found {total}")));
+        }
+        _ => {}
+    }
+
+    let mut file = OpenOptions::new().create(true).append(true).open(part).map_err(disk)?;
+    file.set_len(have).map_err(disk)?;
+    receive(response, &mut file, have, limit, &mut |done| step(done, total)).map_err(|failed| match failed {
+        Failed::Disk(error) => disk(error),
+        Failed::Line { gained: 0, reason } => Broken::Final(reason),
+        Failed::Line { reason, .. } => Broken::Midway(reason),
+        Failed::TooLong => Broken::Final(format!("expected at most {limit} bytes, found more")),
+    })?;
+    let have = file.metadata().map_err(disk)?.len();
+    match length {
+        // A server that gives no length can end early without an error.
+        Length::Exactly(exactly) if have != exactly => {
+            Err(Broken::Midway(format!("expected {exactly} bytes, found {have}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn ask(agent: &Agent, address: &str, have: u64) -> Result<Response<Body>, Broken> {
+    let mut request = agent.get(address);
+    if have > 0 {
+        request = request.header(header::RANGE, format!("bytes={have}-"));
+    }
+    request.call().map_err(|error| Broken::Final(error.to_string()))
+}
+
+/// The first byte of a partial response.
+fn range_start(response: &Response<Body>) -> Option<u64> {
+    let range = response.headers().get(header::CONTENT_RANGE)?.to_str().ok()?;
+    range.strip_prefix("bytes ")?.split_once('-')?.0.trim().parse().ok()
+}
+
+enum Failed {
+    Disk(std::io::Error),
+    Line { gained: u64, reason: String },
+    TooLong,
+}
+
+fn receive(
+    response: Response<Body>,
+    file: &mut File,
+    mut have: u64,
+    limit: u64,
+    step: &mut dyn FnMut(u64),
+) -> Result<(), Failed> {
+    let start = have;
+    let mut body = response.into_body().into_reader();
+    let mut buffer = vec![0; 1 << 16];
+    step(have);
+    loop {
+        let read = match body.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(read) => read,
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => return Err(Failed::Line { gained: have - start, reason: error.to_string() }),
+        };
+        if have + read as u64 > limit {
+            return Err(Failed::TooLong);
+        }
+        file.write_all(&buffer[..read]).map_err(Failed::Disk)?;
+        have += read as u64;
+        step(have);
+    }
+}
