@@ -1,0 +1,116 @@
+//! A picture in memory: rectangles, numbers in a small bitmap font, and the PNG of it.
+
+use super::colour::Rgb;
+
+/// Width and height of a glyph, without the space after it.
+const GLYPH: (usize, usize) = (5, 7);
+
+/// The few characters that a number needs; a row is five bits, the left one highest.
+const GLYPHS: [(char, [u8; 7]); 15] = [
+    ('0', [0b01110, 0b10001, 0b10011, 0b10101, 0b11001, 0b10001, 0b01110]),
+    ('1', [0b00100, 0b01100, 0b00100, 0b00100, 0b00100, 0b00100, 0b01110]),
+    ('2', [0b01110, 0b10001, 0b00001, 0b00110, 0b01000, 0b10000, 0b11111]),
+    ('3', [0b01110, 0b10001, 0b00001, 0b00110, 0b00001, 0b10001, 0b01110]),
+    ('4', [0b00010, 0b00110, 0b01010, 0b10010, 0b11111, 0b00010, 0b00010]),
+    ('5', [0b11111, 0b10000, 0b11110, 0b00001, 0b00001, 0b10001, 0b01110]),
+    ('6', [0b00110, 0b01000, 0b10000, 0b11110, 0b10001, 0b10001, 0b01110]),
+    ('7', [0b11111, 0b00001, 0b00010, 0b00100, 0b01000, 0b01000, 0b01000]),
+    ('8', [0b01110, 0b10001, 0b10001, 0b01110, 0b10001, 0b10001, 0b01110]),
+    ('9', [0b01110, 0b10001, 0b10001, 0b01111, 0b00001, 0b00010, 0b01100]),
+    ('.', [0b00000, 0b00000, 0b00000, 0b00000, 0b00000, 0b01100, 0b01100]),
+    ('-', [0b00000, 0b00000, 0b00000, 0b11111, 0b00000, 0b00000, 0b00000]),
+    ('+', [0b00000, 0b00100, 0b00100, 0b11111, 0b00100, 0b00100, 0b00000]),
+    ('e', [0b00000, 0b00000, 0b01110, 0b10001, 0b11111, 0b10000, 0b01110]),
+    (' ', [0; 7]),
+];
+
+/// A picture of 8-bit colours, rows from the top.
+pub(super) struct Canvas {
+    width: usize,
+    height: usize,
+    pixels: Vec<u8>,
+}
+
+/// A rectangle in pixels.
+#[derive(Clone, Copy)]
+pub(super) struct Area {
+    pub(super) x: usize,
+    pub(super) y: usize,
+    pub(super) width: usize,
+    pub(super) height: usize,
+}
+
+impl Canvas {
+    /// A picture filled with one colour.
+    pub(super) fn new(width: usize, height: usize, background: Rgb) -> Self {
+        Self { width, height, pixels: background.repeat(width * height) }
+    }
+
+    /// Fills the part of the rectangle that lies inside the picture.
+    pub(super) fn fill(&mut self, area: Area, colour: Rgb) {
+        let (right, bottom) = ((area.x + area.width).min(self.width), (area.y + area.height).min(self.height));
+        for y in area.y..bottom {
+            for x in area.x..right {
+                let at = (y * self.width + x) * 3;
+                self.pixels[at..at + 3].copy_from_slice(&colour);
+            }
+        }
+    }
+
+    /// Writes a number with its top left corner at `(x, y)`, each dot of the font `dot` pixels wide.
+    pub(super) fn number(&mut self, text: &str, (x, y): (usize, usize), dot: usize, colour: Rgb) {
+        for (index, character) in text.chars().enumerate() {
+            let rows = GLYPHS.iter().find(|(known, _)| *known == character).map_or([0; 7], |(_, rows)| *rows);
+            for (row, bits) in rows.iter().enumerate() {
+                for column in (0..GLYPH.0).filter(|column| bits >> (GLYPH.0 - 1 - column) & 1 == 1) {
+                    let left = x + (index * (GLYPH.0 + 1) + column) * dot;
+                    self.fill(Area { x: left, y: y + row * dot, width: dot, height: dot }, colour);
+                }
+            }
+        }
+    }
+
+    /// The PNG of the picture, with one line of text about it in its metadata.
+    pub(super) fn to_png(&self, description: &str) -> anyhow::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let mut encoder = png::Encoder::new(&mut bytes, u32::try_from(self.width)?, u32::try_from(self.height)?);
+        encoder.set_color(png::ColorType::Rgb);
+        encoder.set_depth(png::BitDepth::Eight);
+        encoder.add_text_chunk("Description".to_owned(), description.to_owned())?;
+        encoder.add_text_chunk("Software".to_owned(), "rivalry".to_owned())?;
+        let mut writer = encoder.write_header()?;
+        writer.write_image_data(&self.pixels)?;
+        writer.finish()?;
+        Ok(bytes)
+    }
+}
+
+/// Width and height of a number in pixels.
+pub(super) fn number_size(text: &str, dot: usize) -> (usize, usize) {
+    let characters = text.chars().count();
+    ((characters * (GLYPH.0 + 1)).saturating_sub(1) * dot, GLYPH.1 * dot)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rectangles_are_cut_off_at_the_edge() {
+        let mut canvas = Canvas::new(3, 2, [0; 3]);
+        canvas.fill(Area { x: 2, y: 1, width: 9, height: 9 }, [1, 2, 3]);
+        assert_eq!(canvas.pixels[..15], [0; 15]);
+        assert_eq!(canvas.pixels[15..], [1, 2, 3]);
+    }
+
+    #[test]
+    fn a_one_is_drawn_as_its_glyph() {
+        let mut canvas = Canvas::new(5, 7, [0; 3]);
+        canvas.number("1", (0, 0), 1, [255; 3]);
+        let drawn: Vec<u8> =
+            canvas.pixels.chunks(15).map(|row| row.chunks(3).fold(0, |bits, p| bits << 1 | (p[0] & 1))).collect();
+        assert_eq!(drawn, GLYPHS[1].1);
+        assert_eq!(number_size("1", 1), GLYPH);
+        assert_eq!(number_size("-0.5", 2), (46, 14));
+    }
+}
