@@ -1,1 +1,56 @@
-//! core
+//! Competing hidden units: the unsupervised learning rule of Krotov & Hopfield (PNAS 2019, doi 10.1073/pnas.1820458116)
+//! and its kernels. No files, no clock, no printing, no allocation in a minibatch.
+//!
+//! Start at [`Learner`]; [`Rule`] states the algorithm and [`reference`] is its definition in f64.
+//!
+//! # Numerics
+//!
+//! One specification for all instruction sets, numbers of threads and shards: the weights have the same bits everywhere.
+//!
+//! - **Inputs.** x is the pixel as f32, exact for u8, or the f32 input. c is its scale: f32(1/255), 1, or one per example.
+//! - **Powers.** w′ = sgn(w)|w|^(p−1): p = 2 w; p = 3 w·|w|; p = 4 w·(w·w); p = 5 (w·|w|)·(w·w); any other p through
+//!   `libm::pow` in f64. w = 0 gives 0.
+//! - **Scores.** s(unit, example) = Σ w′x in 16 lanes (lane = i mod 16) by fused multiply-add from +0 in increasing i, zero
+//!   padding, lanes added by the tree +8, +4, +2, +1; this over blocks of 1024 inputs, blocks added in order.
+//! - **Ranks.** Descending s, then lower unit; −0 equals +0; taken before the scale. I = c·s. −∞ and NaN are never ranked.
+//! - **Update.** Per active row, examples in the order of the minibatch: d = fma(g·c, x, d), a = a + g·I; then
+//!   ds = fma(−a, w, d); t = ε / max(max |ds|, 1e−30) over all rows; w = fma(t, ds, w). A minibatch with max |ds| = 0
+//!   changes nothing. With Δ = 0 rank k pulls nothing.
+//!
+//! All arithmetic is f32 with one rounding per operation. The portable path fuses too (see `isa/portable.rs` for its cost).
+
+#![deny(unsafe_code)]
+
+mod error;
+pub mod head;
+mod inputs;
+#[allow(unsafe_code)]
+mod isa;
+mod kernels;
+mod layer;
+mod learner;
+mod matrix;
+mod offers;
+pub mod peak;
+mod random;
+pub mod reference;
+mod rule;
+pub mod score;
+mod shard;
+pub mod team;
+mod top_k;
+mod update;
+mod vector;
+mod workspace;
+
+pub use error::{Error, Result};
+pub use inputs::{Elements, Inputs};
+pub use isa::Kernels;
+pub use layer::{Diagnostics, Layer};
+pub use learner::{Learner, Rates};
+pub use matrix::{Matrix, Panel};
+pub use random::{Random, Stream};
+pub use rule::Rule;
+pub use team::Team;
+pub use top_k::{NOBODY, TopK};
+pub use vector::{LANES, Lanes};

@@ -1,0 +1,68 @@
+//! What can be wrong with a caller's numbers. Nothing here panics: every constructor checks and says what it expected.
+
+/// The result of everything in this crate that can fail.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// A value, a shape or a machine that the rule cannot work with.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A number outside its range.
+    #[error("{what}: expected {expected}, found {found}")]
+    Value {
+        /// The name of the number.
+        what: &'static str,
+        /// The range it must lie in.
+        expected: String,
+        /// What was given.
+        found: String,
+    },
+    /// Two sizes that do not fit together.
+    #[error("shape of {what}: expected {expected}, found {found}")]
+    Shape {
+        /// The array or count.
+        what: &'static str,
+        /// The size it must have.
+        expected: String,
+        /// The size it has.
+        found: String,
+    },
+    /// An instruction set this machine does not have, or this program does not know.
+    #[error("instruction set: expected one of {available}, found {found}")]
+    Isa {
+        /// The names this machine can run, comma separated.
+        available: String,
+        /// The name that was asked for.
+        found: String,
+    },
+    /// The operating system refused to start the worker threads.
+    #[error("worker threads: expected {threads} to start, found {found}")]
+    Threads {
+        /// How many were asked for.
+        threads: usize,
+        /// The operating system's words.
+        found: String,
+    },
+}
+
+impl Error {
+    /// What to do about it, in one line.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Error::Value { .. } => None,
+            Error::Shape { .. } => {
+                Some("arrays are row-major: [hidden, inputs] for weights, [samples, inputs] for inputs".into())
+            }
+            Error::Isa { .. } => Some("`auto` picks the fastest instruction set of this machine".into()),
+            Error::Threads { .. } => Some("ask for fewer threads".into()),
+        }
+    }
+
+    pub(crate) fn value(what: &'static str, expected: impl Into<String>, found: impl ToString) -> Error {
+        Error::Value { what, expected: expected.into(), found: found.to_string() }
+    }
+
+    pub(crate) fn shape(what: &'static str, expected: impl ToString, found: impl ToString) -> Error {
+        Error::Shape { what, expected: expected.to_string(), found: found.to_string() }
+    }
+}

@@ -1,0 +1,59 @@
+//! Safe fronts of the loops that a supervised readout runs on: features, the power loss, its gradient, Adam.
+
+use crate::isa::Kernels;
+pub use crate::kernels::readout::{AdamStep, Deltas, Exponent, PowerLoss};
+use crate::matrix::{Matrix, Panel};
+use crate::vector::Lanes;
+
+/// Turns currents into features in place: h = (max(I, 0) / scale)^n.
+///
+/// Source: Krotov & Hopfield 2019, eq. 1; the scale is ours (it keeps h within f32 for large n; the paper has 1).
+///
+/// # Numerics
+/// For n a multiple of ½, products and one square root; otherwise `libm::pow` in f64. Padding stays zero for n > 0.
+pub fn features(kernels: &Kernels, currents: &mut [Lanes], scale: f32, n: Exponent) {
+    kernels.features(currents, scale, n);
+}
+
+/// Turns sums s into ∂C/∂s for C = Σ |tanh(β s) − t|^m, with targets t = ±1.
+///
+/// Source: Krotov & Hopfield 2019, eqs. 1 and 12, differentiated.
+///
+/// # Panics
+/// If there are more sums than targets.
+pub fn power_loss(kernels: &Kernels, loss: PowerLoss, sums: &mut [Lanes], targets: &[Lanes]) {
+    assert!(sums.len() <= targets.len(), "{} vectors of sums, {} of targets", sums.len(), targets.len());
+    kernels.power_loss(loss, sums, targets);
+}
+
+/// Sums a gradient over the examples of a minibatch: `out[class] = Σ_example δ(class, example) · h(example)`.
+///
+/// # Shapes
+/// `examples` [batch × features]; `deltas` [classes × stride], stride ≥ batch; `out` [classes × features].
+///
+/// # Numerics
+/// Fused multiply-add from +0, examples in order: the same bits however the features are divided.
+///
+/// # Panics
+/// If the shapes do not fit.
+pub fn gradient(kernels: &Kernels, examples: Panel<'_>, deltas: Deltas<'_>, out: &mut Matrix) {
+    assert_eq!(out.rows(), deltas.classes, "classes of the gradient");
+    assert_eq!(out.width(), examples.width(), "width of the gradient");
+    assert!(deltas.classes * deltas.stride <= deltas.values.len() && examples.rows() <= deltas.stride, "deltas");
+    let stride = out.stride();
+    kernels.gradient(examples, deltas, out.memory_mut(), stride);
+}
+
+/// One step of Adam on a matrix of weights.
+///
+/// Source: Kingma & Ba 2015, algorithm 1.
+///
+/// # Panics
+/// If the matrices have different shapes.
+pub fn adam(kernels: &Kernels, step: AdamStep, gradient: &Matrix, moments: [&mut Matrix; 2], weights: &mut Matrix) {
+    let [first, second] = moments;
+    for row in 0..weights.rows() {
+        let moments = [first.lanes_mut(row), second.lanes_mut(row)];
+        kernels.adam(step, gradient.lanes(row), moments, weights.lanes_mut(row));
+    }
+}

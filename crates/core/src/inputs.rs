@@ -1,0 +1,167 @@
+//! A borrowed view of the examples that a layer sees: [samples × inputs] of u8 or f32, and a scale per example.
+
+use crate::error::{Error, Result};
+use crate::isa::Kernels;
+use crate::matrix::Matrix;
+
+/// Examples, row by row. The current of a unit is I = c · Σ w′ x, with x the element as it stands and c the scale.
+#[derive(Debug, Clone, Copy)]
+pub struct Inputs<'a> {
+    elements: Elements<'a>,
+    inputs: usize,
+    samples: usize,
+    scales: Option<&'a [f32]>,
+}
+
+/// What the examples are made of.
+#[derive(Debug, Clone, Copy)]
+pub enum Elements<'a> {
+    /// Pixels 0 … 255; the scale is 1/255 unless given.
+    U8(&'a [u8]),
+    /// Any finite numbers; the scale is 1 unless given.
+    F32(&'a [f32]),
+}
+
+impl<'a> Inputs<'a> {
+    /// Views pixels as examples of `inputs` bytes; the scale is f32(1/255).
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if `inputs` is zero or the length is no multiple of it.
+    ///
+    /// # Example
+    /// ```
+    /// use rivalry_core::Inputs;
+    /// assert_eq!(Inputs::u8(&[0; 12], 4)?.samples(), 3);
+    /// assert!(Inputs::u8(&[0; 12], 5).is_err());
+    /// # Ok::<(), rivalry_core::Error>(())
+    /// ```
+    pub fn u8(pixels: &'a [u8], inputs: usize) -> Result<Inputs<'a>> {
+        Inputs::new(Elements::U8(pixels), pixels.len(), inputs)
+    }
+
+    /// Views floats as examples of `inputs` numbers; the scale is 1.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] as [`Inputs::u8`]; [`Error::Value`] if a number is not finite.
+    pub fn f32(values: &'a [f32], inputs: usize) -> Result<Inputs<'a>> {
+        if let Some(at) = values.iter().position(|value| !value.is_finite()) {
+            let found = format!("{} at sample {}, input {}", values[at], at / inputs.max(1), at % inputs.max(1));
+            return Err(Error::value("inputs", "finite numbers", found));
+        }
+        Inputs::new(Elements::F32(values), values.len(), inputs)
+    }
+
+    fn new(elements: Elements<'a>, length: usize, inputs: usize) -> Result<Inputs<'a>> {
+        if inputs == 0 || !length.is_multiple_of(inputs) {
+            return Err(Error::shape("inputs", format!("a multiple of {inputs} elements, not of none"), length));
+        }
+        let samples = length / inputs;
+        if u32::try_from(samples).is_err() {
+            return Err(Error::value("samples", "at most 4294967295", samples));
+        }
+        Ok(Inputs { elements, inputs, samples, scales: None })
+    }
+
+    /// Replaces the scale by one per example, for instance [`Inputs::unit_length_scales`].
+    ///
+    /// # Errors
+    /// [`Error::Shape`] unless there is one per sample; [`Error::Value`] unless all are finite and at least 0.
+    pub fn with_scales(self, scales: &'a [f32]) -> Result<Inputs<'a>> {
+        if scales.len() != self.samples {
+            return Err(Error::shape("scales", self.samples, scales.len()));
+        }
+        if let Some(scale) = scales.iter().find(|scale| !(scale.is_finite() && **scale >= 0.0)) {
+            return Err(Error::value("scale of an example", "a finite number of at least 0", scale));
+        }
+        Ok(Inputs { scales: Some(scales), ..self })
+    }
+
+    /// The scales that give every example unit Euclidean length: 1/‖x‖₂, and 0 for a blank example.
+    ///
+    /// # Numerics
+    /// Summed in f64 in the order of the elements, rounded once.
+    ///
+    /// # Allocates
+    /// One f32 per sample.
+    pub fn unit_length_scales(&self) -> Vec<f32> {
+        fn scale<T: Copy + Into<f64>>(example: &[T]) -> f32 {
+            let squares: f64 = example.iter().map(|&x| x.into() * x.into()).sum();
+            if squares > 0.0 { (1.0 / squares.sqrt()) as f32 } else { 0.0 }
+        }
+        match self.elements {
+            Elements::U8(pixels) => pixels.chunks_exact(self.inputs).map(scale).collect(),
+            Elements::F32(values) => values.chunks_exact(self.inputs).map(scale).collect(),
+        }
+    }
+
+    /// The number of examples.
+    pub fn samples(&self) -> usize {
+        self.samples
+    }
+
+    /// The length of an example.
+    pub fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    /// The elements of all examples.
+    pub fn elements(&self) -> Elements<'a> {
+        self.elements
+    }
+
+    /// The scale c of one example.
+    ///
+    /// # Panics
+    /// If scales were given and `sample` is not below [`Inputs::samples`].
+    pub fn scale(&self, sample: usize) -> f32 {
+        match (self.scales, self.elements) {
+            (Some(scales), _) => scales[sample],
+            (None, Elements::U8(_)) => (1.0_f64 / 255.0) as f32,
+            (None, Elements::F32(_)) => 1.0,
+        }
+    }
+
+    /// Copies one example, unscaled, into a row of a matrix with as many columns.
+    ///
+    /// # Panics
+    /// If the sample or the row does not exist or the widths differ.
+    pub fn stage(&self, kernels: &Kernels, sample: usize, rows: &mut Matrix, row: usize) {
+        assert_eq!(rows.columns(), self.inputs, "a row of another width");
+        let place = sample * self.inputs..(sample + 1) * self.inputs;
+        match self.elements {
+            Elements::U8(pixels) => kernels.stage_u8(&pixels[place], rows.lanes_mut(row)),
+            Elements::F32(values) => kernels.stage_f32(&values[place], rows.lanes_mut(row)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn staged_rows_are_the_elements_on_every_instruction_set() {
+        for inputs in 1..=33 {
+            let pixels: Vec<u8> = (0..2 * inputs).map(|i| (i * 37 % 256) as u8).collect();
+            let values: Vec<f32> = pixels.iter().map(|&pixel| f32::from(pixel)).collect();
+            for kernels in Kernels::all() {
+                let mut rows = Matrix::zeros(2, inputs);
+                Inputs::u8(&pixels, inputs).unwrap().stage(kernels, 1, &mut rows, 0);
+                Inputs::f32(&values, inputs).unwrap().stage(kernels, 1, &mut rows, 1);
+                assert_eq!(rows.row(0), &values[inputs..]);
+                assert_eq!(rows.row(1), &values[inputs..]);
+                assert!(rows.lanes(0).as_flattened()[inputs..].iter().all(|&pad| pad == 0.0));
+            }
+        }
+    }
+
+    #[test]
+    fn scales_are_one_over_the_length_and_zero_for_a_blank_example() {
+        let inputs = Inputs::u8(&[3, 4, 0, 0], 2).unwrap();
+        assert_eq!(inputs.unit_length_scales(), [0.2, 0.0]);
+        assert_eq!(inputs.scale(0), 1.0 / 255.0);
+        assert!(inputs.with_scales(&[1.0]).is_err());
+        assert!(inputs.with_scales(&[1.0, f32::NAN]).is_err());
+        assert!(Inputs::f32(&[1.0, f32::INFINITY], 2).is_err());
+    }
+}

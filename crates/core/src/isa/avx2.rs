@@ -1,0 +1,279 @@
+//! AVX2 with FMA: sixteen lanes are two registers, lanes 0–7 and lanes 8–15.
+
+use super::Kernels;
+use crate::kernels;
+use crate::kernels::power::Whole;
+use crate::kernels::readout::{AdamStep, Deltas, Exponent, Moments, PowerLoss};
+use crate::kernels::top_k::Block;
+use crate::kernels::update::ActiveRow;
+use crate::matrix::Panel;
+use crate::vector::{LANES, Lanes, Simd};
+use core::arch::x86_64::*;
+
+/// Proof that this CPU has AVX2 and FMA.
+#[derive(Clone, Copy)]
+pub(super) struct Avx2(());
+
+/// Lanes 0–7, then lanes 8–15.
+type Pair = (__m256, __m256);
+
+impl Avx2 {
+    pub(super) fn detect() -> Option<Avx2> {
+        (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then_some(Avx2(()))
+    }
+
+    /// The kernels of this instruction set: only a machine that has it can be given them.
+    pub(super) fn kernels(self) -> &'static Kernels {
+        &KERNELS
+    }
+}
+
+impl Simd for Avx2 {
+    type F32x16 = Pair;
+
+    #[inline(always)]
+    fn splat_f32x16(self, value: f32) -> Pair {
+        // SAFETY: the token proves AVX2.
+        let half = unsafe { _mm256_set1_ps(value) };
+        (half, half)
+    }
+
+    #[inline(always)]
+    fn load_f32x16(self, from: &Lanes) -> Pair {
+        // SAFETY: the token proves AVX2; `from` is 64 readable bytes and the loads need no alignment.
+        unsafe { (_mm256_loadu_ps(from.as_ptr()), _mm256_loadu_ps(from.as_ptr().add(8))) }
+    }
+
+    #[inline(always)]
+    fn load_u8x16(self, from: &[u8; LANES]) -> Pair {
+        // SAFETY: the token proves AVX2; `from` is 16 readable bytes and the load needs no alignment.
+        unsafe {
+            let bytes = _mm_loadu_si128(from.as_ptr().cast());
+            let low = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes));
+            let high = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_srli_si128::<8>(bytes)));
+            (low, high)
+        }
+    }
+
+    #[inline(always)]
+    fn store_f32x16(self, value: Pair, to: &mut Lanes) {
+        // SAFETY: the token proves AVX2; `to` is 64 writable bytes and the stores need no alignment.
+        unsafe {
+            _mm256_storeu_ps(to.as_mut_ptr(), value.0);
+            _mm256_storeu_ps(to.as_mut_ptr().add(8), value.1);
+        }
+    }
+
+    #[inline(always)]
+    fn add_f32x16(self, a: Pair, b: Pair) -> Pair {
+        // SAFETY: the token proves AVX2.
+        unsafe { (_mm256_add_ps(a.0, b.0), _mm256_add_ps(a.1, b.1)) }
+    }
+
+    #[inline(always)]
+    fn sub_f32x16(self, a: Pair, b: Pair) -> Pair {
+        // SAFETY: the token proves AVX2.
+        unsafe { (_mm256_sub_ps(a.0, b.0), _mm256_sub_ps(a.1, b.1)) }
+    }
+
+    #[inline(always)]
+    fn mul_f32x16(self, a: Pair, b: Pair) -> Pair {
+        // SAFETY: the token proves AVX2.
+        unsafe { (_mm256_mul_ps(a.0, b.0), _mm256_mul_ps(a.1, b.1)) }
+    }
+
+    #[inline(always)]
+    fn div_f32x16(self, a: Pair, b: Pair) -> Pair {
+        // SAFETY: the token proves AVX2.
+        unsafe { (_mm256_div_ps(a.0, b.0), _mm256_div_ps(a.1, b.1)) }
+    }
+
+    #[inline(always)]
+    fn fma_f32x16(self, a: Pair, b: Pair, c: Pair) -> Pair {
+        // SAFETY: the token proves FMA.
+        unsafe { (_mm256_fmadd_ps(a.0, b.0, c.0), _mm256_fmadd_ps(a.1, b.1, c.1)) }
+    }
+
+    #[inline(always)]
+    fn sqrt_f32x16(self, a: Pair) -> Pair {
+        // SAFETY: the token proves AVX2.
+        unsafe { (_mm256_sqrt_ps(a.0), _mm256_sqrt_ps(a.1)) }
+    }
+
+    #[inline(always)]
+    fn abs_f32x16(self, a: Pair) -> Pair {
+        // SAFETY: the token proves AVX2.
+        unsafe {
+            let sign = _mm256_set1_ps(-0.0);
+            (_mm256_andnot_ps(sign, a.0), _mm256_andnot_ps(sign, a.1))
+        }
+    }
+
+    #[inline(always)]
+    fn max_f32x16(self, a: Pair, b: Pair) -> Pair {
+        // SAFETY: the token proves AVX2.
+        unsafe { (_mm256_max_ps(a.0, b.0), _mm256_max_ps(a.1, b.1)) }
+    }
+
+    #[inline(always)]
+    fn min_f32x16(self, a: Pair, b: Pair) -> Pair {
+        // SAFETY: the token proves AVX2.
+        unsafe { (_mm256_min_ps(a.0, b.0), _mm256_min_ps(a.1, b.1)) }
+    }
+
+    #[inline(always)]
+    fn round_f32x16(self, a: Pair) -> Pair {
+        const NEAREST: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+        // SAFETY: the token proves AVX2.
+        unsafe { (_mm256_round_ps::<NEAREST>(a.0), _mm256_round_ps::<NEAREST>(a.1)) }
+    }
+
+    #[inline(always)]
+    fn exp2_whole_f32x16(self, a: Pair) -> Pair {
+        // SAFETY: the token proves AVX2.
+        unsafe {
+            let bias = _mm256_set1_epi32(127);
+            let low = _mm256_slli_epi32::<23>(_mm256_add_epi32(_mm256_cvtps_epi32(a.0), bias));
+            let high = _mm256_slli_epi32::<23>(_mm256_add_epi32(_mm256_cvtps_epi32(a.1), bias));
+            (_mm256_castsi256_ps(low), _mm256_castsi256_ps(high))
+        }
+    }
+
+    #[inline(always)]
+    fn greater_f32x16(self, a: Pair, b: Pair) -> u16 {
+        // SAFETY: the token proves AVX2.
+        unsafe {
+            let low = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(a.0, b.0)) as u16;
+            let high = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(a.1, b.1)) as u16;
+            low | high << 8
+        }
+    }
+
+    /// Two vectors share each shuffle, so four sums cost what two cost one by one; each addition is one of the tree.
+    #[inline(always)]
+    fn sum4_f32x16(self, [a, b, c, d]: [Pair; 4]) -> [f32; 4] {
+        let mut lanes = [0.0; 8];
+        // SAFETY: the token proves AVX2; the store writes the eight floats of `lanes`, unaligned.
+        unsafe {
+            let (a, b) = (_mm256_add_ps(a.0, a.1), _mm256_add_ps(b.0, b.1));
+            let (c, d) = (_mm256_add_ps(c.0, c.1), _mm256_add_ps(d.0, d.1));
+            // Halves of 4 lanes: [a0 b0] + [a1 b1] is the step +4 of both a and b.
+            let ab = _mm256_add_ps(_mm256_permute2f128_ps::<0x20>(a, b), _mm256_permute2f128_ps::<0x31>(a, b));
+            let cd = _mm256_add_ps(_mm256_permute2f128_ps::<0x20>(c, d), _mm256_permute2f128_ps::<0x31>(c, d));
+            // Per half: lanes 0 1 of ab and of cd + lanes 2 3 of the same is the step +2 of all four.
+            let two =
+                _mm256_add_ps(_mm256_shuffle_ps::<0b01_00_01_00>(ab, cd), _mm256_shuffle_ps::<0b11_10_11_10>(ab, cd));
+            let one = _mm256_add_ps(two, _mm256_permute_ps::<0b10_11_00_01>(two));
+            _mm256_storeu_ps(lanes.as_mut_ptr(), one);
+        }
+        [lanes[0], lanes[4], lanes[2], lanes[6]]
+    }
+
+    #[inline(always)]
+    fn sum_f32x16(self, vector: Pair) -> f32 {
+        // SAFETY: the token proves AVX2, and with it AVX and SSE3.
+        unsafe {
+            let eight = _mm256_add_ps(vector.0, vector.1);
+            let four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps::<1>(eight));
+            let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+            _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
+        }
+    }
+
+    #[inline(always)]
+    fn prefetch(self, near: &Lanes) {
+        // SAFETY: a prefetch of any address has no effect but on caches, and this one is a valid reference.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(near.as_ptr().cast()) }
+    }
+}
+
+/// The kernels, one entry each.
+static KERNELS: Kernels = Kernels {
+    name: "avx2",
+    peak_chains: PEAK_CHAINS,
+    stage_u8,
+    stage_f32,
+    score,
+    power,
+    top_k,
+    change_u8,
+    change_f32,
+    apply,
+    features,
+    power_loss,
+    gradient,
+    adam,
+    peak,
+};
+
+/// Units × examples of a tile of scores.
+const SCORE: (usize, usize) = (2, 3);
+/// Classes × vectors of features of a tile of the gradient.
+const GRADIENT: (usize, usize) = (5, 1);
+/// Independent multiply-adds that fill the pipelines and fit the registers.
+const PEAK_CHAINS: usize = 6;
+
+#[target_feature(enable = "avx2,fma")]
+fn stage_u8(example: &[u8], row: &mut [Lanes]) {
+    kernels::stage::stage(Avx2(()), example, row);
+}
+
+#[target_feature(enable = "avx2,fma")]
+fn stage_f32(example: &[f32], row: &mut [Lanes]) {
+    kernels::stage::stage(Avx2(()), example, row);
+}
+
+#[target_feature(enable = "avx2,fma")]
+fn score(units: Panel<'_>, examples: Panel<'_>, out: &mut [f32], out_stride: usize) {
+    kernels::score::score::<_, { SCORE.0 }, { SCORE.1 }>(Avx2(()), units, examples, out, out_stride);
+}
+
+#[target_feature(enable = "avx2,fma")]
+fn power(p: Whole, weights: &[Lanes], powers: &mut [Lanes]) {
+    kernels::power::power(Avx2(()), p, weights, powers);
+}
+
+#[target_feature(enable = "avx2,fma")]
+fn top_k(block: Block<'_>, k: usize, best: &mut [f32], who: &mut [u32]) {
+    kernels::top_k::top_k(Avx2(()), block, k, best, who);
+}
+
+#[target_feature(enable = "avx2,fma")]
+fn change_u8(row: ActiveRow<'_>, inputs: &[u8], change: &mut [Lanes]) -> f32 {
+    kernels::update::change(Avx2(()), row, inputs, change)
+}
+
+#[target_feature(enable = "avx2,fma")]
+fn change_f32(row: ActiveRow<'_>, inputs: &[f32], change: &mut [Lanes]) -> f32 {
+    kernels::update::change(Avx2(()), row, inputs, change)
+}
+
+#[target_feature(enable = "avx2,fma")]
+fn apply(step: f32, change: &[Lanes], weights: &mut [Lanes]) {
+    kernels::update::apply(Avx2(()), step, change, weights);
+}
+
+#[target_feature(enable = "avx2,fma")]
+fn features(currents: &mut [Lanes], scale: f32, n: Exponent) {
+    kernels::readout::features(Avx2(()), currents, scale, n);
+}
+
+#[target_feature(enable = "avx2,fma")]
+fn power_loss(loss: PowerLoss, sums: &mut [Lanes], targets: &[Lanes]) {
+    kernels::readout::power_loss(Avx2(()), loss, sums, targets);
+}
+
+#[target_feature(enable = "avx2,fma")]
+fn gradient(examples: Panel<'_>, deltas: Deltas<'_>, out: &mut [Lanes], out_stride: usize) {
+    kernels::readout::gradient::<_, { GRADIENT.0 }, { GRADIENT.1 }>(Avx2(()), examples, deltas, out, out_stride);
+}
+
+#[target_feature(enable = "avx2,fma")]
+fn adam(step: AdamStep, gradient: &[Lanes], moments: Moments<'_>, weights: &mut [Lanes]) {
+    kernels::readout::adam(Avx2(()), step, gradient, moments, weights);
+}
+
+#[target_feature(enable = "avx2,fma")]
+fn peak(turns: u64) -> f32 {
+    kernels::peak::peak::<_, PEAK_CHAINS>(Avx2(()), turns)
+}

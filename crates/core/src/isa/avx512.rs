@@ -1,0 +1,260 @@
+//! AVX-512: sixteen lanes are one register.
+
+use super::Kernels;
+use crate::kernels;
+use crate::kernels::power::Whole;
+use crate::kernels::readout::{AdamStep, Deltas, Exponent, Moments, PowerLoss};
+use crate::kernels::top_k::Block;
+use crate::kernels::update::ActiveRow;
+use crate::matrix::Panel;
+use crate::vector::{LANES, Lanes, Simd};
+use core::arch::x86_64::*;
+
+/// Proof that this CPU has AVX-512 F, BW, DQ and VL.
+#[derive(Clone, Copy)]
+pub(super) struct Avx512(());
+
+impl Avx512 {
+    pub(super) fn detect() -> Option<Avx512> {
+        let all = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vl");
+        all.then_some(Avx512(()))
+    }
+
+    /// The kernels of this instruction set: only a machine that has it can be given them.
+    pub(super) fn kernels(self) -> &'static Kernels {
+        &KERNELS
+    }
+}
+
+impl Simd for Avx512 {
+    type F32x16 = __m512;
+
+    #[inline(always)]
+    fn splat_f32x16(self, value: f32) -> __m512 {
+        // SAFETY: the token proves AVX-512F.
+        unsafe { _mm512_set1_ps(value) }
+    }
+
+    #[inline(always)]
+    fn load_f32x16(self, from: &Lanes) -> __m512 {
+        // SAFETY: the token proves AVX-512F; `from` is 64 readable bytes and the load needs no alignment.
+        unsafe { _mm512_loadu_ps(from.as_ptr()) }
+    }
+
+    #[inline(always)]
+    fn load_u8x16(self, from: &[u8; LANES]) -> __m512 {
+        // SAFETY: the token proves AVX-512F; `from` is 16 readable bytes and the load needs no alignment.
+        unsafe { _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(from.as_ptr().cast()))) }
+    }
+
+    #[inline(always)]
+    fn store_f32x16(self, value: __m512, to: &mut Lanes) {
+        // SAFETY: the token proves AVX-512F; `to` is 64 writable bytes and the store needs no alignment.
+        unsafe { _mm512_storeu_ps(to.as_mut_ptr(), value) }
+    }
+
+    #[inline(always)]
+    fn add_f32x16(self, a: __m512, b: __m512) -> __m512 {
+        // SAFETY: the token proves AVX-512F.
+        unsafe { _mm512_add_ps(a, b) }
+    }
+
+    #[inline(always)]
+    fn sub_f32x16(self, a: __m512, b: __m512) -> __m512 {
+        // SAFETY: the token proves AVX-512F.
+        unsafe { _mm512_sub_ps(a, b) }
+    }
+
+    #[inline(always)]
+    fn mul_f32x16(self, a: __m512, b: __m512) -> __m512 {
+        // SAFETY: the token proves AVX-512F.
+        unsafe { _mm512_mul_ps(a, b) }
+    }
+
+    #[inline(always)]
+    fn div_f32x16(self, a: __m512, b: __m512) -> __m512 {
+        // SAFETY: the token proves AVX-512F.
+        unsafe { _mm512_div_ps(a, b) }
+    }
+
+    #[inline(always)]
+    fn fma_f32x16(self, a: __m512, b: __m512, c: __m512) -> __m512 {
+        // SAFETY: the token proves AVX-512F.
+        unsafe { _mm512_fmadd_ps(a, b, c) }
+    }
+
+    #[inline(always)]
+    fn sqrt_f32x16(self, a: __m512) -> __m512 {
+        // SAFETY: the token proves AVX-512F.
+        unsafe { _mm512_sqrt_ps(a) }
+    }
+
+    #[inline(always)]
+    fn abs_f32x16(self, a: __m512) -> __m512 {
+        // SAFETY: the token proves AVX-512F.
+        unsafe { _mm512_abs_ps(a) }
+    }
+
+    #[inline(always)]
+    fn max_f32x16(self, a: __m512, b: __m512) -> __m512 {
+        // SAFETY: the token proves AVX-512F.
+        unsafe { _mm512_max_ps(a, b) }
+    }
+
+    #[inline(always)]
+    fn min_f32x16(self, a: __m512, b: __m512) -> __m512 {
+        // SAFETY: the token proves AVX-512F.
+        unsafe { _mm512_min_ps(a, b) }
+    }
+
+    #[inline(always)]
+    fn round_f32x16(self, a: __m512) -> __m512 {
+        // SAFETY: the token proves AVX-512F.
+        unsafe { _mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(a) }
+    }
+
+    #[inline(always)]
+    fn exp2_whole_f32x16(self, a: __m512) -> __m512 {
+        // SAFETY: the token proves AVX-512F.
+        unsafe {
+            let biased = _mm512_add_epi32(_mm512_cvtps_epi32(a), _mm512_set1_epi32(127));
+            _mm512_castsi512_ps(_mm512_slli_epi32::<23>(biased))
+        }
+    }
+
+    #[inline(always)]
+    fn greater_f32x16(self, a: __m512, b: __m512) -> u16 {
+        // SAFETY: the token proves AVX-512F.
+        unsafe { _mm512_cmp_ps_mask::<_CMP_GT_OQ>(a, b) }
+    }
+
+    /// Two vectors share each shuffle, so four sums cost what two cost one by one; each addition is one of the tree.
+    #[inline(always)]
+    fn sum4_f32x16(self, [a, b, c, d]: [__m512; 4]) -> [f32; 4] {
+        let mut sums = [0.0; 4];
+        // SAFETY: the token proves AVX-512 F, DQ and VL; the store writes the four floats of `sums`, unaligned.
+        unsafe {
+            // Quarters of 4 lanes: [a0 a1 b0 b1] + [a2 a3 b2 b3] is the step +8 of both a and b.
+            let ab = _mm512_add_ps(_mm512_shuffle_f32x4::<0x44>(a, b), _mm512_shuffle_f32x4::<0xEE>(a, b));
+            let cd = _mm512_add_ps(_mm512_shuffle_f32x4::<0x44>(c, d), _mm512_shuffle_f32x4::<0xEE>(c, d));
+            // [a0 b0 c0 d0] + [a1 b1 c1 d1] is the step +4 of all four.
+            let four = _mm512_add_ps(_mm512_shuffle_f32x4::<0x88>(ab, cd), _mm512_shuffle_f32x4::<0xDD>(ab, cd));
+            let two = _mm512_add_ps(four, _mm512_permute_ps::<0b01_00_11_10>(four));
+            let one = _mm512_add_ps(two, _mm512_permute_ps::<0b10_11_00_01>(two));
+            let firsts = _mm512_maskz_compress_ps(0x1111, one);
+            _mm_storeu_ps(sums.as_mut_ptr(), _mm512_castps512_ps128(firsts));
+        }
+        sums
+    }
+
+    #[inline(always)]
+    fn sum_f32x16(self, vector: __m512) -> f32 {
+        // SAFETY: the token proves AVX-512 F and DQ, and with them AVX and SSE3.
+        unsafe {
+            let eight = _mm256_add_ps(_mm512_castps512_ps256(vector), _mm512_extractf32x8_ps::<1>(vector));
+            let four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps::<1>(eight));
+            let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+            _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
+        }
+    }
+
+    #[inline(always)]
+    fn prefetch(self, near: &Lanes) {
+        // SAFETY: a prefetch of any address has no effect but on caches, and this one is a valid reference.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(near.as_ptr().cast()) }
+    }
+}
+
+/// The kernels, one entry each.
+static KERNELS: Kernels = Kernels {
+    name: "avx512",
+    peak_chains: PEAK_CHAINS,
+    stage_u8,
+    stage_f32,
+    score,
+    power,
+    top_k,
+    change_u8,
+    change_f32,
+    apply,
+    features,
+    power_loss,
+    gradient,
+    adam,
+    peak,
+};
+
+/// Units × examples of a tile of scores.
+const SCORE: (usize, usize) = (8, 3);
+/// Classes × vectors of features of a tile of the gradient.
+const GRADIENT: (usize, usize) = (5, 4);
+/// Independent multiply-adds that fill the pipelines and fit the registers.
+const PEAK_CHAINS: usize = 12;
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn stage_u8(example: &[u8], row: &mut [Lanes]) {
+    kernels::stage::stage(Avx512(()), example, row);
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn stage_f32(example: &[f32], row: &mut [Lanes]) {
+    kernels::stage::stage(Avx512(()), example, row);
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn score(units: Panel<'_>, examples: Panel<'_>, out: &mut [f32], out_stride: usize) {
+    kernels::score::score::<_, { SCORE.0 }, { SCORE.1 }>(Avx512(()), units, examples, out, out_stride);
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn power(p: Whole, weights: &[Lanes], powers: &mut [Lanes]) {
+    kernels::power::power(Avx512(()), p, weights, powers);
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn top_k(block: Block<'_>, k: usize, best: &mut [f32], who: &mut [u32]) {
+    kernels::top_k::top_k(Avx512(()), block, k, best, who);
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn change_u8(row: ActiveRow<'_>, inputs: &[u8], change: &mut [Lanes]) -> f32 {
+    kernels::update::change(Avx512(()), row, inputs, change)
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn change_f32(row: ActiveRow<'_>, inputs: &[f32], change: &mut [Lanes]) -> f32 {
+    kernels::update::change(Avx512(()), row, inputs, change)
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn apply(step: f32, change: &[Lanes], weights: &mut [Lanes]) {
+    kernels::update::apply(Avx512(()), step, change, weights);
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn features(currents: &mut [Lanes], scale: f32, n: Exponent) {
+    kernels::readout::features(Avx512(()), currents, scale, n);
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn power_loss(loss: PowerLoss, sums: &mut [Lanes], targets: &[Lanes]) {
+    kernels::readout::power_loss(Avx512(()), loss, sums, targets);
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn gradient(examples: Panel<'_>, deltas: Deltas<'_>, out: &mut [Lanes], out_stride: usize) {
+    kernels::readout::gradient::<_, { GRADIENT.0 }, { GRADIENT.1 }>(Avx512(()), examples, deltas, out, out_stride);
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn adam(step: AdamStep, gradient: &[Lanes], moments: Moments<'_>, weights: &mut [Lanes]) {
+    kernels::readout::adam(Avx512(()), step, gradient, moments, weights);
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn peak(turns: u64) -> f32 {
+    kernels::peak::peak::<_, PEAK_CHAINS>(Avx512(()), turns)
+}

@@ -1,0 +1,170 @@
+//! One table of kernels per instruction set, and the choice among them at run time.
+//!
+//! This module holds the only `unsafe` of the crate: the intrinsics behind [`crate::vector::Simd`], and the calls through a
+//! table. Both rest on one fact: a table can be reached only through [`Kernels::all`], [`Kernels::best`] and
+//! [`Kernels::named`], which hand out what the CPU was found to have.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod portable;
+
+use crate::error::{Error, Result};
+use crate::kernels::power::Whole;
+use crate::kernels::readout::{AdamStep, Deltas, Exponent, Moments, PowerLoss};
+use crate::kernels::top_k::Block;
+use crate::kernels::update::ActiveRow;
+use crate::matrix::Panel;
+use crate::vector::Lanes;
+
+/// The kernels of one instruction set that this machine has.
+pub struct Kernels {
+    name: &'static str,
+    peak_chains: usize,
+    stage_u8: unsafe fn(&[u8], &mut [Lanes]),
+    stage_f32: unsafe fn(&[f32], &mut [Lanes]),
+    score: unsafe fn(Panel<'_>, Panel<'_>, &mut [f32], usize),
+    power: unsafe fn(Whole, &[Lanes], &mut [Lanes]),
+    top_k: unsafe fn(Block<'_>, usize, &mut [f32], &mut [u32]),
+    change_u8: unsafe fn(ActiveRow<'_>, &[u8], &mut [Lanes]) -> f32,
+    change_f32: unsafe fn(ActiveRow<'_>, &[f32], &mut [Lanes]) -> f32,
+    apply: unsafe fn(f32, &[Lanes], &mut [Lanes]),
+    features: unsafe fn(&mut [Lanes], f32, Exponent),
+    power_loss: unsafe fn(PowerLoss, &mut [Lanes], &[Lanes]),
+    gradient: unsafe fn(Panel<'_>, Deltas<'_>, &mut [Lanes], usize),
+    adam: unsafe fn(AdamStep, &[Lanes], Moments<'_>, &mut [Lanes]),
+    peak: unsafe fn(u64) -> f32,
+}
+
+impl std::fmt::Debug for Kernels {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Kernels({})", self.name)
+    }
+}
+
+impl Kernels {
+    /// Every name that [`Kernels::named`] knows on some machine, fastest first.
+    pub const NAMES: [&'static str; 3] = ["avx512", "avx2", "portable"];
+
+    /// The tables that this machine can run, fastest first; the last one is always `portable`.
+    pub fn all() -> Vec<&'static Kernels> {
+        #[cfg(target_arch = "x86_64")]
+        let detected = [avx512::Avx512::detect().map(|it| it.kernels()), avx2::Avx2::detect().map(|it| it.kernels())];
+        #[cfg(not(target_arch = "x86_64"))]
+        let detected: [Option<&'static Kernels>; 0] = [];
+        detected.into_iter().flatten().chain([portable::Portable.kernels()]).collect()
+    }
+
+    /// The fastest table that this machine can run.
+    pub fn best() -> &'static Kernels {
+        Kernels::all()[0]
+    }
+
+    /// The table of a given name; `auto` is [`Kernels::best`].
+    ///
+    /// # Errors
+    /// [`Error::Isa`] if the name is unknown or this machine lacks the instructions.
+    ///
+    /// # Example
+    /// ```
+    /// use rivalry_core::Kernels;
+    /// assert_eq!(Kernels::named("portable")?.name(), "portable");
+    /// assert!(Kernels::named("mmx").is_err());
+    /// # Ok::<(), rivalry_core::Error>(())
+    /// ```
+    pub fn named(name: &str) -> Result<&'static Kernels> {
+        let all = Kernels::all();
+        if name == "auto" {
+            return Ok(all[0]);
+        }
+        all.iter().find(|kernels| kernels.name == name).copied().ok_or_else(|| Error::Isa {
+            available: all.iter().map(|kernels| kernels.name).collect::<Vec<_>>().join(", "),
+            found: name.to_owned(),
+        })
+    }
+
+    /// The name of the instruction set.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Multiply-adds in registers, without memory: (floating-point operations done, a result to keep).
+    pub(crate) fn peak(&self, turns: u64) -> (u64, f32) {
+        // SAFETY: this table was handed out because the CPU has its instructions.
+        let result = unsafe { (self.peak)(turns) };
+        (turns * crate::kernels::peak::operations(self.peak_chains), result)
+    }
+
+    /// Copies a u8 example into a padded row of f32.
+    pub(crate) fn stage_u8(&self, example: &[u8], row: &mut [Lanes]) {
+        // SAFETY: this table was handed out because the CPU has its instructions.
+        unsafe { (self.stage_u8)(example, row) }
+    }
+
+    /// Copies an f32 example into a padded row.
+    pub(crate) fn stage_f32(&self, example: &[f32], row: &mut [Lanes]) {
+        // SAFETY: this table was handed out because the CPU has its instructions.
+        unsafe { (self.stage_f32)(example, row) }
+    }
+
+    /// See [`crate::score::score`].
+    pub(crate) fn score(&self, units: Panel<'_>, examples: Panel<'_>, out: &mut [f32], out_stride: usize) {
+        // SAFETY: this table was handed out because the CPU has its instructions.
+        unsafe { (self.score)(units, examples, out, out_stride) }
+    }
+
+    /// Writes w′ of p = 3, 4 or 5.
+    pub(crate) fn power(&self, p: Whole, weights: &[Lanes], powers: &mut [Lanes]) {
+        // SAFETY: this table was handed out because the CPU has its instructions.
+        unsafe { (self.power)(p, weights, powers) }
+    }
+
+    /// Offers a block of scores to every list of k.
+    pub(crate) fn top_k(&self, block: Block<'_>, k: usize, best: &mut [f32], who: &mut [u32]) {
+        // SAFETY: this table was handed out because the CPU has its instructions.
+        unsafe { (self.top_k)(block, k, best, who) }
+    }
+
+    /// Builds ds of a row from u8 inputs and returns max |ds|.
+    pub(crate) fn change_u8(&self, row: ActiveRow<'_>, inputs: &[u8], change: &mut [Lanes]) -> f32 {
+        // SAFETY: this table was handed out because the CPU has its instructions.
+        unsafe { (self.change_u8)(row, inputs, change) }
+    }
+
+    /// Builds ds of a row from f32 inputs and returns max |ds|.
+    pub(crate) fn change_f32(&self, row: ActiveRow<'_>, inputs: &[f32], change: &mut [Lanes]) -> f32 {
+        // SAFETY: this table was handed out because the CPU has its instructions.
+        unsafe { (self.change_f32)(row, inputs, change) }
+    }
+
+    /// w += step · ds.
+    pub(crate) fn apply(&self, step: f32, change: &[Lanes], weights: &mut [Lanes]) {
+        // SAFETY: this table was handed out because the CPU has its instructions.
+        unsafe { (self.apply)(step, change, weights) }
+    }
+
+    /// See [`crate::head::features`].
+    pub(crate) fn features(&self, currents: &mut [Lanes], scale: f32, n: Exponent) {
+        // SAFETY: this table was handed out because the CPU has its instructions.
+        unsafe { (self.features)(currents, scale, n) }
+    }
+
+    /// See [`crate::head::power_loss`].
+    pub(crate) fn power_loss(&self, loss: PowerLoss, sums: &mut [Lanes], targets: &[Lanes]) {
+        // SAFETY: this table was handed out because the CPU has its instructions.
+        unsafe { (self.power_loss)(loss, sums, targets) }
+    }
+
+    /// See [`crate::head::gradient`].
+    pub(crate) fn gradient(&self, examples: Panel<'_>, deltas: Deltas<'_>, out: &mut [Lanes], out_stride: usize) {
+        // SAFETY: this table was handed out because the CPU has its instructions.
+        unsafe { (self.gradient)(examples, deltas, out, out_stride) }
+    }
+
+    /// See [`crate::head::adam`].
+    pub(crate) fn adam(&self, step: AdamStep, gradient: &[Lanes], moments: Moments<'_>, weights: &mut [Lanes]) {
+        // SAFETY: this table was handed out because the CPU has its instructions.
+        unsafe { (self.adam)(step, gradient, moments, weights) }
+    }
+}

@@ -1,0 +1,226 @@
+//! Any CPU: sixteen lanes are an array, its arithmetic from the crate `wide`, which uses what the build allows.
+//!
+//! This path fuses multiply and add like the others, so it gives the same bits. Where the build has no such
+//! instruction (a plain x86-64 build), the standard library's `mul_add` calls the C library for every lane: exact,
+//! and many times slower. On aarch64 it is one instruction.
+
+use super::Kernels;
+use crate::kernels;
+use crate::kernels::power::Whole;
+use crate::kernels::readout::{AdamStep, Deltas, Exponent, Moments, PowerLoss};
+use crate::kernels::top_k::Block;
+use crate::kernels::update::ActiveRow;
+use crate::matrix::Panel;
+use crate::vector::{LANES, Lanes, Simd};
+use wide::f32x16;
+
+/// Needs no proof: every CPU can do this.
+#[derive(Clone, Copy)]
+pub(super) struct Portable;
+
+impl Portable {
+    pub(super) fn kernels(self) -> &'static Kernels {
+        &KERNELS
+    }
+}
+
+/// Applies a function of lanes; for what `wide` leaves to the build or does not have.
+#[inline(always)]
+fn by_lane(a: f32x16, b: f32x16, function: impl Fn(f32, f32) -> f32) -> f32x16 {
+    let (a, b) = (a.to_array(), b.to_array());
+    let mut out = [0.0; LANES];
+    for lane in 0..LANES {
+        out[lane] = function(a[lane], b[lane]);
+    }
+    f32x16::from(out)
+}
+
+impl Simd for Portable {
+    type F32x16 = f32x16;
+
+    #[inline(always)]
+    fn splat_f32x16(self, value: f32) -> f32x16 {
+        f32x16::splat(value)
+    }
+
+    #[inline(always)]
+    fn load_f32x16(self, from: &Lanes) -> f32x16 {
+        f32x16::from(*from)
+    }
+
+    #[inline(always)]
+    fn load_u8x16(self, from: &[u8; LANES]) -> f32x16 {
+        f32x16::from(from.map(f32::from))
+    }
+
+    #[inline(always)]
+    fn store_f32x16(self, value: f32x16, to: &mut Lanes) {
+        *to = value.to_array();
+    }
+
+    #[inline(always)]
+    fn add_f32x16(self, a: f32x16, b: f32x16) -> f32x16 {
+        a + b
+    }
+
+    #[inline(always)]
+    fn sub_f32x16(self, a: f32x16, b: f32x16) -> f32x16 {
+        a - b
+    }
+
+    #[inline(always)]
+    fn mul_f32x16(self, a: f32x16, b: f32x16) -> f32x16 {
+        a * b
+    }
+
+    #[inline(always)]
+    fn div_f32x16(self, a: f32x16, b: f32x16) -> f32x16 {
+        a / b
+    }
+
+    #[inline(always)]
+    fn fma_f32x16(self, a: f32x16, b: f32x16, c: f32x16) -> f32x16 {
+        let (a, b, mut c) = (a.to_array(), b.to_array(), c.to_array());
+        for lane in 0..LANES {
+            c[lane] = a[lane].mul_add(b[lane], c[lane]);
+        }
+        f32x16::from(c)
+    }
+
+    #[inline(always)]
+    fn sqrt_f32x16(self, a: f32x16) -> f32x16 {
+        a.sqrt()
+    }
+
+    #[inline(always)]
+    fn abs_f32x16(self, a: f32x16) -> f32x16 {
+        a.abs()
+    }
+
+    #[inline(always)]
+    fn max_f32x16(self, a: f32x16, b: f32x16) -> f32x16 {
+        by_lane(a, b, |a, b| if a > b { a } else { b })
+    }
+
+    #[inline(always)]
+    fn min_f32x16(self, a: f32x16, b: f32x16) -> f32x16 {
+        by_lane(a, b, |a, b| if a < b { a } else { b })
+    }
+
+    #[inline(always)]
+    fn round_f32x16(self, a: f32x16) -> f32x16 {
+        f32x16::from(a.to_array().map(f32::round_ties_even))
+    }
+
+    #[inline(always)]
+    fn exp2_whole_f32x16(self, a: f32x16) -> f32x16 {
+        f32x16::from(a.to_array().map(|power| f32::from_bits(((power as i32 + 127) as u32) << 23)))
+    }
+
+    #[inline(always)]
+    fn greater_f32x16(self, a: f32x16, b: f32x16) -> u16 {
+        let (a, b) = (a.to_array(), b.to_array());
+        let mut mask = 0;
+        for lane in 0..LANES {
+            mask |= u16::from(a[lane] > b[lane]) << lane;
+        }
+        mask
+    }
+
+    #[inline(always)]
+    fn sum4_f32x16(self, [a, b, c, d]: [f32x16; 4]) -> [f32; 4] {
+        [self.sum_f32x16(a), self.sum_f32x16(b), self.sum_f32x16(c), self.sum_f32x16(d)]
+    }
+
+    #[inline(always)]
+    fn sum_f32x16(self, vector: f32x16) -> f32 {
+        let mut lanes = vector.to_array();
+        for step in [8, 4, 2, 1] {
+            for lane in 0..step {
+                lanes[lane] += lanes[lane + step];
+            }
+        }
+        lanes[0]
+    }
+
+    #[inline(always)]
+    fn prefetch(self, _near: &Lanes) {}
+}
+
+/// The kernels, one entry each.
+static KERNELS: Kernels = Kernels {
+    name: "portable",
+    peak_chains: PEAK_CHAINS,
+    stage_u8,
+    stage_f32,
+    score,
+    power,
+    top_k,
+    change_u8,
+    change_f32,
+    apply,
+    features,
+    power_loss,
+    gradient,
+    adam,
+    peak,
+};
+
+/// Units × examples of a tile of scores.
+const SCORE: (usize, usize) = (4, 1);
+/// Classes × vectors of features of a tile of the gradient.
+const GRADIENT: (usize, usize) = (2, 1);
+/// Independent multiply-adds that fill the pipelines and fit the registers.
+const PEAK_CHAINS: usize = 4;
+
+fn stage_u8(example: &[u8], row: &mut [Lanes]) {
+    kernels::stage::stage(Portable, example, row);
+}
+
+fn stage_f32(example: &[f32], row: &mut [Lanes]) {
+    kernels::stage::stage(Portable, example, row);
+}
+
+fn score(units: Panel<'_>, examples: Panel<'_>, out: &mut [f32], out_stride: usize) {
+    kernels::score::score::<_, { SCORE.0 }, { SCORE.1 }>(Portable, units, examples, out, out_stride);
+}
+
+fn power(p: Whole, weights: &[Lanes], powers: &mut [Lanes]) {
+    kernels::power::power(Portable, p, weights, powers);
+}
+
+fn top_k(block: Block<'_>, k: usize, best: &mut [f32], who: &mut [u32]) {
+    kernels::top_k::top_k(Portable, block, k, best, who);
+}
+
+fn change_u8(row: ActiveRow<'_>, inputs: &[u8], change: &mut [Lanes]) -> f32 {
+    kernels::update::change(Portable, row, inputs, change)
+}
+
+fn change_f32(row: ActiveRow<'_>, inputs: &[f32], change: &mut [Lanes]) -> f32 {
+    kernels::update::change(Portable, row, inputs, change)
+}
+
+fn apply(step: f32, change: &[Lanes], weights: &mut [Lanes]) {
+    kernels::update::apply(Portable, step, change, weights);
+}
+
+fn features(currents: &mut [Lanes], scale: f32, n: Exponent) {
+    kernels::readout::features(Portable, currents, scale, n);
+}
+
+fn power_loss(loss: PowerLoss, sums: &mut [Lanes], targets: &[Lanes]) {
+    kernels::readout::power_loss(Portable, loss, sums, targets);
+}
+
+fn gradient(examples: Panel<'_>, deltas: Deltas<'_>, out: &mut [Lanes], out_stride: usize) {
+    kernels::readout::gradient::<_, { GRADIENT.0 }, { GRADIENT.1 }>(Portable, examples, deltas, out, out_stride);
+}
+
+fn adam(step: AdamStep, gradient: &[Lanes], moments: Moments<'_>, weights: &mut [Lanes]) {
+    kernels::readout::adam(Portable, step, gradient, moments, weights);
+}
+
+fn peak(turns: u64) -> f32 {
+    kernels::peak::peak::<_, PEAK_CHAINS>(Portable, turns)
+}

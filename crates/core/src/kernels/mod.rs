@@ -1,0 +1,13 @@
+//! The bodies of the kernels, generic over the vector vocabulary and compiled once per instruction set.
+//!
+//! Everything is `#[inline(always)]` and free of closures: a body must melt into the entry of its table in `isa`,
+//! which alone is compiled with the instructions enabled.
+#![forbid(unsafe_code)]
+
+pub(crate) mod peak;
+pub(crate) mod power;
+pub(crate) mod readout;
+pub(crate) mod score;
+pub(crate) mod stage;
+pub(crate) mod top_k;
+pub(crate) mod update;

@@ -1,0 +1,35 @@
+//! w′ = sgn(w) |w|^(p−1), the weights that the currents of Lebesgue norm p are made with, for p = 3, 4, 5.
+//!
+//! Every other p goes through [`power_real`], one weight at a time in f64, the same bits everywhere.
+
+use crate::vector::{Lanes, Simd};
+
+/// Writes w′ for p = 3 (w·|w|), p = 4 (w·(w·w)) or p = 5 ((w·|w|)·(w·w)).
+#[inline(always)]
+pub(crate) fn power<S: Simd>(simd: S, p: Whole, weights: &[Lanes], powers: &mut [Lanes]) {
+    for (w, out) in weights.iter().zip(powers) {
+        let w = simd.load_f32x16(w);
+        let power = match p {
+            Whole::Three => simd.mul_f32x16(w, simd.abs_f32x16(w)),
+            Whole::Four => simd.mul_f32x16(w, simd.mul_f32x16(w, w)),
+            Whole::Five => simd.mul_f32x16(simd.mul_f32x16(w, simd.abs_f32x16(w)), simd.mul_f32x16(w, w)),
+        };
+        simd.store_f32x16(power, out);
+    }
+}
+
+/// The norms whose powers are multiplications.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whole {
+    /// p = 3.
+    Three,
+    /// p = 4.
+    Four,
+    /// p = 5.
+    Five,
+}
+
+/// w′ of one weight for any p ≥ 1; sgn 0 = 0.
+pub(crate) fn power_real(w: f32, p: f64) -> f32 {
+    if w == 0.0 { 0.0 } else { libm::copysign(libm::pow(f64::from(w.abs()), p - 1.0), f64::from(w)) as f32 }
+}

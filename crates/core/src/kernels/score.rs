@@ -1,0 +1,107 @@
+//! Scores of many units for many examples, s(unit, example) = Σ_i w_i x_i, in the canonical order.
+//!
+//! Plainly: for each pair, sixteen running sums (lane = i mod 16) take one fused multiply-add per vector of inputs; they
+//! are added by the tree +8, +4, +2, +1; this over blocks of 1024 inputs, blocks added in order.
+//!
+//! Tricks, and why the bits stay the same: M units × N examples run side by side so that each vector loaded serves N or M
+//! multiply-adds (pairs never mix). M unit rows stay in the first-level cache while the examples stream past, and the
+//! next examples are prefetched during the present tile (no arithmetic). Left-over pairs repeat the last row and drop
+//! the result.
+
+use crate::matrix::Panel;
+use crate::vector::{Lanes, Simd};
+
+/// Vectors in a block of 1024 inputs.
+pub(crate) const BLOCK: usize = 64;
+
+/// Writes s(unit, example) to `out[example · out_stride + unit]`.
+#[inline(always)]
+pub(crate) fn score<S: Simd, const M: usize, const N: usize>(
+    simd: S,
+    units: Panel<'_>,
+    examples: Panel<'_>,
+    out: &mut [f32],
+    out_stride: usize,
+) {
+    let mut first = 0;
+    loop {
+        let width = (units.width() - first).min(BLOCK);
+        let (block_units, block_examples) = (units.columns(first, width), examples.columns(first, width));
+        let mut unit = 0;
+        while unit < units.rows() {
+            tiles::<S, M, N>(simd, block_units, unit, block_examples, first > 0, out, out_stride);
+            unit += M;
+        }
+        first += BLOCK;
+        if first >= units.width() {
+            break;
+        }
+    }
+}
+
+/// M units against every example, over one block of inputs.
+#[inline(always)]
+fn tiles<S: Simd, const M: usize, const N: usize>(
+    simd: S,
+    units: Panel<'_>,
+    unit: usize,
+    examples: Panel<'_>,
+    add: bool,
+    out: &mut [f32],
+    out_stride: usize,
+) {
+    let mut w: [&[Lanes]; M] = [&[]; M];
+    for (m, row) in w.iter_mut().enumerate() {
+        *row = units.lanes((unit + m).min(units.rows() - 1));
+    }
+    let wanted = M.min(units.rows() - unit);
+    let last = examples.rows().saturating_sub(1);
+    let mut example = 0;
+    while example < examples.rows() {
+        let mut x: [&[Lanes]; N] = [&[]; N];
+        let mut next: [&[Lanes]; N] = [&[]; N];
+        for n in 0..N {
+            x[n] = examples.lanes((example + n).min(last));
+            next[n] = examples.lanes((example + N + n).min(last));
+        }
+        let sums = tile::<S, M, N>(simd, units.width(), w, x, next);
+        for (n, sums) in sums.iter().enumerate().take(examples.rows() - example) {
+            let out = &mut out[(example + n) * out_stride + unit..][..wanted];
+            for (out, sum) in out.iter_mut().zip(sums) {
+                *out = if add { *out + sum } else { *sum };
+            }
+        }
+        example += N;
+    }
+}
+
+/// M · N sums over `width` vectors.
+#[inline(always)]
+fn tile<S: Simd, const M: usize, const N: usize>(
+    simd: S,
+    width: usize,
+    w: [&[Lanes]; M],
+    x: [&[Lanes]; N],
+    next: [&[Lanes]; N],
+) -> [[f32; M]; N] {
+    let zero = simd.splat_f32x16(0.0);
+    let mut running = [[zero; M]; N];
+    for i in 0..width {
+        let mut examples = [zero; N];
+        for n in 0..N {
+            examples[n] = simd.load_f32x16(&x[n][i]);
+            simd.prefetch(&next[n][i]);
+        }
+        for m in 0..M {
+            let unit = simd.load_f32x16(&w[m][i]);
+            for n in 0..N {
+                running[n][m] = simd.fma_f32x16(unit, examples[n], running[n][m]);
+            }
+        }
+    }
+    let mut sums = [[0.0; M]; N];
+    for n in 0..N {
+        sums[n] = simd.sums_f32x16(running[n]);
+    }
+    sums
+}

@@ -1,0 +1,194 @@
+//! A layer that learns: its shards, one per worker, and the loop over minibatches that they run in step.
+//!
+//! Per minibatch there are two barriers. Shards score and offer their top k │ merge, build their changes and offer the
+//! largest │ apply, and go on to score the next minibatch at once, since a shard scores only rows that it updated
+//! itself. An offer is overwritten only behind the next barrier, when everybody has read it.
+
+use crate::error::{Error, Result};
+use crate::inputs::Inputs;
+use crate::isa::Kernels;
+use crate::layer::Layer;
+use crate::matrix::Matrix;
+use crate::offers::Offers;
+use crate::rule::Rule;
+use crate::shard::{Shard, Sizes};
+use crate::team::{Barrier, Team, share};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The learning rate ε of each minibatch: the largest single weight change in it.
+#[derive(Debug, Clone, Copy)]
+pub enum Rates<'a> {
+    /// The same for all.
+    Constant(f32),
+    /// One for each.
+    PerMinibatch(&'a [f32]),
+}
+
+/// A layer, its rule, and everything that learning needs, allocated once.
+///
+/// # Example
+/// ```
+/// use rivalry_core::{Inputs, Kernels, Layer, Learner, Random, Rates, Rule, Stream, Team};
+/// let pixels: Vec<u8> = (0..200 * 9).map(|i| (i * 31 % 256) as u8).collect();
+/// let inputs = Inputs::u8(&pixels, 9)?;
+/// let layer = Layer::normal(20, 9, 1.0, &mut Random::new(1, Stream::Weights))?;
+/// let team = Team::new(Some(2))?;
+/// let mut learner = Learner::new(layer, Rule::new(3.0, 7, 0.4)?, 10, &team, Kernels::best())?;
+/// for epoch in 0..5 {
+///     let order = Random::new(1, Stream::Order(epoch)).order(inputs.samples());
+///     learner.learn(&team, &inputs, &order, Rates::Constant(0.04 * (1.0 - epoch as f32 / 5.0)))?;
+/// }
+/// assert_eq!(learner.wins().iter().sum::<u32>(), 200);
+/// # Ok::<(), rivalry_core::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Learner {
+    rule: Rule,
+    hidden: usize,
+    inputs: usize,
+    batch: usize,
+    kernels: &'static Kernels,
+    shards: Vec<Mutex<Shard>>,
+    offers: Offers,
+    barrier: Barrier,
+}
+
+impl Learner {
+    /// Spreads a layer over the workers of a team.
+    ///
+    /// # Errors
+    /// [`Error::Value`] if k exceeds the number of units or the minibatch is empty or larger than 2³⁰.
+    ///
+    /// # Allocates
+    /// All memory of learning: weights, powers for p ≠ 2, staged examples, changes of at most 2·batch rows per worker.
+    pub fn new(layer: Layer, rule: Rule, batch: usize, team: &Team, kernels: &'static Kernels) -> Result<Learner> {
+        if rule.k() > layer.hidden() {
+            return Err(Error::value("k", format!("at most the {} hidden units", layer.hidden()), rule.k()));
+        }
+        if !(1..=1 << 30).contains(&batch) {
+            return Err(Error::value("batch", "1 to 1073741824 examples", batch));
+        }
+        let sizes = Sizes { batch, shards: team.threads() };
+        let shards = team.map(|worker| {
+            let units = share(layer.hidden(), 1, worker, sizes.shards);
+            Mutex::new(Shard::new(worker, units, &layer, &rule, sizes, kernels))
+        });
+        let offers = Offers::new(sizes.shards, batch, rule.k());
+        let (hidden, inputs) = (layer.hidden(), layer.inputs());
+        Ok(Learner { rule, hidden, inputs, batch, kernels, shards, offers, barrier: team.barrier() })
+    }
+
+    /// Learns from consecutive minibatches of `order`; a remainder smaller than a minibatch is dropped.
+    ///
+    /// ds = y Xᵀ − rowsum(y ∘ I) ∘ W;  W += ε ds / max(max |ds|, 1e−30), see [`Rule`].
+    ///
+    /// Source: Krotov & Hopfield 2019, eqs. 2, 3, 10, and the author's notebook (normalisation by the largest change).
+    ///
+    /// # Shapes
+    /// `order` holds sample numbers below `inputs.samples()`.
+    ///
+    /// # Numerics
+    /// The same bits for any number of threads and on every instruction set; see the [crate docs](crate#numerics).
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the inputs have another length than the units, the team another size than the one the learner
+    /// was made for, the order holds less than a minibatch, or there is not one rate per minibatch; [`Error::Value`] if a
+    /// sample number or a rate is out of range. Nothing is learned then.
+    ///
+    /// # Allocates
+    /// Nothing per minibatch; a constant amount per call.
+    pub fn learn(&mut self, team: &Team, inputs: &Inputs<'_>, order: &[u32], rates: Rates<'_>) -> Result<()> {
+        self.check(team, inputs, order, rates)?;
+        let (kernels, rule, offers) = (self.kernels, &self.rule, &self.offers);
+        team.map(|worker| {
+            let _guard = self.barrier.guard();
+            let mut shard = lock(&self.shards[worker]);
+            shard.forget_wins();
+            for (i, minibatch) in order.chunks_exact(self.batch).enumerate() {
+                shard.score(kernels, inputs, minibatch, offers);
+                self.barrier.wait();
+                shard.update(kernels, rule, inputs, minibatch, offers);
+                self.barrier.wait();
+                let rate = match rates {
+                    Rates::Constant(rate) => rate,
+                    Rates::PerMinibatch(rates) => rates[i],
+                };
+                shard.apply(kernels, rule, rate, offers);
+            }
+        });
+        Ok(())
+    }
+
+    fn check(&self, team: &Team, inputs: &Inputs<'_>, order: &[u32], rates: Rates<'_>) -> Result<()> {
+        if inputs.inputs() != self.inputs {
+            return Err(Error::shape("inputs of an example", self.inputs, inputs.inputs()));
+        }
+        if team.threads() != self.shards.len() {
+            return Err(Error::shape("team", self.shards.len(), team.threads()));
+        }
+        if order.len() < self.batch {
+            let expected = format!("at least one minibatch of {} examples", self.batch);
+            return Err(Error::shape("examples", expected, order.len()));
+        }
+        if let Some(sample) = order.iter().find(|&&sample| sample as usize >= inputs.samples()) {
+            return Err(Error::value("sample", format!("below {}", inputs.samples()), sample));
+        }
+        let given = match &rates {
+            Rates::Constant(rate) => std::slice::from_ref(rate),
+            Rates::PerMinibatch(rates) if rates.len() != order.len() / self.batch => {
+                return Err(Error::shape("rates", order.len() / self.batch, rates.len()));
+            }
+            Rates::PerMinibatch(rates) => rates,
+        };
+        match given.iter().find(|rate| !(rate.is_finite() && **rate >= 0.0)) {
+            Some(rate) => Err(Error::value("rate", "a finite number of at least 0", rate)),
+            None => Ok(()),
+        }
+    }
+
+    /// How often each unit was rank 1 during the last call of [`Learner::learn`].
+    ///
+    /// # Allocates
+    /// One count per unit.
+    pub fn wins(&self) -> Vec<u32> {
+        self.shards.iter().flat_map(|shard| lock(shard).wins().to_vec()).collect()
+    }
+
+    /// Copies the layer as it stands.
+    pub fn layer(&self) -> Layer {
+        let mut weights = Matrix::zeros(self.hidden, self.inputs);
+        for shard in &self.shards {
+            let shard = lock(shard);
+            for (row, unit) in shard.units().enumerate() {
+                weights.row_mut(unit).copy_from_slice(shard.weights().row(row));
+            }
+        }
+        Layer::from_matrix(weights)
+    }
+
+    /// The number of units.
+    pub fn hidden(&self) -> usize {
+        self.hidden
+    }
+
+    /// The length of an example.
+    pub fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    /// The number of examples in a minibatch.
+    pub fn batch(&self) -> usize {
+        self.batch
+    }
+
+    /// How scores are found: `dense` computes all of them.
+    pub fn engine_name(&self) -> &'static str {
+        "dense"
+    }
+}
+
+/// A shard is locked only by its own worker while learning, and by one reader otherwise; a panic elsewhere says nothing
+/// about its weights.
+fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,50 @@
+//! The author's minibatch algorithm in f64 with plain loops: the definition of correct, and nothing else.
+
+use crate::rule::Rule;
+
+/// One minibatch on weights [hidden × inputs] with examples [batch × inputs] that are already scaled.
+///
+/// ```text
+/// I = (sgn W ∘ |W|^(p−1)) X;  y = 1 at the largest I of a column, −Δ at the k-th;
+/// ds = y Xᵀ − rowsum(y ∘ I) ∘ W;  W += ε ds / max(max |ds|, 1e−30)
+/// ```
+/// Among equal currents the lower unit ranks first.
+///
+/// Source: the authors' notebook for Krotov & Hopfield 2019; eqs. 2, 3 and 10.
+///
+/// # Panics
+/// If k exceeds the number of units or a length is no multiple of `inputs`.
+///
+/// # Example
+/// ```
+/// use rivalry_core::{Rule, reference};
+/// let mut weights = [1.0, 0.0, 0.0, 1.0];
+/// reference::minibatch(&Rule::new(2.0, 2, 0.0)?, 2, &mut weights, &[0.0, 2.0], 0.1);
+/// // The second unit wins with I = 2: ds = (0, 2) − 2 · (0, 1) = 0, so nothing moves.
+/// assert_eq!(weights, [1.0, 0.0, 0.0, 1.0]);
+/// # Ok::<(), rivalry_core::Error>(())
+/// ```
+pub fn minibatch(rule: &Rule, inputs: usize, weights: &mut [f64], examples: &[f64], rate: f64) {
+    let hidden = weights.len() / inputs;
+    assert!(rule.k() <= hidden && weights.len() == hidden * inputs && examples.len().is_multiple_of(inputs));
+    let power = |w: f64| if w == 0.0 { 0.0 } else { w.signum() * w.abs().powf(rule.p() - 1.0) };
+    let mut change = vec![0.0; weights.len()];
+    for example in examples.chunks_exact(inputs) {
+        let current = |unit: usize| -> f64 {
+            let row = &weights[unit * inputs..][..inputs];
+            row.iter().zip(example).map(|(w, x)| power(*w) * x).sum()
+        };
+        let currents: Vec<f64> = (0..hidden).map(current).collect();
+        let mut ranks: Vec<usize> = (0..hidden).collect();
+        ranks.sort_by(|a, b| currents[*b].partial_cmp(&currents[*a]).expect("finite currents").then(a.cmp(b)));
+        for (unit, g) in [(ranks[0], 1.0), (ranks[rule.k() - 1], -f64::from(rule.delta()))] {
+            for i in 0..inputs {
+                change[unit * inputs + i] += g * (example[i] - currents[unit] * weights[unit * inputs + i]);
+            }
+        }
+    }
+    let largest = change.iter().fold(0.0_f64, |largest, ds| largest.max(ds.abs())).max(1e-30);
+    for (w, ds) in weights.iter_mut().zip(change) {
+        *w += rate * ds / largest;
+    }
+}

@@ -1,0 +1,103 @@
+//! The paper's rule: its three numbers, and the powers of the weights that p asks for.
+//!
+//! One minibatch, in the author's words (NumPy):
+//! ```text
+//! I  = (sgn W ∘ |W|^(p−1)) X                 score      every unit, every example
+//! y  = 1 for the largest I of an example,    rank
+//!      −Δ for the k-th largest, 0 elsewhere
+//! ds = y Xᵀ − rowsum(y ∘ I) ∘ W              update     only rows with y ≠ 0 somewhere
+//! W += ε ds / max(max |ds|, 1e−30)
+//! ```
+
+use crate::error::{Error, Result};
+use crate::isa::Kernels;
+use crate::kernels::power::{Whole, power_real};
+use crate::vector::Lanes;
+
+/// The learning rule of Krotov & Hopfield 2019: Lebesgue norm p, anti-Hebbian rank k, anti-Hebbian strength Δ.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rule {
+    p: f64,
+    k: usize,
+    delta: f32,
+}
+
+/// How w′ is computed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Norm {
+    Two,
+    Whole(Whole),
+    Real(f64),
+}
+
+impl Rule {
+    /// Checks and takes the three numbers.
+    ///
+    /// Source: PNAS 116(16):7723, eq. 2 (p), eq. 10 (k counts the winner as 1; Δ).
+    ///
+    /// # Errors
+    /// [`Error::Value`] unless 1 ≤ p < ∞, k ≥ 2 and 0 ≤ Δ < ∞.
+    ///
+    /// # Example
+    /// ```
+    /// use rivalry_core::Rule;
+    /// assert_eq!(Rule::new(3.0, 7, 0.4)?.k(), 7);
+    /// assert!(Rule::new(0.5, 7, 0.4).is_err());
+    /// # Ok::<(), rivalry_core::Error>(())
+    /// ```
+    pub fn new(p: f64, k: usize, delta: f64) -> Result<Rule> {
+        if !(p.is_finite() && p >= 1.0) {
+            return Err(Error::value("p", "a finite number of at least 1", p));
+        }
+        if k < 2 {
+            return Err(Error::value("k", "a rank of at least 2", k));
+        }
+        if !(delta >= 0.0 && delta <= f64::from(f32::MAX)) {
+            return Err(Error::value("delta", "a finite number of at least 0", delta));
+        }
+        Ok(Rule { p, k, delta: delta as f32 })
+    }
+
+    /// The Lebesgue norm p.
+    pub fn p(&self) -> f64 {
+        self.p
+    }
+
+    /// The rank k that learns with the opposite sign.
+    pub fn k(&self) -> usize {
+        self.k
+    }
+
+    /// The anti-Hebbian strength Δ.
+    pub fn delta(&self) -> f32 {
+        self.delta
+    }
+
+    fn norm(&self) -> Norm {
+        match self.p {
+            2.0 => Norm::Two,
+            3.0 => Norm::Whole(Whole::Three),
+            4.0 => Norm::Whole(Whole::Four),
+            5.0 => Norm::Whole(Whole::Five),
+            p => Norm::Real(p),
+        }
+    }
+
+    /// Whether w′ differs from w, so that it has to be kept beside it.
+    pub(crate) fn has_powers(&self) -> bool {
+        self.norm() != Norm::Two
+    }
+
+    /// Writes w′ = sgn(w) |w|^(p−1) of a row.
+    pub(crate) fn power(&self, kernels: &Kernels, weights: &[Lanes], powers: &mut [Lanes]) {
+        match self.norm() {
+            Norm::Two => powers.copy_from_slice(weights),
+            Norm::Whole(p) => kernels.power(p, weights, powers),
+            Norm::Real(p) => {
+                for (power, w) in powers.as_flattened_mut().iter_mut().zip(weights.as_flattened()) {
+                    *power = power_real(*w, p);
+                }
+            }
+        }
+    }
+}

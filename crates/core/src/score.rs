@@ -1,0 +1,38 @@
+//! The scores of a block of units for a block of examples: the safe front of the kernel.
+
+use crate::isa::Kernels;
+use crate::matrix::Panel;
+
+/// Computes the scores of units for examples.
+///
+/// s(unit, example) = Σ_i w_i x_i, written to `out[example · out_stride + unit]`.
+///
+/// Source: the product ⟨W, v⟩ of Krotov & Hopfield 2019, eq. 2, with the powers already taken (w′ for p ≠ 2).
+///
+/// # Shapes
+/// `units` [units × inputs], `examples` [examples × inputs], `out` at least [examples × out_stride], out_stride ≥ units.
+///
+/// # Numerics
+/// The canonical order of the [crate docs](crate#numerics); the same bits on every instruction set.
+///
+/// # Panics
+/// If the widths differ or `out` is too small.
+///
+/// # Allocates
+/// Nothing.
+///
+/// # Example
+/// ```
+/// use rivalry_core::{Kernels, Matrix, score};
+/// let (mut units, mut examples) = (Matrix::zeros(2, 3), Matrix::zeros(1, 3));
+/// units.row_mut(1).copy_from_slice(&[1.0, 2.0, 3.0]);
+/// examples.row_mut(0).copy_from_slice(&[4.0, 5.0, 6.0]);
+/// let mut out = [f32::NAN; 2];
+/// score::score(Kernels::best(), units.panel(0, 2), examples.panel(0, 1), &mut out, 2);
+/// assert_eq!(out, [0.0, 32.0]);
+/// ```
+pub fn score(kernels: &Kernels, units: Panel<'_>, examples: Panel<'_>, out: &mut [f32], out_stride: usize) {
+    assert_eq!(units.width(), examples.width(), "units and examples have different widths");
+    assert!(units.rows() <= out_stride && examples.rows() * out_stride <= out.len(), "too little room for scores");
+    kernels.score(units, examples, out, out_stride);
+}

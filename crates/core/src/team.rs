@@ -1,0 +1,176 @@
+//! The worker threads, how work is shared among them, and the barrier at which they meet.
+//!
+//! A minibatch takes a fraction of a millisecond, so workers are not woken for each: they enter one long piece of work
+//! together and meet at a [`Barrier`], which spins for a bounded number of turns before it gives the core away.
+
+use crate::error::{Error, Result};
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// A fixed number of worker threads.
+///
+/// # Example
+/// ```
+/// let team = rivalry_core::Team::new(Some(3))?;
+/// assert_eq!(team.map(|worker| worker * 10), [0, 10, 20]);
+/// # Ok::<(), rivalry_core::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Team {
+    pool: rayon::ThreadPool,
+}
+
+impl Team {
+    /// Starts the threads; `None` is one per core that the system grants.
+    ///
+    /// # Errors
+    /// [`Error::Value`] for no thread or more than 1024; [`Error::Threads`] if the system refuses.
+    pub fn new(threads: Option<usize>) -> Result<Team> {
+        let threads = threads.unwrap_or_else(cores);
+        if !(1..=1024).contains(&threads) {
+            return Err(Error::value("threads", "1 to 1024", threads));
+        }
+        let name = |worker| format!("rivalry-{worker}");
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(name).build();
+        Ok(Team { pool: pool.map_err(|error| Error::Threads { threads, found: error.to_string() })? })
+    }
+
+    /// The number of threads.
+    pub fn threads(&self) -> usize {
+        self.pool.current_num_threads()
+    }
+
+    /// Runs `work(worker)` on every thread at once and returns the results in the order of the workers.
+    pub fn map<R: Send>(&self, work: impl Fn(usize) -> R + Sync) -> Vec<R> {
+        self.pool.broadcast(|context| work(context.index()))
+    }
+
+    /// A barrier for all threads of the team.
+    pub fn barrier(&self) -> Barrier {
+        Barrier::new(self.threads())
+    }
+}
+
+/// The contiguous part of `0 .. total` that belongs to `part` of `parts`, its ends on multiples of `grain`.
+///
+/// # Example
+/// ```
+/// assert_eq!(rivalry_core::team::share(2000, 256, 0, 2), 0..1024);
+/// assert_eq!(rivalry_core::team::share(2000, 256, 1, 2), 1024..2000);
+/// ```
+pub fn share(total: usize, grain: usize, part: usize, parts: usize) -> Range<usize> {
+    let grains = total.div_ceil(grain);
+    let bound = |part: usize| (grains * part / parts * grain).min(total);
+    bound(part)..bound(part + 1)
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Where all workers wait for the last one. It may be passed any number of times.
+#[derive(Debug)]
+pub struct Barrier {
+    workers: usize,
+    patience: u32,
+    arrived: AtomicUsize,
+    round: AtomicUsize,
+    broken: AtomicBool,
+}
+
+/// Turns of waiting before the core is given away: some tens of microseconds.
+const PATIENCE: u32 = 400;
+
+impl Barrier {
+    /// A barrier for that many workers. Where they outnumber the cores nobody spins, since the last one may need this core.
+    pub fn new(workers: usize) -> Barrier {
+        let patience = if workers > cores() { 0 } else { PATIENCE };
+        let (arrived, round) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Barrier { workers, patience, arrived, round, broken: AtomicBool::new(false) }
+    }
+
+    /// Waits until every worker has arrived. What any of them wrote before, all of them see behind it.
+    ///
+    /// # Panics
+    /// If another worker panicked, so that a bug ends the program instead of hanging it.
+    pub fn wait(&self) {
+        let round = self.round.load(Ordering::Acquire);
+        if self.arrived.fetch_add(1, Ordering::AcqRel) + 1 == self.workers {
+            self.arrived.store(0, Ordering::Relaxed);
+            self.round.store(round.wrapping_add(1), Ordering::Release);
+            return;
+        }
+        let mut turns = 0;
+        while self.round.load(Ordering::Acquire) == round {
+            assert!(!self.broken.load(Ordering::Relaxed), "another worker of the team panicked");
+            if turns < self.patience {
+                turns += 1;
+                std::hint::spin_loop();
+            } else {
+                std::thread::yield_now();
+            }
+        }
+    }
+
+    /// A guard that breaks the barrier for the others if this worker unwinds while holding it.
+    pub fn guard(&self) -> impl Drop {
+        struct Guard<'a>(&'a AtomicBool);
+        impl Drop for Guard<'_> {
+            fn drop(&mut self) {
+                if std::thread::panicking() {
+                    self.0.store(true, Ordering::Relaxed);
+                }
+            }
+        }
+        Guard(&self.broken)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_cover_everything_once() {
+        for (total, grain, parts) in [(0, 1, 3), (5, 1, 7), (2000, 256, 3), (100, 16, 2), (17, 4, 4)] {
+            let mut next = 0;
+            for part in 0..parts {
+                let share = share(total, grain, part, parts);
+                assert_eq!(share.start, next);
+                next = share.end;
+            }
+            assert_eq!(next, total);
+        }
+    }
+
+    #[test]
+    fn nobody_passes_a_barrier_early() {
+        for threads in [1, 2, 5] {
+            let team = Team::new(Some(threads)).unwrap();
+            let (barrier, count) = (team.barrier(), AtomicUsize::new(0));
+            team.map(|_| {
+                for round in 1..=200 {
+                    count.fetch_add(1, Ordering::Relaxed);
+                    barrier.wait();
+                    assert_eq!(count.load(Ordering::Relaxed), round * threads);
+                    barrier.wait();
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn a_panic_reaches_the_caller_instead_of_hanging() {
+        let team = Team::new(Some(2)).unwrap();
+        let barrier = team.barrier();
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            team.map(|worker| {
+                let _guard = barrier.guard();
+                assert_ne!(worker, 1, "on purpose");
+                barrier.wait();
+            })
+        }));
+        assert!(outcome.is_err());
+        assert!(Team::new(Some(0)).is_err());
+    }
+}

@@ -1,0 +1,42 @@
+//! The working memory of a shard, sized once from shapes; nothing in a minibatch allocates.
+
+use crate::matrix::Matrix;
+use crate::top_k::TopK;
+use crate::update::Update;
+use crate::vector::{LANES, Lanes};
+
+/// Units whose scores are held at once: 6 vectors, so that a block for 100 examples stays near the core.
+pub(crate) const UNITS: usize = 96;
+
+/// Bytes of staged examples that are scored against all units before the next ones are staged: they and a tile of units
+/// should stay in a second-level cache of 1 MiB.
+const STAGED_BYTES: usize = 640 << 10;
+
+/// What a shard needs beside its weights.
+#[derive(Debug)]
+pub(crate) struct Workspace {
+    /// A block of examples as padded f32.
+    pub(crate) staged: Matrix,
+    /// Scores of [staged examples × UNITS].
+    pub(crate) scores: Vec<Lanes>,
+    /// The shard's top k of every example of the minibatch.
+    pub(crate) lists: TopK,
+    /// The active rows.
+    pub(crate) update: Update,
+    /// One place per shard, for merging.
+    pub(crate) heads: Vec<usize>,
+}
+
+impl Workspace {
+    pub(crate) fn new(rows: usize, inputs: usize, batch: usize, k: usize, shards: usize) -> Workspace {
+        let row_bytes = inputs.next_multiple_of(LANES) * 4;
+        let block = (STAGED_BYTES / row_bytes).clamp(8, batch.max(8)).min(batch);
+        Workspace {
+            staged: Matrix::zeros(block, inputs),
+            scores: vec![[0.0; LANES]; block * UNITS / LANES],
+            lists: TopK::new(batch, k),
+            update: Update::new(rows, inputs, batch),
+            heads: vec![0; shards],
+        }
+    }
+}
