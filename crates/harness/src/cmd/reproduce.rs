@@ -1,0 +1,229 @@
+//! `rivalry reproduce`: the paper's tables, ours beside the published numbers.
+//!
+//! 1. Open the data once. MNIST that is nowhere and cannot be fetched is replaced by the synthetic digits, which is said
+//!    above and below the table and in every row.
+//! 2. Look at every run folder and at the place of a record before the first minute is spent.
+//! 3. One run for each seed; `table.csv` is rewritten after each, so what is finished is never lost.
+//! 4. The table to stdout; with `--record` the rows also to `bench-results/`.
+//!
+//! Tables over several experiments and the sweeps have their place in [`Part`].
+
+mod table;
+
+use std::path::{Path, PathBuf};
+
+use rivalry_data::Dataset;
+
+use super::train::RUNS;
+use crate::cli::{Common, ReproduceArgs, Reproducible};
+use crate::compute::Compute;
+use crate::dataset::{self, Splits};
+use crate::experiment::{Experiment, Protocol};
+use crate::failure::failure;
+use crate::output;
+use crate::provenance::Provenance;
+use crate::record::{self, ResultRow};
+use crate::run::{Existing, RunFolder, files};
+use crate::training::{self, Job};
+use table::Table;
+
+/// Records go here, one folder for each table and protocol.
+const RECORDS: &str = "bench-results";
+
+/// Runs the command.
+pub(crate) fn run(args: &ReproduceArgs, common: &Common) -> anyhow::Result<()> {
+    let protocol = if args.paper { Protocol::Paper } else { Protocol::Quick };
+    let compute = Compute::new(common)?;
+    let provenance = Provenance::collect(compute.kernels.name(), compute.team.threads());
+    let part = Part::open(args.what, protocol, common)?;
+    let name = format!("{}-{}", part.what, protocol.name());
+    let record = if args.record { Some(Record::open(&name, provenance)?) } else { None };
+
+    let path = args.out.clone().unwrap_or_else(|| PathBuf::from(RUNS).join(format!("reproduce-{name}")));
+    let existing = Existing::from_flags(args.resume, args.force);
+    let first = common.seed.unwrap_or(1);
+    let runs = (0..u64::from(args.seeds.unwrap_or(1)))
+        .map(|offset| Run::open(&part, protocol, first.saturating_add(offset), &path, existing))
+        .collect::<anyhow::Result<Vec<Run>>>()?;
+    let file = path.join("table.csv");
+    begin(&path, &file, existing)?;
+    part.announce(common);
+
+    let mut rows = Vec::new();
+    let mut unwritten = None;
+    for run in &runs {
+        let (row, error) = run.finish(&part, &compute, record.as_ref(), common)?;
+        rows.push(row);
+        let written = files::write(&file, record::to_csv(&rows).as_bytes());
+        unwritten = unwritten.or(error).or(written.err());
+    }
+    let table = Table { part: &part, protocol, rows: &rows, experiment: &runs[0].experiment, folder: &path };
+    // Printed before anything is said of files: a full disk does not take finished results away.
+    output::result(&if common.json { table.json()? } else { table.text() })?;
+    if let Some(error) = unwritten {
+        return Err(error);
+    }
+    match record {
+        Some(record) => record.write(&rows, common),
+        None => Ok(()),
+    }
+}
+
+/// One table: which experiment, on which data.
+#[derive(Debug)]
+struct Part {
+    /// Its name on the command line.
+    what: &'static str,
+    /// The named experiment that is run.
+    experiment: &'static str,
+    data: Dataset,
+    /// Why the data is not what the table is about; empty when it is.
+    remark: String,
+}
+
+impl Part {
+    fn open(what: Reproducible, protocol: Protocol, common: &Common) -> anyhow::Result<Self> {
+        match what {
+            Reproducible::Mnist => Self::mnist(protocol, common),
+        }
+    }
+
+    fn mnist(protocol: Protocol, common: &Common) -> anyhow::Result<Self> {
+        let open = |name| dataset::open(&Experiment::named(name, protocol, 1)?, common);
+        match open("mnist") {
+            Ok(data) => Ok(Self { what: "mnist", experiment: "mnist", data, remark: String::new() }),
+            Err(error) if dataset::is_missing(&error) => {
+                let remark = format!("synthetic digits instead of MNIST, which is not here: {error}");
+                Ok(Self { what: "mnist", experiment: "synthetic", data: open("synthetic")?, remark })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn announce(&self, common: &Common) {
+        if !self.remark.is_empty() {
+            output::note(common, &format!("note: {}", self.remark));
+        }
+    }
+}
+
+/// One seed.
+#[derive(Debug)]
+struct Run {
+    experiment: Experiment,
+    folder: RunFolder,
+    finished: Option<ResultRow>,
+}
+
+impl Run {
+    fn open(part: &Part, protocol: Protocol, seed: u64, path: &Path, existing: Existing) -> anyhow::Result<Self> {
+        let experiment = Experiment::named(part.experiment, protocol, seed)?;
+        let path = path.join(format!("{}-seed{seed}", part.experiment));
+        let folder = RunFolder::open(&path, existing, &experiment)?;
+        let finished = folder.finished()?;
+        if let Some(row) = &finished
+            && row.dataset_sha256 != part.data.sha256
+        {
+            let (expected, found) = (&part.data.sha256, &row.dataset_sha256);
+            let message = format!("output {}: expected a run on data {expected}, found {found}", path.display());
+            return Err(failure(message, "give another --out, or --force"));
+        }
+        Ok(Self { experiment, folder, finished })
+    }
+
+    /// The row, and the first file that could not be written.
+    fn finish(
+        &self,
+        part: &Part,
+        compute: &Compute,
+        record: Option<&Record>,
+        common: &Common,
+    ) -> anyhow::Result<(ResultRow, Option<anyhow::Error>)> {
+        if let Some(row) = &self.finished {
+            if let Some(record) = record {
+                record.refuse_other_revision(row, &self.folder)?;
+            }
+            let place = self.folder.path().display();
+            output::note(common, &format!("seed {}: kept, {place} holds it (revision {})", row.seed, row.revision));
+            return Ok((row.clone(), None));
+        }
+        output::note(common, &format!("seed {}: {}", self.experiment.seed, self.folder.path().display()));
+        let splits = Splits::new(&part.data, &self.experiment)?;
+        let outcome = training::run(&Job {
+            experiment: &self.experiment,
+            splits: &splits,
+            dataset_sha256: &part.data.sha256,
+            folder: &self.folder,
+            compute,
+            remark: &part.remark,
+            common,
+        })?;
+        Ok((outcome.row, outcome.unwritten))
+    }
+}
+
+/// The folder of the table, found to be writable before the first run.
+fn begin(path: &Path, file: &Path, existing: Existing) -> anyhow::Result<()> {
+    if file.exists() && existing == Existing::Refuse {
+        let message = format!("output {}: expected a folder without a table, found table.csv", path.display());
+        return Err(failure(
+            message,
+            "--resume keeps finished seeds, --force replaces them, --out names another folder",
+        ));
+    }
+    std::fs::create_dir_all(path).map_err(|error| {
+        let message = format!("output {}: expected a writable place, found: {error}", path.display());
+        failure(message, "name a folder that can be created, with --out")
+    })?;
+    files::remove_temporary(path)?;
+    files::check_writable(file)
+}
+
+/// The place of a record in `bench-results/`.
+struct Record {
+    folder: PathBuf,
+    provenance: Provenance,
+}
+
+impl Record {
+    /// Everything that can be refused is refused here, before the first run.
+    fn open(name: &str, provenance: Provenance) -> anyhow::Result<Self> {
+        provenance.refuse_record()?;
+        let records = Path::new(RECORDS);
+        if !records.is_dir() {
+            let message = format!("record: expected the folder {RECORDS} here, found none");
+            return Err(failure(message, "run it from the root of the repository"));
+        }
+        let folder = records.join(name).join(provenance.record_folder());
+        if folder.exists() {
+            let message = format!("record {}: expected a new folder, found one that is there", folder.display());
+            return Err(failure(message, "records are never replaced; remove it if it should not be there"));
+        }
+        Ok(Self { folder, provenance })
+    }
+
+    fn refuse_other_revision(&self, row: &ResultRow, folder: &RunFolder) -> anyhow::Result<()> {
+        let revision = self.provenance.build.revision;
+        if row.revision == revision && row.dirty == "false" {
+            return Ok(());
+        }
+        let dirty = if row.dirty == "false" { "" } else { ", not clean" };
+        let message = format!(
+            "record: expected results of revision {revision}, found {} in {}{dirty}",
+            row.revision,
+            folder.path().display()
+        );
+        Err(failure(message, "--force runs every seed again"))
+    }
+
+    fn write(&self, rows: &[ResultRow], common: &Common) -> anyhow::Result<()> {
+        std::fs::create_dir_all(&self.folder).map_err(|error| {
+            let message = format!("record {}: expected to create it, found: {error}", self.folder.display());
+            failure(message, "the rows are in table.csv of the output folder all the same")
+        })?;
+        files::write(&self.folder.join("machine.txt"), self.provenance.to_text().as_bytes())?;
+        files::write(&self.folder.join("rows.csv"), record::to_csv(rows).as_bytes())?;
+        output::note(common, &format!("recorded in {}", self.folder.display()));
+        Ok(())
+    }
+}

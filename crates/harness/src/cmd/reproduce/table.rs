@@ -1,0 +1,215 @@
+//! The table that `reproduce` prints: a line for each seed, then mean ± s.d. beside the published number.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::Part;
+use crate::experiment::{Experiment, Protocol};
+use crate::record::{ResultRow, rounded};
+
+pub(super) struct Table<'a> {
+    pub(super) part: &'a Part,
+    pub(super) protocol: Protocol,
+    pub(super) rows: &'a [ResultRow],
+    /// The settings of every row, but for the seed.
+    pub(super) experiment: &'a Experiment,
+    pub(super) folder: &'a Path,
+}
+
+/// The last line of the table, over seeds.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+struct Summary {
+    method: String,
+    dataset: String,
+    seeds: usize,
+    mean_test_error_pct: f64,
+    /// Sample standard deviation; nothing for one seed.
+    sd_test_error_pct: Option<f64>,
+    published_test_error_pct: Option<f64>,
+    difference_pct: Option<f64>,
+    tolerance_pct: Option<f64>,
+    published_source: Option<String>,
+}
+
+impl Table<'_> {
+    pub(super) fn text(&self) -> String {
+        let mut text = String::new();
+        let mut line = |content: String| writeln!(text, "{content}").expect("writing to memory");
+        let experiment = self.experiment;
+        let inputs = self.part.data.train.inputs();
+        if !self.part.remark.is_empty() {
+            line(format!("NOT MNIST: {}", self.part.remark));
+        }
+        line(format!(
+            "{}, {} protocol: {inputs}-{}-{}, p {}, k {}, delta {}, {} + {} epochs",
+            experiment.dataset,
+            self.protocol.name(),
+            experiment.hidden,
+            self.part.data.classes,
+            experiment.p,
+            experiment.k,
+            experiment.delta,
+            experiment.epochs,
+            experiment.readout_epochs
+        ));
+        line(String::new());
+        line(format!(
+            "{:<12} {:>6} {:>12} {:>13} {:>10} {:>9} {:>7} {:>8} {:>10}",
+            "method",
+            "seed",
+            "test error %",
+            "train error %",
+            "on sphere",
+            "negative",
+            "silent",
+            "layer s",
+            "readout s"
+        ));
+        for row in self.rows {
+            line(format!(
+                "{:<12} {:>6} {:>12} {:>13} {:>10} {:>9} {:>7} {:>8} {:>10}",
+                row.method,
+                row.seed,
+                number(row.test_error_pct, 2),
+                number(row.train_error_pct, 2),
+                count(row.on_sphere),
+                count(row.negative_units),
+                count(row.silent_units),
+                number(row.learn_s, 1),
+                number(row.readout_s, 1)
+            ));
+        }
+        line(String::new());
+        if let Some(summary) = self.summary() {
+            summary.lines(&mut line);
+        }
+        line(format!("rows: {}", self.folder.join("table.csv").display()));
+        if !self.part.remark.is_empty() {
+            line(
+                "NOT MNIST: the table above is about the synthetic digits; no published number applies to them"
+                    .to_owned(),
+            );
+        }
+        text
+    }
+
+    pub(super) fn json(&self) -> anyhow::Result<String> {
+        let note = (!self.part.remark.is_empty()).then_some(&self.part.remark);
+        let value = serde_json::json!({
+            "table": self.part.what,
+            "protocol": self.protocol.name(),
+            "note": note,
+            "rows": self.rows,
+            "summary": self.summary(),
+        });
+        Ok(format!("{}\n", serde_json::to_string_pretty(&value)?))
+    }
+
+    fn summary(&self) -> Option<Summary> {
+        let errors: Vec<f64> = self.rows.iter().filter_map(|row| row.test_error_pct).collect();
+        let mean = mean(&errors)?;
+        let published = self.experiment.published.as_ref();
+        Some(Summary {
+            method: self.rows[0].method.clone(),
+            dataset: self.experiment.dataset.clone(),
+            seeds: errors.len(),
+            mean_test_error_pct: rounded(mean),
+            sd_test_error_pct: sample_sd(&errors, mean).map(rounded),
+            published_test_error_pct: published.map(|published| published.test_error_pct),
+            difference_pct: published.map(|published| rounded(mean - published.test_error_pct)),
+            tolerance_pct: published.map(|published| published.tolerance_pct),
+            published_source: published.map(|published| published.source.clone()),
+        })
+    }
+}
+
+impl Summary {
+    fn lines(&self, line: &mut dyn FnMut(String)) {
+        let spread = match self.sd_test_error_pct {
+            Some(sd) => format!("± {sd:.2} % over {} seeds", self.seeds),
+            None => "% (one seed)".to_owned(),
+        };
+        line(format!("ours       {:.2} {spread}", self.mean_test_error_pct));
+        let (Some(published), Some(difference), Some(tolerance), Some(source)) =
+            (self.published_test_error_pct, self.difference_pct, self.tolerance_pct, &self.published_source)
+        else {
+            line("published  none".to_owned());
+            return;
+        };
+        line(format!("published  {published:.2} %, {source}"));
+        let within = if difference <= tolerance { "within" } else { "beyond" };
+        line(format!("difference {difference:+.2} points, {within} the tolerance of {tolerance:.2}"));
+    }
+}
+
+fn mean(values: &[f64]) -> Option<f64> {
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}
+
+fn sample_sd(values: &[f64], mean: f64) -> Option<f64> {
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    (values.len() > 1).then(|| (squares / (values.len() - 1) as f64).sqrt())
+}
+
+fn number(value: Option<f64>, decimals: usize) -> String {
+    value.map_or("-".to_owned(), |value| format!("{value:.decimals$}"))
+}
+
+fn count(value: Option<usize>) -> String {
+    value.map_or("-".to_owned(), |value| value.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines_of(summary: &Summary) -> Vec<String> {
+        let mut lines = Vec::new();
+        summary.lines(&mut |line| lines.push(line));
+        lines
+    }
+
+    fn summary() -> Summary {
+        Summary {
+            method: "biological".to_owned(),
+            dataset: "mnist".to_owned(),
+            seeds: 3,
+            mean_test_error_pct: 1.64,
+            sd_test_error_pct: Some(0.02),
+            published_test_error_pct: Some(1.46),
+            difference_pct: Some(0.18),
+            tolerance_pct: Some(0.29),
+            published_source: Some("a paper".to_owned()),
+        }
+    }
+
+    #[test]
+    fn mean_and_spread() {
+        assert_eq!((mean(&[]), mean(&[1.0, 3.0])), (None, Some(2.0)));
+        assert_eq!(sample_sd(&[1.0], 1.0), None);
+        assert_eq!(sample_sd(&[1.0, 3.0], 2.0), Some(2.0_f64.sqrt()));
+    }
+
+    #[test]
+    fn the_difference_stands_beside_the_published_number() {
+        assert_eq!(
+            lines_of(&summary()),
+            [
+                "ours       1.64 ± 0.02 % over 3 seeds",
+                "published  1.46 %, a paper",
+                "difference +0.18 points, within the tolerance of 0.29"
+            ]
+        );
+        let far = Summary { difference_pct: Some(0.5), sd_test_error_pct: None, seeds: 1, ..summary() };
+        assert_eq!(lines_of(&far)[0], "ours       1.64 % (one seed)");
+        assert!(lines_of(&far)[2].contains("beyond"));
+    }
+
+    #[test]
+    fn where_nothing_is_published_nothing_is_compared() {
+        let lines = lines_of(&Summary { published_test_error_pct: None, ..summary() });
+        assert_eq!(lines[1..], ["published  none"]);
+    }
+}

@@ -1,0 +1,113 @@
+//! Which examples each phase sees, and what a set that is too small says.
+
+use std::path::PathBuf;
+
+use rivalry_data::npy;
+
+use super::*;
+use crate::experiment::Experiment;
+
+/// Twenty training and ten test examples of three inputs and four classes; the first input is the number of the example.
+fn data() -> (tempfile::TempDir, Dataset) {
+    let folder = tempfile::tempdir().unwrap();
+    for (split, samples) in [("train", 20_u8), ("t10k", 10)] {
+        let images: Vec<u8> = (0..samples).flat_map(|sample| [sample, 1, 2]).collect();
+        let labels: Vec<u8> = (0..samples).map(|sample| sample % 4).collect();
+        let write =
+            |kind: &str, bytes: Vec<u8>| std::fs::write(folder.path().join(format!("{split}-{kind}.npy")), bytes);
+        write("images", npy::write_u8(&[samples.into(), 3], &images)).unwrap();
+        write("labels", npy::write_u8(&[samples.into()], &labels)).unwrap();
+    }
+    let data = rivalry_data::open_directory(folder.path()).unwrap();
+    (folder, data)
+}
+
+fn experiment(sets: &[&str]) -> Experiment {
+    let mut all = vec!["hidden=10".to_owned(), "k=2".to_owned(), "batch=2".to_owned(), "readout_batch=2".to_owned()];
+    all.extend(sets.iter().map(ToString::to_string));
+    Experiment::resolve("mnist", &all, None).unwrap()
+}
+
+/// Example numbers and labels.
+fn seen(examples: &Examples<'_>) -> (Vec<u8>, Vec<u8>) {
+    let numbers = examples.bytes().chunks(3).map(|example| example[0]).collect();
+    (numbers, examples.labels().to_vec())
+}
+
+fn error(sets: &[&str]) -> String {
+    let (_folder, data) = data();
+    Splits::new(&data, &experiment(sets)).unwrap_err().to_string()
+}
+
+#[test]
+fn everything_is_used_when_nothing_is_said() {
+    let (_folder, data) = data();
+    let splits = Splits::new(&data, &experiment(&[])).unwrap();
+    assert_eq!(seen(&splits.learn).0, (0..20).collect::<Vec<u8>>());
+    assert_eq!(seen(&splits.labelled), seen(&splits.learn));
+    assert_eq!((splits.evaluate.samples(), splits.evaluated, splits.classes), (10, Evaluated::Test, 4));
+}
+
+#[test]
+fn validation_holds_out_the_last_share_and_leaves_the_test_set() {
+    let (_folder, data) = data();
+    let splits = Splits::new(&data, &experiment(&["validation=0.25", "train_samples=6"])).unwrap();
+    assert_eq!(seen(&splits.learn).0, [0, 1, 2, 3, 4, 5]);
+    assert_eq!(seen(&splits.evaluate).0, [15, 16, 17, 18, 19]);
+    assert_eq!(splits.evaluated, Evaluated::Validation);
+}
+
+#[test]
+fn few_labels_restrict_the_readout_only() {
+    let (_folder, data) = data();
+    let splits = Splits::new(&data, &experiment(&["labels_per_class=2"])).unwrap();
+    assert_eq!(splits.learn.samples(), 20);
+    assert_eq!(seen(&splits.labelled), ((0..8).collect(), vec![0, 1, 2, 3, 0, 1, 2, 3]));
+    assert_eq!(splits.evaluate.samples(), 10);
+}
+
+#[test]
+fn tasks_relabel_and_half_splits_the_classes() {
+    let (_folder, data) = data();
+    let parity = Splits::new(&data, &experiment(&["task=parity"])).unwrap();
+    assert_eq!((parity.classes, seen(&parity.labelled).1[..4].to_vec()), (2, vec![0, 1, 0, 1]));
+    let half = Splits::new(&data, &experiment(&["task=half", "labels_per_class=2"])).unwrap();
+    assert_eq!(seen(&half.learn).0, [0, 1, 4, 5, 8, 9, 12, 13, 16, 17]);
+    assert_eq!(seen(&half.labelled), (vec![2, 3, 6, 7], vec![0, 1, 0, 1]));
+    assert_eq!(seen(&half.evaluate), (vec![2, 3, 6, 7], vec![0, 1, 0, 1]));
+    assert_eq!(half.classes, 2);
+}
+
+#[test]
+fn sets_that_are_too_small_name_the_key() {
+    for (sets, expected) in [
+        (["batch=21"], "key `batch`: expected at most the 20 training examples, found 21"),
+        (["readout_batch=21"], "key `readout_batch`: expected at most the 20 labelled examples, found 21"),
+        (["train_samples=21"], "key `train_samples`: expected at most 20 in"),
+        (["labels_per_class=6"], "key `labels_per_class`: expected at most 5, all there are of class 0, found 6"),
+        (["validation=0.01"], "key `validation`: expected a share that leaves some of 20"),
+        (["validation=0.99"], "key `validation`: expected a share that leaves some of 20"),
+    ] {
+        assert!(error(&sets).contains(expected), "{sets:?}: {}", error(&sets));
+    }
+    let (_folder, data) = data();
+    Splits::new(&data, &experiment(&["readout_batch=21", "readout_epochs=0"])).unwrap();
+}
+
+#[test]
+fn directories_are_tried_in_the_order_of_the_contract() {
+    let place = tempfile::tempdir().unwrap();
+    let common = Common { data: Some(place.path().to_owned()), offline: true, ..Common::default() };
+    let lookup = lookup(&common).unwrap();
+    assert_eq!(lookup.directories.first(), Some(&place.path().to_owned()));
+    assert_eq!(lookup.directories.last(), Some(&PathBuf::from("data")));
+    assert!(matches!(lookup.network, Network::Offline));
+    let gone = Common { data: Some(place.path().join("gone")), ..Common::default() };
+    assert!(super::lookup(&gone).unwrap_err().to_string().contains("expected a directory"));
+}
+
+#[test]
+fn a_name_that_is_no_set_and_no_directory_is_refused() {
+    let error = open(&experiment(&["dataset=minst"]), &Common::default()).unwrap_err().to_string();
+    assert!(error.contains("expected mnist, cifar10, synthetic or a directory, found `minst`"), "{error}");
+}

@@ -1,0 +1,131 @@
+//! The values of a key that are one of a few words, and the two that are a number or a word.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+/// A key whose value is one of a few words.
+pub(super) trait Choice: Copy + Sized + 'static {
+    /// Every value with its word.
+    const ALL: &'static [(&'static str, Self)];
+
+    fn parse(word: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(name, _)| *name == word).map(|&(_, value)| value)
+    }
+
+    fn words() -> String {
+        Self::ALL.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// Declares an enum of words: its values, their names in files and on the command line, and `name()`.
+macro_rules! choice {
+    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $value:ident = $word:literal,)+ }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum $name { $($(#[$doc])* $value,)+ }
+
+        impl Choice for $name {
+            const ALL: &'static [(&'static str, Self)] = &[$(($word, Self::$value)),+];
+        }
+
+        impl $name {
+            /// The word in files and on the command line.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$value => $word),+ }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.name())
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.name())
+            }
+        }
+    };
+}
+
+choice! {
+    /// In which phases every image is scaled to unit Euclidean length.
+    UnitLength {
+        /// Pixels as they are in both phases.
+        None = "none",
+        /// Before the readout only: the paper's MNIST protocol.
+        Readout = "readout",
+        /// In both phases: the paper's CIFAR-10 protocol.
+        Both = "both",
+    }
+}
+
+choice! {
+    /// What happens to units that never converged to the p-sphere when features are computed.
+    OffSphere {
+        /// They stay.
+        Keep = "keep",
+        /// They are left out of the readout.
+        Drop = "drop",
+    }
+}
+
+choice! {
+    /// What the readout has to tell.
+    Task {
+        /// Which class.
+        Class = "class",
+        /// Whether the class number is odd.
+        Parity = "parity",
+        /// Which class, on the upper half of the classes, over a layer learned on the lower half.
+        Half = "half",
+    }
+}
+
+/// By what the currents are divided before the power n.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum CurrentScale {
+    /// This number.
+    Fixed(f64),
+    /// The mean of the largest current over the training examples.
+    Auto,
+}
+
+impl Serialize for CurrentScale {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Fixed(scale) => serializer.serialize_f64(*scale),
+            Self::Auto => serializer.serialize_str("auto"),
+        }
+    }
+}
+
+/// How many of the examples at hand are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Amount {
+    /// All of them.
+    All,
+    /// The first so many.
+    First(usize),
+}
+
+impl Amount {
+    /// The number, if there is one.
+    pub fn first(self) -> Option<usize> {
+        match self {
+            Self::All => None,
+            Self::First(count) => Some(count),
+        }
+    }
+}
+
+impl Serialize for Amount {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::All => serializer.serialize_str("all"),
+            Self::First(count) => serializer.serialize_u64(*count as u64),
+        }
+    }
+}

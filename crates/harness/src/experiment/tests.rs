@@ -1,0 +1,168 @@
+//! Settings: named experiments, files, `--set`, and every way to get them wrong.
+
+use super::*;
+use crate::failure::Failure;
+
+fn resolve(sets: &[&str]) -> anyhow::Result<Experiment> {
+    let sets: Vec<String> = sets.iter().map(ToString::to_string).collect();
+    Experiment::resolve("mnist", &sets, None)
+}
+
+fn from_text(text: &str) -> anyhow::Result<Experiment> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mine.toml");
+    std::fs::write(&path, text).unwrap();
+    Experiment::resolve(&path.to_string_lossy(), &[], None)
+}
+
+fn hint(error: &anyhow::Error) -> String {
+    error.downcast_ref::<Failure>().expect("a failure with a hint").hint().to_owned()
+}
+
+#[test]
+fn named_experiments_give_every_key() {
+    for name in ["mnist", "cifar10", "synthetic"] {
+        let text = match name {
+            "mnist" => include_str!("../../experiments/mnist.toml"),
+            "cifar10" => include_str!("../../experiments/cifar10.toml"),
+            _ => include_str!("../../experiments/synthetic.toml"),
+        };
+        let table: toml::Table = text.parse().unwrap();
+        for key in keys::KEYS {
+            assert!(table.contains_key(key), "{name} has no {key}");
+        }
+        let experiment = Experiment::resolve(name, &[], None).unwrap();
+        assert_eq!((experiment.experiment.as_str(), experiment.dataset.as_str()), (name, name));
+        assert_eq!(experiment.published.is_some(), name != "synthetic");
+    }
+}
+
+#[test]
+fn the_mnist_protocol_is_that_of_the_paper() {
+    let paper = Experiment::named("mnist", Protocol::Paper, 3).unwrap();
+    assert_eq!((paper.hidden, paper.p, paper.k, paper.delta), (2000, 3.0, 7, 0.4));
+    assert_eq!((paper.epochs, paper.batch, paper.rate, paper.seed), (1000, 100, 0.04, 3));
+    assert_eq!((paper.power_n, paper.loss_m, paper.readout_epochs, paper.readout_batch), (4.5, 6.0, 300, 100));
+    assert_eq!(paper.unit_length, UnitLength::Readout);
+    assert_eq!(paper.published.as_ref().unwrap().test_error_pct, 1.46);
+    let quick = Experiment::named("mnist", Protocol::Quick, 3).unwrap();
+    assert_eq!((quick.epochs, quick.readout_epochs), (100, 60));
+    let tolerance = quick.published.as_ref().unwrap().tolerance_pct;
+    assert!(tolerance > paper.published.as_ref().unwrap().tolerance_pct);
+    assert_eq!(quick.differences(&paper).len(), 3, "{:?}", quick.differences(&paper));
+}
+
+#[test]
+fn a_resolved_file_gives_the_same_experiment() {
+    for sets in
+        [vec![], vec!["hidden=500", "p=2.5", "train_samples=1000", "labels_per_class=7"], vec!["current_scale=auto"]]
+    {
+        let experiment = resolve(&sets).unwrap();
+        let again = from_text(&experiment.to_toml()).unwrap();
+        assert_eq!(again, experiment, "{sets:?}");
+        assert_eq!(again.digest(), experiment.digest());
+    }
+}
+
+#[test]
+fn sets_win_over_files_and_the_seed_flag_over_the_file() {
+    let experiment = resolve(&["hidden=500", "k=2", "hidden=600", "dataset=/my/data", "task=parity"]).unwrap();
+    assert_eq!((experiment.hidden, experiment.k, experiment.dataset.as_str()), (600, 2, "/my/data"));
+    assert_eq!(experiment.task, Task::Parity);
+    assert_eq!(Experiment::resolve("mnist", &[], Some(9)).unwrap().seed, 9);
+    assert_eq!(Experiment::resolve("mnist", &["seed=9".to_owned()], Some(9)).unwrap().seed, 9);
+    let error = Experiment::resolve("mnist", &["seed=8".to_owned()], Some(9)).unwrap_err();
+    assert!(error.to_string().contains("--seed 9 and --set seed=8"), "{error}");
+}
+
+#[test]
+fn a_published_figure_stays_with_its_network() {
+    assert!(resolve(&["epochs=3", "beta=1"]).unwrap().published.is_some());
+    for set in ["hidden=500", "dataset=synthetic", "task=half", "train_samples=5000", "labels_per_class=10"] {
+        assert!(resolve(&[set]).unwrap().published.is_none(), "{set}");
+    }
+    assert!(from_text("dataset = 'mnist'").unwrap().published.is_none());
+}
+
+#[test]
+fn a_file_starts_from_the_protocol_of_its_data_set() {
+    let mine = from_text("dataset = 'cifar10'\nhidden = 10").unwrap();
+    assert_eq!((mine.experiment.as_str(), mine.hidden, mine.power_n), ("mine", 10, 10.0));
+    let mine = from_text("dataset = './mine'\np = 2").unwrap();
+    assert_eq!((mine.p, mine.power_n), (2.0, 4.5));
+}
+
+#[test]
+fn every_bad_value_names_key_place_expected_and_found() {
+    let cases = [
+        ("hidden=0", "key `hidden` in --set: expected a whole number from 2 to 16777216, found \"0\""),
+        ("hidden=2.5", "key `hidden` in --set: expected a whole number"),
+        ("hidden=99999999999999999999", "expected a whole number from 2"),
+        ("p=0.9", "key `p` in --set: expected a number of at least 1, found \"0.9\""),
+        ("p=nan", "key `p` in --set: expected a number of at least 1"),
+        ("p=inf", "expected a number of at least 1"),
+        ("k=1", "key `k` in --set: expected a whole number from 2"),
+        ("k=2001", "key `k`: expected at most hidden = 2000, found 2001"),
+        ("delta=-0.1", "key `delta` in --set: expected a number of at least 0, found \"-0.1\""),
+        ("rate=0", "key `rate` in --set: expected a number above 0"),
+        ("batch=0", "key `batch` in --set: expected a whole number from 1"),
+        ("unit_length=all", "expected one of none, readout, both, found \"all\""),
+        ("current_scale=0", "expected a number above 0, or auto"),
+        ("train_samples=0", "expected a whole number from 1, or all"),
+        ("validation=1", "expected a share of at least 0 and below 1"),
+        ("readout_rates=1e-3", "key `readout_rates` in --set: expected rates as 1e-3:100,5e-4:150"),
+        ("loss_m=1", "expected a number above 1"),
+        ("seed=-1", "key `seed` in --set: expected a whole number from 0"),
+        ("dataset=", "key `dataset` in --set: expected a text"),
+        ("experiment=../x", "expected a name of letters"),
+        ("hidden", "--set: expected key=value, found `hidden`"),
+    ];
+    for (set, expected) in cases {
+        let error = resolve(&[set]).unwrap_err();
+        assert!(error.to_string().contains(expected), "{set}: {error}");
+        assert!(!hint(&error).is_empty() && !error.to_string().contains('\n'));
+    }
+}
+
+#[test]
+fn an_unknown_key_suggests_the_nearest() {
+    for (set, suggestion) in [("hiden=5", "`hidden`"), ("bta=1", "`beta`"), ("readout_epoch=3", "`readout_epochs`")] {
+        let error = resolve(&[set]).unwrap_err();
+        assert!(error.to_string().contains("found `"), "{error}");
+        assert!(hint(&error).contains(suggestion), "{set}: {}", hint(&error));
+    }
+    assert!(!hint(&resolve(&["zzzzzzzz=1"]).unwrap_err()).contains("did you mean"));
+    let error = from_text("dataset = 'mnist'\nhiden = 5\n").unwrap_err();
+    assert!(error.to_string().contains("mine.toml: expected one of") && hint(&error).contains("`hidden`"), "{error}");
+    let error = Experiment::resolve("mnits", &[], None).unwrap_err();
+    assert_eq!(hint(&error), "did you mean `mnist`?");
+}
+
+#[test]
+fn bad_files_are_one_line_with_the_place() {
+    let cases = [
+        ("dataset = 'mnist'\nhidden = = 5\n", "mine.toml line 2: expected TOML"),
+        ("dataset = 'mnist'\nhidden = 1\nhidden = 2\n", "line 3: expected TOML"),
+        ("hidden = 5\n", "key `dataset` in"),
+        ("dataset = 5\n", "key `dataset` in"),
+        ("dataset = 'mnist'\nhidden = 'many'\n", "expected a whole number from 2 to 16777216, found \"many\""),
+        ("dataset = 'mnist'\n[published]\ntest_error_pct = 1.0\n", "[published] in"),
+        ("dataset = 'mnist'\n[published]\nerror = 1.0\n", "expected one of test_error_pct"),
+        ("dataset = 'mnist'\npublished = 1\n", "found `published`"),
+        ("dataset = 'mnist'\n[quick]\nepoch = 1\n", "found `epoch`"),
+    ];
+    for (text, expected) in cases {
+        let error = from_text(text).unwrap_err();
+        assert!(error.to_string().contains(expected), "{text:?}: {error}");
+        assert!(!error.to_string().contains('\n'), "{error}");
+    }
+    let error = Experiment::resolve("/no/such/file.toml", &[], None).unwrap_err();
+    assert!(error.to_string().contains("/no/such/file.toml"), "{error}");
+}
+
+#[test]
+fn rates_fall_linearly_to_almost_nothing() {
+    let experiment = resolve(&["epochs=4"]).unwrap();
+    let rates: Vec<f32> = (0..4).map(|epoch| experiment.rate_of_epoch(epoch)).collect();
+    assert_eq!(rates, [0.04, 0.03, 0.02, 0.01]);
+}

@@ -1,0 +1,116 @@
+//! Files that are whole or not there: written under a temporary name in the same folder, flushed, renamed.
+
+use std::fs::{self, Permissions};
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::Context;
+
+use crate::failure::failure;
+
+/// Temporary files start so, which is how a later run knows what a killed one left behind.
+const TEMPORARY: &str = ".rivalry-tmp-";
+
+/// Writes a file so that it holds all of `content` or is not touched.
+///
+/// # Errors
+/// Whatever the system says, with the path.
+pub fn write(path: &Path, content: &[u8]) -> anyhow::Result<()> {
+    let folder = folder_of(path);
+    let refuse = |error: std::io::Error| {
+        failure(format!("cannot write {}: {error}", path.display()), "is the folder there, writable, and not full?")
+    };
+    let mut temporary = temporary_in(folder).map_err(refuse)?;
+    temporary.write_all(content).and_then(|()| temporary.as_file().sync_data()).map_err(refuse)?;
+    temporary.persist(path).map_err(|error| refuse(error.error))?;
+    Ok(())
+}
+
+/// Checks that [`write`] will be able to write there, before hours are spent on what it should write.
+///
+/// # Errors
+/// The path is a folder, or its folder is missing or not writable.
+pub fn check_writable(path: &Path) -> anyhow::Result<()> {
+    let hint = "name a file in a folder that is there and writable";
+    if path.is_dir() {
+        return Err(failure(format!("output {}: expected a file, found a folder", path.display()), hint));
+    }
+    temporary_in(folder_of(path))
+        .map(drop)
+        .map_err(|error| failure(format!("output {}: expected a writable place, found: {error}", path.display()), hint))
+}
+
+/// Removes what a killed run left half-written in the folder.
+///
+/// # Errors
+/// The folder cannot be read, or a file in it not removed.
+pub fn remove_temporary(folder: &Path) -> anyhow::Result<()> {
+    for entry in fs::read_dir(folder).with_context(|| format!("cannot read folder {}", folder.display()))? {
+        let path = entry?.path();
+        if is_temporary(&path) {
+            fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether the name is one that [`write`] gives while it is writing.
+pub fn is_temporary(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(TEMPORARY))
+}
+
+fn temporary_in(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(TEMPORARY);
+    // tempfile makes files private; results are ordinary files under the user's umask.
+    #[cfg(unix)]
+    let builder = {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(Permissions::from_mode(0o666))
+    };
+    builder.tempfile_in(folder)
+}
+
+/// The folder of a path; a bare name is in the current one.
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_and_nothing_else_remains() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("result.csv");
+        write(&path, b"old").unwrap();
+        write(&path, b"new").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_missing_folder_is_found_before_and_after() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("no/such/file");
+        assert!(check_writable(&path).unwrap_err().to_string().contains("no/such/file"));
+        assert!(write(&path, b"").unwrap_err().to_string().contains("no/such/file"));
+        assert!(check_writable(folder.path()).unwrap_err().to_string().contains("found a folder"));
+        assert!(check_writable(&folder.path().join("file")).is_ok());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "a check leaves nothing behind");
+    }
+
+    #[test]
+    fn leftovers_of_a_killed_run_are_removed_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(format!("{TEMPORARY}x1")), "half").unwrap();
+        fs::write(folder.path().join("kept"), "").unwrap();
+        remove_temporary(folder.path()).unwrap();
+        let left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["kept"]);
+    }
+}

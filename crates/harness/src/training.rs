@@ -1,0 +1,144 @@
+//! One run, from settings and data to a result: unsupervised phase → diagnostics → features → readout → files.
+//!
+//! 1. [`learn`]: E epochs of the rule at ε0 (1 − e/E), each over a fresh order of the examples.
+//! 2. Diagnostics of the layer: units on the p-sphere, negative, silent; units off the sphere are dropped if asked.
+//! 3. [`readout`]: features once, then the readout's epochs, evaluated about sixty times.
+//! 4. [`finish`]: the row of the result and the files of the run folder.
+//!
+//! Everything that the rest of a run depends on is in its [`Checkpoint`]; the phases only move that forward.
+
+mod finish;
+mod learn;
+mod readout;
+mod saver;
+
+use rivalry_core::{Layer, Random, Stream};
+
+use crate::cli::Common;
+use crate::compute::Compute;
+use crate::dataset::Splits;
+use crate::experiment::Experiment;
+use crate::failure::failure;
+use crate::provenance::Provenance;
+use crate::record::{Phase, ResultRow};
+use crate::run::checkpoint::{Checkpoint, Identity};
+use crate::run::{ENVIRONMENT, RunFolder};
+use saver::Saver;
+
+/// What is to be run, on what, where.
+#[derive(Debug)]
+pub struct Job<'a> {
+    /// The settings.
+    pub experiment: &'a Experiment,
+    /// The examples.
+    pub splits: &'a Splits<'a>,
+    /// Digest of the data they come from.
+    pub dataset_sha256: &'a str,
+    /// Where it is written.
+    pub folder: &'a RunFolder,
+    /// Threads and kernels.
+    pub compute: &'a Compute,
+    /// What the column `err` says beside the numbers; empty when there is nothing to say.
+    pub remark: &'a str,
+    /// Flags.
+    pub common: &'a Common,
+}
+
+/// A run that came to its end.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Its result.
+    pub row: ResultRow,
+    /// The first file that could not be written, if any: the result is none the worse, but the folder is not complete.
+    pub unwritten: Option<anyhow::Error>,
+}
+
+/// Runs the job, or the rest of it.
+///
+/// # Errors
+/// The folder is not writable, its checkpoint is damaged or of another run, or the weights stop being numbers.
+pub fn run(job: &Job<'_>) -> anyhow::Result<Outcome> {
+    let experiment = job.experiment;
+    let identity = Identity { config_sha256: experiment.digest(), dataset_sha256: job.dataset_sha256.to_owned() };
+    let found = job.folder.checkpoint(&identity)?;
+    job.folder.begin(experiment)?;
+    let provenance = Provenance::collect(job.compute.kernels.name(), job.compute.team.threads());
+    job.folder.write(ENVIRONMENT, provenance.to_json().as_bytes())?;
+
+    let mut checkpoint = match found {
+        Some(checkpoint) => checkpoint,
+        None => start(job, identity)?,
+    };
+    let mut saver = Saver::new(job);
+    if checkpoint.phase == Phase::Unsupervised {
+        learn::run(job, &mut checkpoint, &mut saver)?;
+    }
+    let layer = layer(&checkpoint)?;
+    if experiment.readout_epochs > 0 && checkpoint.epoch < experiment.readout_epochs {
+        readout::run(job, &layer, &mut checkpoint, &mut saver)?;
+    }
+    finish::run(job, &layer, &checkpoint, &provenance)
+}
+
+/// The checkpoint of a run that has not begun: initial weights.
+fn start(job: &Job<'_>, identity: Identity) -> anyhow::Result<Checkpoint> {
+    let (experiment, inputs) = (job.experiment, job.splits.learn.inputs());
+    let mut random = Random::new(experiment.seed, Stream::Weights);
+    let layer = Layer::normal(experiment.hidden, inputs, experiment.init_sigma, &mut random)?;
+    Ok(Checkpoint {
+        phase: Phase::Unsupervised,
+        epoch: 0,
+        hidden: experiment.hidden,
+        inputs,
+        weights: layer.to_rows(),
+        wins: vec![0; experiment.hidden],
+        readout: None,
+        metrics: Vec::new(),
+        epoch_ms: Vec::new(),
+        readout_s: 0.0,
+        identity,
+    })
+}
+
+fn layer(checkpoint: &Checkpoint) -> anyhow::Result<Layer> {
+    Ok(Layer::from_rows(checkpoint.hidden, checkpoint.inputs, &checkpoint.weights)?)
+}
+
+/// Whether the `done`-th of `epochs` epochs is evaluated: the first, the last, and about `times` in between.
+fn is_evaluated(done: u32, epochs: u32, times: u32) -> bool {
+    done == 1 || done == epochs || done.is_multiple_of(epochs.div_ceil(times).max(1))
+}
+
+/// Fails when training has run away: NaN and infinities would otherwise travel into every file.
+fn check_finite(what: &str, after: &str, values: &[f32]) -> anyhow::Result<()> {
+    if values.iter().all(|value| value.is_finite()) {
+        return Ok(());
+    }
+    let message = format!("{what} after {after}: expected finite numbers, found NaN or infinity");
+    Err(failure(message, "a smaller rate or beta, or unit_length=readout, keeps numbers in range"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn evaluations_are_about_as_many_as_asked_and_hold_first_and_last() {
+        for (epochs, times) in [(1, 60), (2, 60), (60, 60), (61, 60), (300, 60), (1000, 50), (999, 50)] {
+            let evaluated: Vec<u32> = (1..=epochs).filter(|&done| is_evaluated(done, epochs, times)).collect();
+            assert_eq!((evaluated[0], *evaluated.last().unwrap()), (1, epochs));
+            assert!(evaluated.len() as u32 <= times + 2, "{epochs}: {}", evaluated.len());
+            assert!(evaluated.len() as u32 >= epochs.min(times / 2), "{epochs}: {}", evaluated.len());
+        }
+        assert!((1..=60).all(|done| is_evaluated(done, 60, 60)));
+    }
+
+    #[test]
+    fn numbers_that_ran_away_are_an_error() {
+        assert!(check_finite("weights", "epoch 1", &[0.0, -1.0]).is_ok());
+        for bad in [f32::NAN, f32::INFINITY] {
+            let error = check_finite("weights", "epoch 1", &[0.0, bad]).unwrap_err();
+            assert!(error.to_string().starts_with("weights after epoch 1: expected finite"), "{error}");
+        }
+    }
+}

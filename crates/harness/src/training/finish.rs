@@ -1,0 +1,195 @@
+//! The end of a run: its row, and the files of its folder.
+//!
+//! Every file is tried, whatever happened to the others, and `result.csv` is written only when all of them are there: a
+//! folder with that file is complete, and one without it is completed from its checkpoint by `--resume`.
+
+use std::borrow::Cow;
+
+use anyhow::Context;
+use rivalry_core::Layer;
+use rivalry_data::npy;
+use safetensors::tensor::{Dtype, TensorView};
+use sha2::{Digest, Sha256};
+
+use super::learn::silent;
+use super::{Job, Outcome, check_finite};
+use crate::dataset::Evaluated;
+use crate::experiment::OffSphere;
+use crate::plot::curves::{HeldOut, Point, error_curves};
+use crate::plot::fields::{DEFAULT_UNITS, Tile, receptive_fields};
+use crate::provenance::Provenance;
+use crate::record::{self, BIOLOGICAL, MetricsRow, Phase, ResultRow, rounded};
+use crate::run::checkpoint::Checkpoint;
+use crate::run::{self, hex};
+
+/// Only one engine exists yet; the column names the one that computed the scores.
+const ENGINE: &str = "dense";
+
+/// Makes the row and writes the files.
+pub(super) fn run(
+    job: &Job<'_>,
+    layer: &Layer,
+    checkpoint: &Checkpoint,
+    provenance: &Provenance,
+) -> anyhow::Result<Outcome> {
+    check_finite("weights", "the unsupervised phase", &checkpoint.weights)?;
+    let row = row(job, layer, checkpoint, provenance);
+    let mut unwritten = None;
+    for (name, content) in files(job, layer, checkpoint) {
+        let written = content.and_then(|content| job.folder.write(name, &content));
+        unwritten = unwritten.or(written.err());
+    }
+    if unwritten.is_none() {
+        unwritten = job.folder.write(run::RESULT, record::to_csv(std::slice::from_ref(&row)).as_bytes()).err();
+    }
+    Ok(Outcome { row, unwritten })
+}
+
+type Content<'a> = anyhow::Result<Cow<'a, [u8]>>;
+
+fn files<'a>(job: &'a Job<'_>, layer: &'a Layer, checkpoint: &'a Checkpoint) -> Vec<(&'static str, Content<'a>)> {
+    let shape = [checkpoint.hidden, checkpoint.inputs];
+    let mut files: Vec<(&'static str, Content<'a>)> = vec![
+        (run::WEIGHTS, Ok(npy::write_f32(&shape, &checkpoint.weights).into())),
+        (run::METRICS, Ok(record::to_csv(&checkpoint.metrics).into_bytes().into())),
+        (run::TENSORS, tensors(job, layer, checkpoint).map(Cow::from)),
+        (run::FIELDS, fields(job, checkpoint).map(Cow::from)),
+    ];
+    if let Some(readout) = &checkpoint.readout {
+        let shape = [job.splits.classes, readout.weights.len() / job.splits.classes];
+        files.push((run::READOUT, Ok(npy::write_f32(&shape, &readout.weights).into())));
+        files.push((run::CURVES, curves(job, &checkpoint.metrics).map(|svg| svg.into_bytes().into())));
+    }
+    files
+}
+
+fn row(job: &Job<'_>, layer: &Layer, checkpoint: &Checkpoint, provenance: &Provenance) -> ResultRow {
+    let experiment = job.experiment;
+    let diagnostics = layer.diagnostics(experiment.p);
+    let last = checkpoint.metrics.iter().rev().find(|row| row.phase == Phase::Readout);
+    let times = &checkpoint.epoch_ms;
+    let test_error_pct = last.and_then(|row| row.test_error_pct);
+    // A figure for the test set says nothing about held-out training examples.
+    let published = experiment.published.as_ref().filter(|_| test_error_pct.is_some());
+    ResultRow {
+        experiment: experiment.experiment.clone(),
+        dataset: experiment.dataset.clone(),
+        method: BIOLOGICAL.to_owned(),
+        task: experiment.task.name().to_owned(),
+        hidden: experiment.hidden,
+        p: experiment.p,
+        k: experiment.k,
+        delta: experiment.delta,
+        seed: experiment.seed,
+        epochs: experiment.epochs,
+        batch: experiment.batch,
+        rate: experiment.rate,
+        unit_length: experiment.unit_length.name().to_owned(),
+        readout_epochs: experiment.readout_epochs,
+        power_n: experiment.power_n,
+        loss_m: experiment.loss_m,
+        beta: experiment.beta,
+        train_samples: Some(job.splits.learn.samples()),
+        labels_per_class: experiment.labels_per_class.first(),
+        train_error_pct: last.and_then(|row| row.train_error_pct),
+        validation_error_pct: last.and_then(|row| row.validation_error_pct),
+        test_error_pct,
+        published_test_error_pct: published.map(|published| published.test_error_pct),
+        published_source: published.map(|published| published.source.clone()).unwrap_or_default(),
+        on_sphere: Some(diagnostics.on_sphere),
+        negative_units: Some(diagnostics.negative_units),
+        silent_units: (!times.is_empty()).then(|| silent(&checkpoint.wins)),
+        learn_s: (!times.is_empty()).then(|| rounded(times.iter().sum::<f64>() / 1e3)),
+        readout_s: checkpoint.readout.is_some().then(|| rounded(checkpoint.readout_s)),
+        epoch_ms: median(times).map(rounded),
+        epoch_first_ms: times.first().copied().map(rounded),
+        epoch_last_ms: times.last().copied().map(rounded),
+        engine: ENGINE.to_owned(),
+        isa: provenance.isa.clone(),
+        threads: Some(provenance.threads),
+        cpu: provenance.machine.cpu.clone(),
+        revision: provenance.build.revision.to_owned(),
+        dirty: provenance.build.dirty_cell().to_owned(),
+        dataset_sha256: job.dataset_sha256.to_owned(),
+        weights_sha256: hex(&Sha256::digest(little_endian(&checkpoint.weights))),
+        err: job.remark.to_owned(),
+    }
+}
+
+fn little_endian(values: &[f32]) -> Vec<u8> {
+    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+}
+
+/// Both layers by name. With `off_sphere = drop`, `units` holds the hidden units that the columns of the readout are for.
+fn tensors(job: &Job<'_>, layer: &Layer, checkpoint: &Checkpoint) -> anyhow::Result<Vec<u8>> {
+    let weights = little_endian(&checkpoint.weights);
+    let mut tensors = vec![("weights", Dtype::F32, vec![checkpoint.hidden, checkpoint.inputs], weights)];
+    if let Some(readout) = &checkpoint.readout {
+        let shape = vec![job.splits.classes, readout.weights.len() / job.splits.classes];
+        tensors.push(("readout", Dtype::F32, shape, little_endian(&readout.weights)));
+        if job.experiment.off_sphere == OffSphere::Drop {
+            let units = layer.converged(job.experiment.p);
+            let bytes = units.iter().flat_map(|&unit| (unit as u32).to_le_bytes()).collect();
+            tensors.push(("units", Dtype::U32, vec![units.len()], bytes));
+        }
+    }
+    let views = tensors.iter().map(|(name, dtype, shape, data)| {
+        (*name, TensorView::new(*dtype, shape.clone(), data).expect("shapes are those of the values"))
+    });
+    safetensors::serialize(views, None).context("cannot encode weights.safetensors")
+}
+
+fn fields(job: &Job<'_>, checkpoint: &Checkpoint) -> anyhow::Result<Vec<u8>> {
+    let shape = job.splits.shape;
+    let tile = Tile::image(shape.height, shape.width, shape.channels);
+    let units: Vec<usize> = (0..checkpoint.hidden.min(DEFAULT_UNITS)).collect();
+    receptive_fields(&checkpoint.weights, checkpoint.inputs, tile, &units)
+}
+
+fn curves(job: &Job<'_>, metrics: &[MetricsRow]) -> anyhow::Result<String> {
+    let points: Vec<Point> = metrics
+        .iter()
+        .filter(|row| row.phase == Phase::Readout)
+        .map(|row| Point {
+            epoch: row.epoch.into(),
+            train_error_pct: row.train_error_pct,
+            held_out_error_pct: row.test_error_pct.or(row.validation_error_pct),
+        })
+        .collect();
+    let held_out = match job.splits.evaluated {
+        Evaluated::Test => HeldOut::Test,
+        Evaluated::Validation => HeldOut::Validation,
+    };
+    let experiment = job.experiment;
+    let title = format!("{}, {} hidden units, seed {}", experiment.experiment, experiment.hidden, experiment.seed);
+    error_curves(&title, &points, held_out)
+}
+
+fn median(values: &[f64]) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    match sorted.len() {
+        0 => None,
+        length if length % 2 == 1 => Some(sorted[middle]),
+        _ => Some((sorted[middle - 1] + sorted[middle]) / 2.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn medians() {
+        assert_eq!(median(&[]), None);
+        assert_eq!(median(&[3.0]), Some(3.0));
+        assert_eq!(median(&[9.0, 1.0, 2.0]), Some(2.0));
+        assert_eq!(median(&[4.0, 1.0, 2.0, 9.0]), Some(3.0));
+    }
+
+    #[test]
+    fn digests_are_of_little_endian_floats() {
+        assert_eq!(little_endian(&[1.0, -2.0]), [0, 0, 0x80, 0x3f, 0, 0, 0, 0xc0]);
+    }
+}

@@ -1,0 +1,142 @@
+//! The supervised phase: features of the learned layer, computed once, and the readout over them.
+
+use std::time::Instant;
+
+use rivalry_core::{Layer, Random, Stream};
+use rivalry_nets::{FeatureSpec, Features, Readout, ReadoutSpec, Schedule, features};
+
+use super::saver::Saver;
+use super::{Job, check_finite, is_evaluated};
+use crate::dataset::{Evaluated, Examples, Length};
+use crate::experiment::{CurrentScale, OffSphere, UnitLength};
+use crate::failure::failure;
+use crate::progress::Progress;
+use crate::record::{MetricsRow, Phase, error_pct, rounded};
+use crate::run::checkpoint::Checkpoint;
+
+/// How often the errors are measured over the phase.
+const EVALUATIONS: u32 = 60;
+/// Standard deviation of the initial readout weights.
+const INIT_SIGMA: f64 = 0.01;
+
+/// Goes through the epochs that are left.
+pub(super) fn run(
+    job: &Job<'_>,
+    layer: &Layer,
+    checkpoint: &mut Checkpoint,
+    saver: &mut Saver<'_>,
+) -> anyhow::Result<()> {
+    let mut clock = Instant::now();
+    let (experiment, team) = (job.experiment, &job.compute.team);
+    let layer = &taking_part(job, layer)?;
+    let measured = Measured::new(job, layer)?;
+    let spec = ReadoutSpec {
+        classes: job.splits.classes,
+        hidden: layer.hidden(),
+        beta: experiment.beta,
+        loss_m: experiment.loss_m,
+        batch: experiment.readout_batch,
+        init_sigma: INIT_SIGMA,
+    };
+    let mut random = Random::new(experiment.seed, Stream::ReadoutWeights);
+    let mut readout = Readout::new(spec, &mut random, team, job.compute.kernels)?;
+    if let Some(state) = &checkpoint.readout {
+        readout.restore(state)?;
+    }
+    let schedule = Schedule::parse(&experiment.readout_rates)?;
+    let epochs = experiment.readout_epochs;
+    let labels = job.splits.labelled.labels();
+    let mut progress = Progress::new(job.common, "readout", epochs.into());
+
+    for epoch in checkpoint.epoch..epochs {
+        let rate = schedule.rate(epoch, epochs);
+        let started = Instant::now();
+        let order = Random::new(experiment.seed, Stream::ReadoutOrder(epoch)).order(labels.len());
+        readout.epoch(team, &measured.labelled, labels, &order, rate)?;
+        let epoch_ms = started.elapsed().as_secs_f64() * 1e3;
+        checkpoint.epoch = epoch + 1;
+        let mut error = None;
+        if is_evaluated(checkpoint.epoch, epochs, EVALUATIONS) {
+            check_finite("readout weights", &format!("epoch {}", checkpoint.epoch), &readout.weights())?;
+            let row = measured.evaluate(&mut readout, job, checkpoint.epoch, rate)?;
+            error = row.test_error_pct.or(row.validation_error_pct);
+            checkpoint.metrics.push(MetricsRow { epoch_ms: rounded(epoch_ms), ..row });
+        }
+        progress.tick(checkpoint.epoch.into(), labels.len() as u64, error);
+        if saver.is_due() || checkpoint.epoch == epochs {
+            checkpoint.readout_s += clock.elapsed().as_secs_f64();
+            clock = Instant::now();
+            checkpoint.readout = Some(readout.state());
+            saver.save(checkpoint);
+        }
+    }
+    progress.finish();
+    Ok(())
+}
+
+/// The units of the layer that the readout sees.
+pub(super) fn taking_part(job: &Job<'_>, layer: &Layer) -> anyhow::Result<Layer> {
+    match job.experiment.off_sphere {
+        OffSphere::Keep => Ok(layer.clone()),
+        OffSphere::Drop => {
+            let converged = layer.converged(job.experiment.p);
+            if converged.is_empty() {
+                let message = "units on the p-sphere: expected some for off_sphere = drop, found none";
+                return Err(failure(message, "learn for more epochs, or keep them with off_sphere=keep"));
+            }
+            Ok(layer.select(&converged))
+        }
+    }
+}
+
+/// The features of the examples that are trained on and of those that are evaluated.
+struct Measured {
+    labelled: Features,
+    evaluate: Features,
+}
+
+impl Measured {
+    fn new(job: &Job<'_>, layer: &Layer) -> anyhow::Result<Self> {
+        let (experiment, compute) = (job.experiment, job.compute);
+        let length = if experiment.unit_length == UnitLength::None { Length::AsItIs } else { Length::Unit };
+        let current_scale = match experiment.current_scale {
+            CurrentScale::Fixed(scale) => scale,
+            CurrentScale::Auto => {
+                let scaled = job.splits.labelled.scaled(length)?;
+                features::mean_largest_current(&compute.team, compute.kernels, layer, &scaled.view()?)?
+            }
+        };
+        let spec = FeatureSpec { power_n: experiment.power_n, current_scale };
+        let of = |examples: &Examples<'_>| -> anyhow::Result<Features> {
+            let scaled = examples.scaled(length)?;
+            Ok(Features::compute(&compute.team, compute.kernels, layer, &scaled.view()?, spec)?)
+        };
+        Ok(Self { labelled: of(&job.splits.labelled)?, evaluate: of(&job.splits.evaluate)? })
+    }
+
+    fn evaluate(&self, readout: &mut Readout, job: &Job<'_>, epoch: u32, rate: f32) -> anyhow::Result<MetricsRow> {
+        let mut pct = |features: &Features, examples: &Examples<'_>| -> anyhow::Result<f64> {
+            let all: Vec<u32> = (0..examples.samples() as u32).collect();
+            let wrong = readout.errors(&job.compute.team, features, examples.labels(), &all)?;
+            Ok(error_pct(wrong, examples.samples()))
+        };
+        let train = pct(&self.labelled, &job.splits.labelled)?;
+        let other = pct(&self.evaluate, &job.splits.evaluate)?;
+        let (validation, test) = match job.splits.evaluated {
+            Evaluated::Validation => (Some(other), None),
+            Evaluated::Test => (None, Some(other)),
+        };
+        Ok(MetricsRow {
+            phase: Phase::Readout,
+            epoch,
+            rate: f64::from(rate),
+            train_error_pct: Some(train),
+            validation_error_pct: validation,
+            test_error_pct: test,
+            on_sphere: None,
+            negative_units: None,
+            silent_units: None,
+            epoch_ms: 0.0,
+        })
+    }
+}
