@@ -5,14 +5,16 @@ pub use crate::kernels::readout::{AdamStep, Deltas, Exponent, PowerLoss};
 use crate::matrix::{Matrix, Panel};
 use crate::vector::Lanes;
 
-/// Turns currents into features in place: h = (max(I, 0) / scale)^n.
+/// Turns the scores of one example into features in place: h = (max(s, 0) · factor)^n.
+///
+/// With factor = c / scale this is h = (max(I, 0) / scale)^n, since the current is I = c·s.
 ///
 /// Source: Krotov & Hopfield 2019, eq. 1; the scale is ours (it keeps h within f32 for large n; the paper has 1).
 ///
 /// # Numerics
 /// For n a multiple of ½, products and one square root; otherwise `libm::pow` in f64. Padding stays zero for n > 0.
-pub fn features(kernels: &Kernels, currents: &mut [Lanes], scale: f32, n: Exponent) {
-    kernels.features(currents, scale, n);
+pub fn features(kernels: &Kernels, scores: &mut [Lanes], factor: f32, n: Exponent) {
+    kernels.features(scores, factor, n);
 }
 
 /// Turns sums s into ∂C/∂s for C = Σ |tanh(β s) − t|^m, with targets t = ±1.

@@ -1,7 +1,7 @@
 //! Competing hidden units: the unsupervised learning rule of Krotov & Hopfield (PNAS 2019, doi 10.1073/pnas.1820458116)
 //! and its kernels. No files, no clock, no printing, no allocation in a minibatch.
 //!
-//! Start at [`Learner`]; [`Rule`] states the algorithm and [`reference`] is its definition in f64.
+//! Start at [`Learner`]; [`Rule`] states the algorithm and [`mod@reference`] is its definition in f64.
 //!
 //! # Numerics
 //!

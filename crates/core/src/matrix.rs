@@ -82,6 +82,11 @@ impl Matrix {
         self.columns.div_ceil(LANES)
     }
 
+    /// All rows with their padding, and the number of floats from one row to the next.
+    pub fn padded(&self) -> (&[f32], usize) {
+        (bytemuck::cast_slice(&self.memory), self.stride * LANES)
+    }
+
     /// Vectors from the start of one row to the start of the next.
     pub(crate) fn stride(&self) -> usize {
         self.stride

@@ -1,7 +1,8 @@
 //! The scores of a block of units for a block of examples: the safe front of the kernel.
 
 use crate::isa::Kernels;
-use crate::matrix::Panel;
+use crate::matrix::{Matrix, Panel};
+use crate::vector::LANES;
 
 /// Computes the scores of units for examples.
 ///
@@ -35,4 +36,18 @@ pub fn score(kernels: &Kernels, units: Panel<'_>, examples: Panel<'_>, out: &mut
     assert_eq!(units.width(), examples.width(), "units and examples have different widths");
     assert!(units.rows() <= out_stride && examples.rows() * out_stride <= out.len(), "too little room for scores");
     kernels.score(units, examples, out, out_stride);
+}
+
+/// Computes scores as [`score`] does, into the rows `first_row ..` of a matrix: one row per example, one column per unit.
+///
+/// # Panics
+/// If the widths differ or the matrix is too small.
+pub fn score_rows(kernels: &Kernels, units: Panel<'_>, examples: Panel<'_>, out: &mut Matrix, first_row: usize) {
+    assert!(
+        units.rows() <= out.columns() && first_row + examples.rows() <= out.rows(),
+        "too small a matrix for scores"
+    );
+    let stride = out.stride();
+    let rows = &mut out.memory_mut()[first_row * stride..][..examples.rows() * stride];
+    score(kernels, units, examples, rows.as_flattened_mut(), stride * LANES);
 }

@@ -254,8 +254,8 @@ fn apply(step: f32, change: &[Lanes], weights: &mut [Lanes]) {
 }
 
 #[target_feature(enable = "avx2,fma")]
-fn features(currents: &mut [Lanes], scale: f32, n: Exponent) {
-    kernels::readout::features(Avx2(()), currents, scale, n);
+fn features(scores: &mut [Lanes], factor: f32, n: Exponent) {
+    kernels::readout::features(Avx2(()), scores, factor, n);
 }
 
 #[target_feature(enable = "avx2,fma")]

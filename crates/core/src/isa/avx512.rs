@@ -235,8 +235,8 @@ fn apply(step: f32, change: &[Lanes], weights: &mut [Lanes]) {
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-fn features(currents: &mut [Lanes], scale: f32, n: Exponent) {
-    kernels::readout::features(Avx512(()), currents, scale, n);
+fn features(scores: &mut [Lanes], factor: f32, n: Exponent) {
+    kernels::readout::features(Avx512(()), scores, factor, n);
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]

@@ -145,9 +145,9 @@ impl Kernels {
     }
 
     /// See [`crate::head::features`].
-    pub(crate) fn features(&self, currents: &mut [Lanes], scale: f32, n: Exponent) {
+    pub(crate) fn features(&self, scores: &mut [Lanes], factor: f32, n: Exponent) {
         // SAFETY: this table was handed out because the CPU has its instructions.
-        unsafe { (self.features)(currents, scale, n) }
+        unsafe { (self.features)(scores, factor, n) }
     }
 
     /// See [`crate::head::power_loss`].

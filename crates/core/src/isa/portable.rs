@@ -205,8 +205,8 @@ fn apply(step: f32, change: &[Lanes], weights: &mut [Lanes]) {
     kernels::update::apply(Portable, step, change, weights);
 }
 
-fn features(currents: &mut [Lanes], scale: f32, n: Exponent) {
-    kernels::readout::features(Portable, currents, scale, n);
+fn features(scores: &mut [Lanes], factor: f32, n: Exponent) {
+    kernels::readout::features(Portable, scores, factor, n);
 }
 
 fn power_loss(loss: PowerLoss, sums: &mut [Lanes], targets: &[Lanes]) {

@@ -54,13 +54,13 @@ fn raised<S: Simd>(simd: S, x: S::F32x16, exponent: Exponent) -> S::F32x16 {
     }
 }
 
-/// h = (max(I, 0) / scale)^n in place.
+/// h = (max(s, 0) · factor)^n in place.
 #[inline(always)]
-pub(crate) fn features<S: Simd>(simd: S, currents: &mut [Lanes], scale: f32, n: Exponent) {
-    let (zero, scale) = (simd.splat_f32x16(0.0), simd.splat_f32x16(scale));
-    for lanes in currents {
+pub(crate) fn features<S: Simd>(simd: S, scores: &mut [Lanes], factor: f32, n: Exponent) {
+    let (zero, factor) = (simd.splat_f32x16(0.0), simd.splat_f32x16(factor));
+    for lanes in scores {
         let rectified = simd.max_f32x16(simd.load_f32x16(lanes), zero);
-        simd.store_f32x16(raised(simd, simd.div_f32x16(rectified, scale), n), lanes);
+        simd.store_f32x16(raised(simd, simd.mul_f32x16(rectified, factor), n), lanes);
     }
 }
 

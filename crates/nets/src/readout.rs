@@ -1,0 +1,401 @@
+//! The supervised readout c = tanh(β S h), trained on fixed features by Adam to lower Σ |c − t|^m.
+//!
+//! Plainly, per minibatch: sums s = S h; ∂C/∂s; the gradient ∂C/∂S = Σ ∂C/∂s · hᵀ; one step of Adam.
+//!
+//! Each worker owns the columns of S that meet its columns of the features. It adds up its share of every sum in blocks
+//! of 256 features and publishes the shares; behind one barrier every worker adds all shares in order (so the sums do
+//! not depend on who owns what), takes the loss, and steps its own columns. Shares are kept for two minibatches in turn,
+//! so nobody overwrites what another still reads.
+
+use crate::adam::Adam;
+use crate::error::{Error, Result};
+use crate::features::{BLOCK, Features, Part};
+use rivalry_core::head::{self, Deltas, Exponent, PowerLoss};
+use rivalry_core::team::{Barrier, share};
+use rivalry_core::{Kernels, LANES, Matrix, Random, Team, score};
+use std::ops::Range;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Examples whose classes are told at once.
+const EVALUATED: usize = 128;
+
+/// The shape and the loss of a readout.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ReadoutSpec {
+    /// The number of classes.
+    pub classes: usize,
+    /// The number of features.
+    pub hidden: usize,
+    /// β, the steepness of the tanh.
+    pub beta: f64,
+    /// m, the exponent of the loss.
+    pub loss_m: f64,
+    /// The number of examples in a minibatch.
+    pub batch: usize,
+    /// The standard deviation of the initial weights.
+    pub init_sigma: f64,
+}
+
+/// Everything that training changes, [classes × hidden] each.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReadoutState {
+    /// S.
+    pub weights: Vec<f32>,
+    /// Adam's mean of the gradient.
+    pub first_moment: Vec<f32>,
+    /// Adam's mean of the squared gradient.
+    pub second_moment: Vec<f32>,
+    /// Steps taken.
+    pub steps: u64,
+}
+
+/// A readout divided among the workers of a team.
+#[derive(Debug)]
+pub struct Readout {
+    spec: ReadoutSpec,
+    loss: PowerLoss,
+    steps: u64,
+    kernels: &'static Kernels,
+    parts: Vec<Mutex<Columns>>,
+    shares: Shares,
+    barrier: Barrier,
+}
+
+/// The columns of S of one worker, and its working memory.
+#[derive(Debug)]
+struct Columns {
+    columns: Range<usize>,
+    weights: Matrix,
+    gradient: Matrix,
+    adam: Adam,
+    /// [classes × batch]: a share of the sums, then all of them, then ∂C/∂s.
+    sums: Matrix,
+    /// [classes × batch]: +1 for the class of the example, −1 for the others.
+    targets: Matrix,
+}
+
+impl Readout {
+    /// Draws initial weights from N(0, init_sigma²) and spreads them over the workers.
+    ///
+    /// # Errors
+    /// [`Error::Value`] unless there are 2 to 256 classes, at least one feature, a minibatch of 1 to 2²⁰, β above 0,
+    /// m at least 1 and init_sigma at least 0, all finite.
+    ///
+    /// # Example
+    /// ```
+    /// use rivalry_core::{Inputs, Kernels, Layer, Random, Stream, Team};
+    /// use rivalry_nets::{FeatureSpec, Features, Readout, ReadoutSpec};
+    /// let (team, kernels) = (Team::new(Some(2))?, Kernels::best());
+    /// let layer = Layer::from_rows(2, 2, &[1.0, 0.0, 0.0, 1.0])?;
+    /// let (inputs, labels) = (Inputs::f32(&[1.0, 0.0, 0.0, 1.0], 2)?, [0, 1]);
+    /// let features = Features::compute(&team, kernels, &layer, &inputs, FeatureSpec { power_n: 1.0, current_scale: 1.0 })?;
+    /// let spec = ReadoutSpec { classes: 2, hidden: 2, beta: 1.0, loss_m: 2.0, batch: 2, init_sigma: 0.01 };
+    /// let mut readout = Readout::new(spec, &mut Random::new(1, Stream::ReadoutWeights), &team, kernels)?;
+    /// for _ in 0..100 {
+    ///     readout.epoch(&team, &features, &labels, &[0, 1], 0.01)?;
+    /// }
+    /// assert_eq!(readout.errors(&team, &features, &labels, &[0, 1])?, 0);
+    /// # Ok::<(), rivalry_nets::Error>(())
+    /// ```
+    pub fn new(spec: ReadoutSpec, random: &mut Random, team: &Team, kernels: &'static Kernels) -> Result<Readout> {
+        check_spec(&spec)?;
+        let drawn: Vec<f32> =
+            (0..spec.classes * spec.hidden).map(|_| (spec.init_sigma * random.normal()) as f32).collect();
+        let parts = team.map(|worker| {
+            let columns = share(spec.hidden, BLOCK, worker, team.threads());
+            let (classes, width) = (spec.classes, columns.len());
+            Mutex::new(Columns {
+                weights: slice_columns(&drawn, spec.hidden, &columns),
+                gradient: Matrix::zeros(classes, width),
+                adam: Adam::new(classes, width),
+                sums: Matrix::zeros(classes, spec.batch),
+                targets: Matrix::zeros(classes, spec.batch),
+                columns,
+            })
+        });
+        let loss = PowerLoss { beta: spec.beta as f32, m: spec.loss_m as f32, exponent: Exponent::new(spec.loss_m) };
+        let shares = Shares::new(&spec);
+        Ok(Readout { spec, loss, steps: 0, kernels, parts, shares, barrier: team.barrier() })
+    }
+
+    /// Trains on consecutive minibatches of `order`; the last one may be smaller.
+    ///
+    /// C = Σ_examples Σ_α |tanh(β Σ_μ S_αμ h_μ) − t_α|^m, summed over a minibatch, then a step of Adam.
+    ///
+    /// Source: Krotov & Hopfield 2019, eqs. 1 and 12.
+    ///
+    /// # Shapes
+    /// `labels` has one class per sample of the features; `order` holds sample numbers.
+    ///
+    /// # Numerics
+    /// The same bits for any number of threads and on every instruction set.
+    ///
+    /// # Errors
+    /// [`Error::Value`] if a label, a sample number or a shape does not fit, or the rate is not finite. Nothing is learned
+    /// then.
+    ///
+    /// # Allocates
+    /// Nothing per minibatch; a constant amount per call.
+    pub fn epoch(&mut self, team: &Team, features: &Features, labels: &[u8], order: &[u32], rate: f32) -> Result<()> {
+        self.check(team, features, labels, order)?;
+        if !(rate.is_finite() && rate >= 0.0) {
+            return Err(Error::value("readout rate", "a finite number of at least 0", rate));
+        }
+        let this = &*self;
+        team.map(|worker| {
+            let _guard = this.barrier.guard();
+            let (own, part) = (&mut *lock(&this.parts[worker]), &features.parts()[worker]);
+            for (i, minibatch) in order.chunks(this.spec.batch).enumerate() {
+                this.publish(own, part, minibatch, i % 2);
+                this.barrier.wait();
+                this.step(own, part, labels, minibatch, i, rate);
+            }
+        });
+        self.steps += order.len().div_ceil(self.spec.batch) as u64;
+        Ok(())
+    }
+
+    /// Publishes a worker's shares of the sums of a minibatch.
+    fn publish(&self, own: &mut Columns, part: &Part, minibatch: &[u32], turn: usize) {
+        let examples = part.values.panel(0, part.values.rows()).gather(minibatch);
+        let weights = own.weights.panel(0, self.spec.classes);
+        for (block, vectors) in blocks(&own.columns) {
+            let (examples, weights) = (examples.columns(vectors.0, vectors.1), weights.columns(vectors.0, vectors.1));
+            // The roles of units and examples are exchanged, so that the sums of a class lie side by side.
+            score::score_rows(self.kernels, examples, weights, &mut own.sums, 0);
+            self.shares.publish(turn, block, &own.sums, minibatch.len());
+        }
+    }
+
+    /// Adds up all shares, takes the loss, and steps a worker's own columns.
+    fn step(&self, own: &mut Columns, part: &Part, labels: &[u8], minibatch: &[u32], i: usize, rate: f32) {
+        self.shares.add(i % 2, &mut own.sums, minibatch.len());
+        for class in 0..self.spec.classes {
+            let targets = &mut own.targets.row_mut(class)[..minibatch.len()];
+            for (target, &sample) in targets.iter_mut().zip(minibatch) {
+                *target = if usize::from(labels[sample as usize]) == class { 1.0 } else { -1.0 };
+            }
+            head::power_loss(self.kernels, self.loss, own.sums.lanes_mut(class), own.targets.lanes(class));
+        }
+        let examples = part.values.panel(0, part.values.rows()).gather(minibatch);
+        let (values, stride) = own.sums.padded();
+        let deltas = Deltas { values, stride, classes: self.spec.classes };
+        head::gradient(self.kernels, examples, deltas, &mut own.gradient);
+        own.adam.step(self.kernels, self.steps + i as u64 + 1, rate, &own.gradient, &mut own.weights);
+    }
+
+    /// Counts the samples of `subset` whose largest sum (the lowest class among equals) is not their label's.
+    ///
+    /// # Errors
+    /// [`Error::Value`] as [`Readout::epoch`]; [`Error::Overflow`] if training diverged.
+    pub fn errors(&self, team: &Team, features: &Features, labels: &[u8], subset: &[u32]) -> Result<usize> {
+        self.check(team, features, labels, subset)?;
+        let rows = self.weights();
+        if let Some(at) = rows.iter().position(|weight| !weight.is_finite()) {
+            let found = format!("{} at class {}, unit {}", rows[at], at / self.spec.hidden, at % self.spec.hidden);
+            return Err(Error::Overflow { what: "readout weights", found, hint: "lower readout_rates or beta" });
+        }
+        let parts: Vec<Matrix> =
+            features.parts().iter().map(|part| slice_columns(&rows, self.spec.hidden, &part.columns)).collect();
+        let errors = team.map(|worker| {
+            let own = &subset[share(subset.len(), EVALUATED, worker, team.threads())];
+            let mut sums = [Matrix::zeros(self.spec.classes, EVALUATED), Matrix::zeros(self.spec.classes, EVALUATED)];
+            own.chunks(EVALUATED).map(|samples| self.wrong(features, &parts, labels, samples, &mut sums)).sum::<usize>()
+        });
+        Ok(errors.into_iter().sum())
+    }
+
+    /// Counts the wrong ones of at most [`EVALUATED`] samples.
+    fn wrong(
+        &self,
+        features: &Features,
+        weights: &[Matrix],
+        labels: &[u8],
+        samples: &[u32],
+        [share, total]: &mut [Matrix; 2],
+    ) -> usize {
+        for class in 0..self.spec.classes {
+            total.row_mut(class).fill(0.0);
+        }
+        for (part, weights) in features.parts().iter().zip(weights) {
+            let examples = part.values.panel(0, part.values.rows()).gather(samples);
+            let weights = weights.panel(0, self.spec.classes);
+            for (_, (first, width)) in blocks(&part.columns) {
+                let (examples, weights) = (examples.columns(first, width), weights.columns(first, width));
+                score::score_rows(self.kernels, examples, weights, share, 0);
+                for class in 0..self.spec.classes {
+                    for (total, share) in total.row_mut(class).iter_mut().zip(share.row(class)) {
+                        *total += share;
+                    }
+                }
+            }
+        }
+        let told = |example: usize| {
+            let better = |best: usize, class: usize| {
+                if total.row(class)[example] > total.row(best)[example] { class } else { best }
+            };
+            (0..self.spec.classes).fold(0, better)
+        };
+        let labels = samples.iter().map(|&sample| usize::from(labels[sample as usize]));
+        labels.enumerate().filter(|&(example, label)| told(example) != label).count()
+    }
+
+    fn check(&self, team: &Team, features: &Features, labels: &[u8], samples: &[u32]) -> Result<()> {
+        let sizes = [
+            ("features of an example", self.spec.hidden, features.hidden()),
+            ("labels", features.samples(), labels.len()),
+            ("threads of the team", self.parts.len(), team.threads()),
+            ("threads the features were made with", self.parts.len(), features.parts().len()),
+        ];
+        for (what, expected, found) in sizes {
+            if expected != found {
+                return Err(Error::value(what, expected.to_string(), found));
+            }
+        }
+        for &sample in samples {
+            let Some(&label) = labels.get(sample as usize) else {
+                return Err(Error::value("sample", format!("below {}", labels.len()), sample));
+            };
+            if usize::from(label) >= self.spec.classes {
+                return Err(Error::value("label", format!("below {}", self.spec.classes), label));
+            }
+        }
+        Ok(())
+    }
+
+    /// S [classes × hidden].
+    pub fn weights(&self) -> Vec<f32> {
+        self.collect(|part| &part.weights)
+    }
+
+    /// Copies everything that training changes.
+    pub fn state(&self) -> ReadoutState {
+        ReadoutState {
+            weights: self.weights(),
+            first_moment: self.collect(|part| &part.adam.first),
+            second_moment: self.collect(|part| &part.adam.second),
+            steps: self.steps,
+        }
+    }
+
+    /// Goes back to a state that [`Readout::state`] gave.
+    ///
+    /// # Errors
+    /// [`Error::Value`] if it is the state of a readout of another shape.
+    pub fn restore(&mut self, state: &ReadoutState) -> Result<()> {
+        let size = self.spec.classes * self.spec.hidden;
+        for values in [&state.weights, &state.first_moment, &state.second_moment] {
+            if values.len() != size {
+                return Err(Error::value("numbers of a readout's state", size.to_string(), values.len()));
+            }
+        }
+        for part in &self.parts {
+            let part = &mut *lock(part);
+            part.weights = slice_columns(&state.weights, self.spec.hidden, &part.columns);
+            part.adam.first = slice_columns(&state.first_moment, self.spec.hidden, &part.columns);
+            part.adam.second = slice_columns(&state.second_moment, self.spec.hidden, &part.columns);
+        }
+        self.steps = state.steps;
+        Ok(())
+    }
+
+    /// Puts the columns of all workers together, [classes × hidden].
+    fn collect(&self, of: impl Fn(&Columns) -> &Matrix) -> Vec<f32> {
+        let mut rows = vec![0.0; self.spec.classes * self.spec.hidden];
+        for part in &self.parts {
+            let part = lock(part);
+            for class in 0..self.spec.classes {
+                rows[class * self.spec.hidden..][part.columns.clone()].copy_from_slice(of(&part).row(class));
+            }
+        }
+        rows
+    }
+}
+
+/// The blocks of a worker's columns: number of the block, and its place in the part as (first vector, vectors).
+fn blocks(columns: &Range<usize>) -> impl Iterator<Item = (usize, (usize, usize))> {
+    let (start, width) = (columns.start, columns.len());
+    (0..width.div_ceil(BLOCK)).map(move |block| {
+        let columns = BLOCK.min(width - block * BLOCK);
+        (start / BLOCK + block, (block * BLOCK / LANES, columns.div_ceil(LANES)))
+    })
+}
+
+/// Some columns of [rows × width].
+fn slice_columns(values: &[f32], width: usize, columns: &Range<usize>) -> Matrix {
+    let mut matrix = Matrix::zeros(values.len() / width, columns.len());
+    for (row, values) in values.chunks_exact(width).enumerate() {
+        matrix.row_mut(row).copy_from_slice(&values[columns.clone()]);
+    }
+    matrix
+}
+
+/// The shares of all blocks of features in the sums of two minibatches in turn, [2 × blocks × classes × batch].
+#[derive(Debug)]
+struct Shares {
+    blocks: usize,
+    classes: usize,
+    batch: usize,
+    values: Vec<AtomicU32>,
+}
+
+impl Shares {
+    fn new(spec: &ReadoutSpec) -> Shares {
+        let (blocks, classes) = (spec.hidden.div_ceil(BLOCK), spec.classes);
+        let values = (0..2 * blocks * classes * spec.batch).map(|_| AtomicU32::new(0)).collect();
+        Shares { blocks, classes, batch: spec.batch, values }
+    }
+
+    fn row(&self, turn: usize, block: usize, class: usize) -> &[AtomicU32] {
+        &self.values[((turn * self.blocks + block) * self.classes + class) * self.batch..][..self.batch]
+    }
+
+    fn publish(&self, turn: usize, block: usize, sums: &Matrix, examples: usize) {
+        for class in 0..self.classes {
+            for (share, sum) in self.row(turn, block, class).iter().zip(&sums.row(class)[..examples]) {
+                share.store(sum.to_bits(), Relaxed);
+            }
+        }
+    }
+
+    fn add(&self, turn: usize, sums: &mut Matrix, examples: usize) {
+        for class in 0..self.classes {
+            let sums = &mut sums.row_mut(class)[..examples];
+            sums.fill(0.0);
+            for block in 0..self.blocks {
+                for (sum, share) in sums.iter_mut().zip(self.row(turn, block, class)) {
+                    *sum += f32::from_bits(share.load(Relaxed));
+                }
+            }
+        }
+    }
+}
+
+fn check_spec(spec: &ReadoutSpec) -> Result<()> {
+    let sizes = [
+        ("classes", spec.classes, 2, 256),
+        ("features of a readout", spec.hidden, 1, 1 << 31),
+        ("readout_batch", spec.batch, 1, 1 << 20),
+    ];
+    for (what, value, least, most) in sizes {
+        if !(least..=most).contains(&value) {
+            return Err(Error::value(what, format!("{least} to {most}"), value));
+        }
+    }
+    if !(spec.beta.is_finite() && spec.beta > 0.0) {
+        return Err(Error::value("beta", "a finite number above 0", spec.beta));
+    }
+    if !(spec.loss_m.is_finite() && spec.loss_m >= 1.0) {
+        return Err(Error::value("loss_m", "a finite number of at least 1", spec.loss_m));
+    }
+    if !(spec.init_sigma.is_finite() && spec.init_sigma >= 0.0) {
+        return Err(Error::value("init_sigma of the readout", "a finite number of at least 0", spec.init_sigma));
+    }
+    Ok(())
+}
+
+/// Columns are locked only by their own worker while training, and by one reader otherwise.
+fn lock(part: &Mutex<Columns>) -> MutexGuard<'_, Columns> {
+    part.lock().unwrap_or_else(PoisonError::into_inner)
+}
