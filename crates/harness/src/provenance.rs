@@ -4,6 +4,7 @@
 //! be found out is `unknown` or left empty, never guessed, and never an error: provenance must not stop a run.
 
 pub mod machine;
+pub mod peak;
 
 use serde::Serialize;
 
