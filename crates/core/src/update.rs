@@ -124,3 +124,81 @@ impl Update {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::top_k::NOBODY;
+
+    const INPUTS: usize = 3;
+    const EXAMPLES: [f32; 9] = [1.0, 2.0, 3.0, 10.0, 20.0, 30.0, 5.0, -7.0, 0.0];
+
+    /// A shard of units 10 … 13 with weights 1, 2, 3, 4 everywhere.
+    fn weights() -> Matrix {
+        let mut weights = Matrix::zeros(4, INPUTS);
+        (0..4).for_each(|row| weights.row_mut(row).fill(row as f32 + 1.0));
+        weights
+    }
+
+    fn ranked(winner: (f32, u32), last: (f32, u32)) -> Ranked {
+        Ranked { winner, last }
+    }
+
+    #[test]
+    fn rows_are_pulled_by_the_examples_that_rank_them_and_by_no_others() {
+        let (rule, units) = (Rule::new(2.0, 2, 0.5).unwrap(), 10..14);
+        let inputs = Inputs::f32(&EXAMPLES, INPUTS).unwrap();
+        for kernels in Kernels::all() {
+            let mut update = Update::new(4, INPUTS, 3);
+            // A minibatch before, which must be forgotten.
+            update.note(&rule, &units, 1, 1.0, ranked((1.0, 11), (1.0, 13)));
+            assert!(update.build(kernels, &weights(), &inputs) > 0.0);
+            update.clear();
+            // Unit 12 wins twice and is once last; 9 and 14 live elsewhere; nobody is last in the end.
+            update.note(&rule, &units, 0, 2.0, ranked((4.0, 12), (1.0, 9)));
+            update.note(&rule, &units, 2, 1.0, ranked((3.0, 14), (2.0, 12)));
+            update.note(&rule, &units, 1, 0.5, ranked((8.0, 12), (f32::NEG_INFINITY, NOBODY)));
+            // d = 2 x0 − 0.5 x2 + 0.5 x1;  a = 1 · 2 · 4 − 0.5 · 1 · 2 + 1 · 0.5 · 8 = 11;  ds = d − 11 · 3.
+            let largest = update.build(kernels, &weights(), &inputs);
+            let ds = [2.0 - 2.5 + 5.0 - 33.0, 4.0 + 3.5 + 10.0 - 33.0, 6.0 + 0.0 + 15.0 - 33.0];
+            assert_eq!(largest, 28.5);
+            let (mut found, mut powers) = (weights(), Matrix::zeros(4, INPUTS));
+            update.apply(kernels, &Rule::new(3.0, 2, 0.5).unwrap(), 0.25, &mut found, Some(&mut powers));
+            let expected = ds.map(|ds| 3.0 + 0.25 * ds);
+            assert_eq!(found.to_rows(), [[1.0; 3], [2.0; 3], expected, [4.0; 3]].concat());
+            // Powers are renewed where weights changed.
+            assert_eq!(powers.to_rows(), [[0.0; 3], [0.0; 3], expected.map(|w| w * w.abs()), [0.0; 3]].concat());
+        }
+    }
+
+    #[test]
+    fn with_delta_0_the_last_is_not_even_active() {
+        let units = 10..14;
+        let inputs = Inputs::f32(&EXAMPLES, INPUTS).unwrap();
+        let mut update = Update::new(4, INPUTS, 3);
+        update.note(&Rule::new(2.0, 2, 0.0).unwrap(), &units, 0, 1.0, ranked((1.0, 3), (1.0, 12)));
+        assert_eq!(update.build(Kernels::best(), &weights(), &inputs), 0.0);
+        assert!(update.active.is_empty());
+    }
+
+    #[test]
+    fn a_full_minibatch_fits_without_growing() {
+        let (rule, units) = (Rule::new(2.0, 2, 0.5).unwrap(), 0..50);
+        let values = [1.0; 8 * INPUTS];
+        let inputs = Inputs::f32(&values, INPUTS).unwrap();
+        let mut update = Update::new(50, INPUTS, 8);
+        let capacities =
+            |update: &Update| [update.links.capacity(), update.active.capacity(), update.pulls.capacity()];
+        let before = capacities(&update);
+        for distinct in [true, false] {
+            update.clear();
+            for sample in 0..8 {
+                let unit = if distinct { 2 * sample } else { 0 };
+                update.note(&rule, &units, sample, 1.0, ranked((1.0, unit), (0.5, unit + 1)));
+            }
+            update.build(Kernels::best(), &Matrix::zeros(50, INPUTS), &inputs);
+            assert_eq!(update.active.len(), if distinct { 16 } else { 2 });
+        }
+        assert_eq!(capacities(&update), before);
+    }
+}

@@ -10,6 +10,7 @@ mod error;
 pub mod features;
 mod readout;
 mod schedule;
+mod shares;
 
 pub use error::{Error, Result};
 pub use features::{FeatureSpec, Features, mean_largest_current};

@@ -7,35 +7,22 @@
 //! not depend on who owns what), takes the loss, and steps its own columns. Shares are kept for two minibatches in turn,
 //! so nobody overwrites what another still reads.
 
+mod spec;
+
+pub use spec::ReadoutSpec;
+
 use crate::adam::Adam;
 use crate::error::{Error, Result};
 use crate::features::{BLOCK, Features, Part};
+use crate::shares::{Shares, blocks};
 use rivalry_core::head::{self, Deltas, Exponent, PowerLoss};
 use rivalry_core::team::{Barrier, share};
-use rivalry_core::{Kernels, LANES, Matrix, Random, Team, score};
+use rivalry_core::{Kernels, Matrix, Random, Team, score};
 use std::ops::Range;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Examples whose classes are told at once.
 const EVALUATED: usize = 128;
-
-/// The shape and the loss of a readout.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ReadoutSpec {
-    /// The number of classes.
-    pub classes: usize,
-    /// The number of features.
-    pub hidden: usize,
-    /// β, the steepness of the tanh.
-    pub beta: f64,
-    /// m, the exponent of the loss.
-    pub loss_m: f64,
-    /// The number of examples in a minibatch.
-    pub batch: usize,
-    /// The standard deviation of the initial weights.
-    pub init_sigma: f64,
-}
 
 /// Everything that training changes, [classes × hidden] each.
 #[derive(Debug, Clone, PartialEq)]
@@ -99,7 +86,7 @@ impl Readout {
     /// # Ok::<(), rivalry_nets::Error>(())
     /// ```
     pub fn new(spec: ReadoutSpec, random: &mut Random, team: &Team, kernels: &'static Kernels) -> Result<Readout> {
-        check_spec(&spec)?;
+        spec.check()?;
         let drawn: Vec<f32> =
             (0..spec.classes * spec.hidden).map(|_| (spec.init_sigma * random.normal()) as f32).collect();
         let parts = team.map(|worker| {
@@ -313,15 +300,6 @@ impl Readout {
     }
 }
 
-/// The blocks of a worker's columns: number of the block, and its place in the part as (first vector, vectors).
-fn blocks(columns: &Range<usize>) -> impl Iterator<Item = (usize, (usize, usize))> {
-    let (start, width) = (columns.start, columns.len());
-    (0..width.div_ceil(BLOCK)).map(move |block| {
-        let columns = BLOCK.min(width - block * BLOCK);
-        (start / BLOCK + block, (block * BLOCK / LANES, columns.div_ceil(LANES)))
-    })
-}
-
 /// Some columns of [rows × width].
 fn slice_columns(values: &[f32], width: usize, columns: &Range<usize>) -> Matrix {
     let mut matrix = Matrix::zeros(values.len() / width, columns.len());
@@ -329,70 +307,6 @@ fn slice_columns(values: &[f32], width: usize, columns: &Range<usize>) -> Matrix
         matrix.row_mut(row).copy_from_slice(&values[columns.clone()]);
     }
     matrix
-}
-
-/// The shares of all blocks of features in the sums of two minibatches in turn, [2 × blocks × classes × batch].
-#[derive(Debug)]
-struct Shares {
-    blocks: usize,
-    classes: usize,
-    batch: usize,
-    values: Vec<AtomicU32>,
-}
-
-impl Shares {
-    fn new(spec: &ReadoutSpec) -> Shares {
-        let (blocks, classes) = (spec.hidden.div_ceil(BLOCK), spec.classes);
-        let values = (0..2 * blocks * classes * spec.batch).map(|_| AtomicU32::new(0)).collect();
-        Shares { blocks, classes, batch: spec.batch, values }
-    }
-
-    fn row(&self, turn: usize, block: usize, class: usize) -> &[AtomicU32] {
-        &self.values[((turn * self.blocks + block) * self.classes + class) * self.batch..][..self.batch]
-    }
-
-    fn publish(&self, turn: usize, block: usize, sums: &Matrix, examples: usize) {
-        for class in 0..self.classes {
-            for (share, sum) in self.row(turn, block, class).iter().zip(&sums.row(class)[..examples]) {
-                share.store(sum.to_bits(), Relaxed);
-            }
-        }
-    }
-
-    fn add(&self, turn: usize, sums: &mut Matrix, examples: usize) {
-        for class in 0..self.classes {
-            let sums = &mut sums.row_mut(class)[..examples];
-            sums.fill(0.0);
-            for block in 0..self.blocks {
-                for (sum, share) in sums.iter_mut().zip(self.row(turn, block, class)) {
-                    *sum += f32::from_bits(share.load(Relaxed));
-                }
-            }
-        }
-    }
-}
-
-fn check_spec(spec: &ReadoutSpec) -> Result<()> {
-    let sizes = [
-        ("classes", spec.classes, 2, 256),
-        ("features of a readout", spec.hidden, 1, 1 << 31),
-        ("readout_batch", spec.batch, 1, 1 << 20),
-    ];
-    for (what, value, least, most) in sizes {
-        if !(least..=most).contains(&value) {
-            return Err(Error::value(what, format!("{least} to {most}"), value));
-        }
-    }
-    if !(spec.beta.is_finite() && spec.beta > 0.0) {
-        return Err(Error::value("beta", "a finite number above 0", spec.beta));
-    }
-    if !(spec.loss_m.is_finite() && spec.loss_m >= 1.0) {
-        return Err(Error::value("loss_m", "a finite number of at least 1", spec.loss_m));
-    }
-    if !(spec.init_sigma.is_finite() && spec.init_sigma >= 0.0) {
-        return Err(Error::value("init_sigma of the readout", "a finite number of at least 0", spec.init_sigma));
-    }
-    Ok(())
 }
 
 /// Columns are locked only by their own worker while training, and by one reader otherwise.

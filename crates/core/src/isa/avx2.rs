@@ -181,9 +181,9 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    fn prefetch(self, near: &Lanes) {
-        // SAFETY: a prefetch of any address has no effect but on caches, and this one is a valid reference.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(near.as_ptr().cast()) }
+    fn prefetch(self, address: *const Lanes) {
+        // SAFETY: a prefetch of any address has no effect but on caches and never faults.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
     }
 }
 

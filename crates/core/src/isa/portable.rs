@@ -144,7 +144,7 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
-    fn prefetch(self, _near: &Lanes) {}
+    fn prefetch(self, _address: *const Lanes) {}
 }
 
 /// The kernels, one entry each.

@@ -11,3 +11,6 @@ pub(crate) mod score;
 pub(crate) mod stage;
 pub(crate) mod top_k;
 pub(crate) mod update;
+
+#[cfg(test)]
+mod tests;

@@ -59,11 +59,10 @@ fn tiles<S: Simd, const M: usize, const N: usize>(
     let mut example = 0;
     while example < examples.rows() {
         let mut x: [&[Lanes]; N] = [&[]; N];
-        let mut next: [&[Lanes]; N] = [&[]; N];
-        for n in 0..N {
-            x[n] = examples.lanes((example + n).min(last));
-            next[n] = examples.lanes((example + N + n).min(last));
+        for (n, row) in x.iter_mut().enumerate() {
+            *row = examples.lanes((example + n).min(last));
         }
+        let next = examples.lanes((example + N).min(last)).as_ptr();
         let sums = tile::<S, M, N>(simd, units.width(), w, x, next);
         for (n, sums) in sums.iter().enumerate().take(examples.rows() - example) {
             let out = &mut out[(example + n) * out_stride + unit..][..wanted];
@@ -75,14 +74,15 @@ fn tiles<S: Simd, const M: usize, const N: usize>(
     }
 }
 
-/// M · N sums over `width` vectors.
+/// M · N sums over `width` vectors. `next` is where the next N examples are, if they lie one behind the other: one address
+/// for all of them leaves a general register for each row.
 #[inline(always)]
 fn tile<S: Simd, const M: usize, const N: usize>(
     simd: S,
     width: usize,
     w: [&[Lanes]; M],
     x: [&[Lanes]; N],
-    next: [&[Lanes]; N],
+    next: *const Lanes,
 ) -> [[f32; M]; N] {
     let zero = simd.splat_f32x16(0.0);
     let mut running = [[zero; M]; N];
@@ -90,7 +90,7 @@ fn tile<S: Simd, const M: usize, const N: usize>(
         let mut examples = [zero; N];
         for n in 0..N {
             examples[n] = simd.load_f32x16(&x[n][i]);
-            simd.prefetch(&next[n][i]);
+            simd.prefetch(next.wrapping_add(N * i + n));
         }
         for m in 0..M {
             let unit = simd.load_f32x16(&w[m][i]);

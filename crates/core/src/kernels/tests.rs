@@ -1,0 +1,210 @@
+//! The kernels that no public function runs alone, on every instruction set: powers, changes, their application; and
+//! what lies between the rows that a kernel writes.
+
+use super::power::{Whole, power_real};
+use super::readout::Deltas;
+use super::update::{ActiveRow, Pull};
+use crate::inputs::Inputs;
+use crate::isa::Kernels;
+use crate::matrix::Matrix;
+use crate::random::{Random, Stream};
+
+/// The largest relative error of one rounding to f32.
+const ROUNDING: f64 = 1.0 / (1 << 24) as f64;
+
+/// Widths around every edge of vectors, tiles and blocks.
+fn widths() -> impl Iterator<Item = usize> {
+    (1..=33).chain(47..=81).chain(1008..=1040).chain(2047..=2050)
+}
+
+fn normals(seed: u64, count: usize) -> Vec<f32> {
+    let mut random = Random::new(seed, Stream::Synthetic);
+    (0..count).map(|_| random.normal() as f32).collect()
+}
+
+fn row(values: &[f32]) -> Matrix {
+    let mut row = Matrix::zeros(1, values.len());
+    row.row_mut(0).copy_from_slice(values);
+    row
+}
+
+/// A row full of NaN, padding included.
+fn unwritten(columns: usize) -> Matrix {
+    let mut row = Matrix::zeros(1, columns);
+    row.lanes_mut(0).fill([f32::NAN; 16]);
+    row
+}
+
+fn bits(values: &[f32]) -> Vec<u32> {
+    values.iter().map(|value| value.to_bits()).collect()
+}
+
+/// The padding of a row that has one.
+fn padding(row: &Matrix) -> &[f32] {
+    &row.lanes(0).as_flattened()[row.columns()..]
+}
+
+#[test]
+fn powers_have_the_sign_and_the_magnitude_of_their_formula() {
+    let special = [0.0, -0.0, 1e-45, -1e-45, 1e-12, -1e12, 3e38, 1.0, -1.0];
+    for width in widths() {
+        let mut w = normals(1, width);
+        w.iter_mut().zip(special).for_each(|(w, special)| *w = special);
+        for (whole, p) in [(Whole::Three, 3), (Whole::Four, 4), (Whole::Five, 5)] {
+            let expected: Vec<f32> = w
+                .iter()
+                .map(|w| match whole {
+                    Whole::Three => w * w.abs(),
+                    Whole::Four => w * (w * w),
+                    Whole::Five => (w * w.abs()) * (w * w),
+                })
+                .collect();
+            for kernels in Kernels::all() {
+                let mut found = unwritten(width);
+                kernels.power(whole, row(&w).lanes(0), found.lanes_mut(0));
+                assert_eq!(bits(found.row(0)), bits(&expected), "{}, p {p}, width {width}", kernels.name());
+                assert!(padding(&found).iter().all(|pad| pad.to_bits() == 0), "{}: padding", kernels.name());
+            }
+            for (w, power) in w.iter().zip(&expected).filter(|(w, _)| w.abs() > 1e-6 && w.abs() < 1e6) {
+                let exact = f64::from(w.signum()) * f64::from(w.abs()).powi(p - 1);
+                assert!((f64::from(*power) - exact).abs() <= 3.01 * ROUNDING * exact.abs(), "{power} for {exact}");
+            }
+        }
+    }
+}
+
+#[test]
+fn real_powers_are_rounded_once_and_have_the_sign_of_the_weight() {
+    for p in [1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 6.3] {
+        for w in normals(2, 1000) {
+            let exact = f64::from(w.signum()) * f64::from(w.abs()).powf(p - 1.0);
+            assert!((f64::from(power_real(w, p)) - exact).abs() <= 1.001 * ROUNDING * exact.abs(), "p {p}, w {w}");
+        }
+        assert_eq!([power_real(0.0, p), power_real(-0.0, p)].map(f32::to_bits), [0, 0], "p {p}");
+    }
+    assert_eq!([power_real(-7.0, 1.0), power_real(1e-40, 1.0)], [-1.0, 1.0]);
+}
+
+#[test]
+fn staged_rows_hold_the_example_and_zeros_behind() {
+    for width in widths() {
+        let bytes: Vec<u8> = (0..width).map(|i| (i * 37 % 256) as u8).collect();
+        let floats = normals(3, width);
+        let as_floats: Vec<f32> = bytes.iter().map(|&byte| f32::from(byte)).collect();
+        for kernels in Kernels::all() {
+            for (inputs, expected) in [
+                (Inputs::u8(&bytes, width).unwrap(), &as_floats),
+                (Inputs::f32(&floats, width).unwrap(), &floats),
+            ] {
+                let mut found = unwritten(width);
+                inputs.stage(kernels, 0, &mut found, 0);
+                assert_eq!(bits(found.row(0)), bits(expected), "{}, width {width}", kernels.name());
+                assert!(padding(&found).iter().all(|pad| pad.to_bits() == 0), "{}: padding", kernels.name());
+            }
+        }
+    }
+}
+
+/// ds and max |ds| as the specification says, and the size of what was added, for a bound.
+fn expected_change(w: &[f32], pulls: &[Pull], decay: f32, inputs: &[f32]) -> (Vec<f32>, f32, Vec<(f64, f64)>) {
+    let (mut change, mut exact) = (vec![0.0_f32; w.len()], vec![(0.0, 0.0); w.len()]);
+    for (i, (ds, exact)) in change.iter_mut().zip(&mut exact).enumerate() {
+        let mut add = |a: f32, b: f32| {
+            let product = f64::from(a) * f64::from(b);
+            *exact = (exact.0 + product, exact.1 + product.abs());
+            *ds = a.mul_add(b, *ds);
+        };
+        for pull in pulls {
+            add(pull.strength, inputs[pull.example as usize * w.len() + i]);
+        }
+        add(-decay, w[i]);
+    }
+    let largest = change.iter().fold(0.0_f32, |largest, ds| largest.max(ds.abs()));
+    (change, largest, exact)
+}
+
+#[test]
+fn changes_have_the_bits_of_the_specification_and_are_within_the_bound_of_f64() {
+    for width in widths() {
+        let bytes: Vec<u8> = (0..5 * width).map(|i| (i * 53 % 256) as u8).collect();
+        let as_floats: Vec<f32> = bytes.iter().map(|&byte| f32::from(byte)).collect();
+        let (w, floats) = (normals(4, width), normals(5, 5 * width));
+        for pulls in [vec![], vec![(3, 0.25)], vec![(0, -0.4), (4, 1.0), (4, 1.0), (2, 0.3), (0, 0.0)]] {
+            let pulls: Vec<Pull> = pulls.into_iter().map(|(example, strength)| Pull { example, strength }).collect();
+            for decay in [0.0, 0.7, -3.0] {
+                let weights = row(&w);
+                let active = ActiveRow { weights: weights.lanes(0), pulls: &pulls, decay, inputs: width };
+                for kernels in Kernels::all() {
+                    for (of_bytes, inputs) in [(true, &as_floats), (false, &floats)] {
+                        let (expected, expected_largest, exact) = expected_change(&w, &pulls, decay, inputs);
+                        let mut found = unwritten(width);
+                        let largest = match of_bytes {
+                            true => kernels.change_u8(active, &bytes, found.lanes_mut(0)),
+                            false => kernels.change_f32(active, &floats, found.lanes_mut(0)),
+                        };
+                        let place = format!("{}, width {width}, {} pulls", kernels.name(), pulls.len());
+                        assert_eq!(bits(found.row(0)), bits(&expected), "{place}");
+                        assert_eq!(largest.to_bits(), expected_largest.to_bits(), "{place}: largest");
+                        assert!(padding(&found).iter().all(|pad| *pad == 0.0), "{place}: padding");
+                        for (found, (exact, size)) in found.row(0).iter().zip(exact) {
+                            let bound = 1.001 * (pulls.len() + 1) as f64 * ROUNDING * size;
+                            assert!((f64::from(*found) - exact).abs() <= bound, "{place}: {found} for {exact}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_largest_change_is_found_in_every_lane() {
+    for width in [1, 16, 49, 81] {
+        for place in 0..width {
+            for sign in [1.0, -1.0] {
+                let mut inputs = vec![0.5; width];
+                inputs[place] = sign * 2.0;
+                let (weights, pulls) = (Matrix::zeros(1, width), [Pull { example: 0, strength: 1.0 }]);
+                let active = ActiveRow { weights: weights.lanes(0), pulls: &pulls, decay: 0.0, inputs: width };
+                for kernels in Kernels::all() {
+                    let largest = kernels.change_f32(active, &inputs, unwritten(width).lanes_mut(0));
+                    assert_eq!(largest, 2.0, "{}, lane {place} of {width}", kernels.name());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn applying_is_one_fused_multiply_add_and_keeps_the_padding() {
+    for width in widths() {
+        let (w, ds) = (normals(6, width), normals(7, width));
+        let expected: Vec<f32> = w.iter().zip(&ds).map(|(w, ds)| 0.037_f32.mul_add(*ds, *w)).collect();
+        for kernels in Kernels::all() {
+            let mut found = row(&w);
+            kernels.apply(0.037, row(&ds).lanes(0), found.lanes_mut(0));
+            assert_eq!(bits(found.row(0)), bits(&expected), "{}, width {width}", kernels.name());
+            assert!(padding(&found).iter().all(|pad| *pad == 0.0), "{}: padding", kernels.name());
+        }
+    }
+}
+
+#[test]
+fn a_gradient_writes_nothing_between_its_rows_nor_behind_them() {
+    let canary = [f32::from_bits(0x7fc0_dead); 16];
+    for (classes, width) in [(1, 1), (4, 3), (5, 4), (7, 9), (10, 13)] {
+        let examples = Matrix::zeros(3, width * 16);
+        let deltas = vec![1.0; classes * 3];
+        for kernels in Kernels::all() {
+            let stride = width + 2;
+            let mut out = vec![canary; classes * stride + 3];
+            let deltas = Deltas { values: &deltas, stride: 3, classes };
+            kernels.gradient(examples.panel(0, 3), deltas, &mut out, stride);
+            for (i, lanes) in out.iter().enumerate() {
+                let inside = i < classes * stride && i % stride < width;
+                let expected = if inside { [0.0; 16] } else { canary };
+                assert_eq!(bits(lanes), bits(&expected), "{}: vector {i}, {classes} x {width}", kernels.name());
+            }
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! How workers exchange their shares of the sums of a minibatch: in blocks of features, added in order, so that a sum does
+//! not depend on who owns which block.
+
+use crate::features::BLOCK;
+use crate::readout::ReadoutSpec;
+use rivalry_core::{LANES, Matrix};
+use std::ops::Range;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+/// The blocks of a worker's columns: number of the block, and its place in the part as (first vector, vectors).
+pub(crate) fn blocks(columns: &Range<usize>) -> impl Iterator<Item = (usize, (usize, usize))> {
+    let (start, width) = (columns.start, columns.len());
+    (0..width.div_ceil(BLOCK)).map(move |block| {
+        let columns = BLOCK.min(width - block * BLOCK);
+        (start / BLOCK + block, (block * BLOCK / LANES, columns.div_ceil(LANES)))
+    })
+}
+
+/// The shares of all blocks of features in the sums of two minibatches in turn, [2 × blocks × classes × batch].
+#[derive(Debug)]
+pub(crate) struct Shares {
+    blocks: usize,
+    classes: usize,
+    batch: usize,
+    values: Vec<AtomicU32>,
+}
+
+impl Shares {
+    pub(crate) fn new(spec: &ReadoutSpec) -> Shares {
+        let (blocks, classes) = (spec.hidden.div_ceil(BLOCK), spec.classes);
+        let values = (0..2 * blocks * classes * spec.batch).map(|_| AtomicU32::new(0)).collect();
+        Shares { blocks, classes, batch: spec.batch, values }
+    }
+
+    fn row(&self, turn: usize, block: usize, class: usize) -> &[AtomicU32] {
+        &self.values[((turn * self.blocks + block) * self.classes + class) * self.batch..][..self.batch]
+    }
+
+    /// Publishes the sums of one block.
+    pub(crate) fn publish(&self, turn: usize, block: usize, sums: &Matrix, examples: usize) {
+        for class in 0..self.classes {
+            for (share, sum) in self.row(turn, block, class).iter().zip(&sums.row(class)[..examples]) {
+                share.store(sum.to_bits(), Relaxed);
+            }
+        }
+    }
+
+    /// Adds up what all workers published.
+    pub(crate) fn add(&self, turn: usize, sums: &mut Matrix, examples: usize) {
+        for class in 0..self.classes {
+            let sums = &mut sums.row_mut(class)[..examples];
+            sums.fill(0.0);
+            for block in 0..self.blocks {
+                for (sum, share) in sums.iter_mut().zip(self.row(turn, block, class)) {
+                    *sum += f32::from_bits(share.load(Relaxed));
+                }
+            }
+        }
+    }
+}
