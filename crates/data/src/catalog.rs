@@ -196,7 +196,7 @@ pub const CIFAR10: Set = Set {
         bytes: 170_052_171,
         sha256: "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
     }],
-    sha256: "",
+    sha256: "32e5966899bde482c0ef7d076bf69809b4b1488c806f657a814cfca4646ec493",
 };
 
 const CIFAR10_FILES: [File; 6] = [

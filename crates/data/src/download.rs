@@ -46,9 +46,9 @@ pub(crate) type Step<'a> = dyn FnMut(u64, Option<u64>) + 'a;
 
 /// Why a request ended early.
 enum Broken {
-    /// After it brought something: worth another request.
+    /// The file is longer than before: worth another request.
     Midway(String),
-    /// Before it brought anything, or for good.
+    /// It brought nothing new, fell silent, or can never succeed.
     Final(String),
 }
 
@@ -66,7 +66,7 @@ pub(crate) fn transfer(
     let agent = agent(address, patience);
     let mut reason = String::new();
     for _ in 0..REQUESTS {
-        match request(&agent, address, part, length, step) {
+        match request(&agent, address, part, length, patience, step) {
             Ok(()) => return Ok(()),
             Err(Broken::Final(reason)) => return Err(reason),
             Err(Broken::Midway(broken)) => reason = broken,
@@ -98,28 +98,22 @@ fn is_loopback(address: &str) -> bool {
     })
 }
 
-fn request(agent: &Agent, address: &str, part: &Path, length: Length, step: &mut Step<'_>) -> Result<(), Broken> {
+fn request(
+    agent: &Agent,
+    address: &str,
+    part: &Path,
+    length: Length,
+    patience: &Patience,
+    step: &mut Step<'_>,
+) -> Result<(), Broken> {
     let disk = |error: std::io::Error| Broken::Final(format!("cannot write {}: {error}", part.display()));
-    let mut have = fs::metadata(part).map_or(0, |found| found.len());
+    let before = fs::metadata(part).map_or(0, |found| found.len());
     let (Length::Exactly(limit) | Length::AtMost(limit)) = length;
-    match length {
-        Length::Exactly(exactly) if have == exactly => return Ok(()),
-        _ if have > limit => have = 0,
-        _ => {}
+    if length == Length::Exactly(before) {
+        return Ok(());
     }
-
-    let mut response = ask(agent, address, have)?;
-    if response.status() == StatusCode::RANGE_NOT_SATISFIABLE && have > 0 {
-        have = 0;
-        response = ask(agent, address, have)?;
-    }
-    have = match response.status() {
-        StatusCode::OK => 0,
-        StatusCode::PARTIAL_CONTENT if have > 0 && range_start(&response) == Some(have) => have,
-        StatusCode::PARTIAL_CONTENT => return Err(Broken::Final("sent another range than the one asked for".into())),
-        status => return Err(Broken::Final(format!("status {status}"))),
-    };
-    let total = response.body().content_length().map(|rest| have + rest);
+    let (response, start) = respond(agent, address, if before > limit { 0 } else { before })?;
+    let total = response.body().content_length().map(|rest| start + rest);
     match (length, total) {
         (Length::Exactly(exactly), Some(total)) if total != exactly => {
             return Err(Broken::Final(format!("expected {exactly} bytes, found {total}")));
@@ -131,20 +125,35 @@ fn request(agent: &Agent, address: &str, part: &Path, length: Length, step: &mut
     }
 
     let mut file = OpenOptions::new().create(true).append(true).open(part).map_err(disk)?;
-    file.set_len(have).map_err(disk)?;
-    receive(response, &mut file, have, limit, &mut |done| step(done, total)).map_err(|failed| match failed {
-        Failed::Disk(error) => disk(error),
-        Failed::Line { gained: 0, reason } => Broken::Final(reason),
-        Failed::Line { reason, .. } => Broken::Midway(reason),
-        Failed::TooLong => Broken::Final(format!("expected at most {limit} bytes, found more")),
-    })?;
+    file.set_len(start).map_err(disk)?;
+    let received = receive(response, &mut file, start, limit, &mut |done| step(done, total));
     let have = file.metadata().map_err(disk)?.len();
-    match length {
+    let broken = |reason| if have > before { Broken::Midway(reason) } else { Broken::Final(reason) };
+    match received {
         // A server that gives no length can end early without an error.
-        Length::Exactly(exactly) if have != exactly => {
-            Err(Broken::Midway(format!("expected {exactly} bytes, found {have}")))
+        Ok(()) if matches!(length, Length::Exactly(exactly) if have != exactly) => {
+            Err(broken(format!("expected {limit} bytes, found {have}")))
         }
-        _ => Ok(()),
+        Ok(()) => Ok(()),
+        Err(Failed::Disk(error)) => Err(disk(error)),
+        Err(Failed::Line(error)) if error.kind() == ErrorKind::TimedOut => {
+            Err(Broken::Final(format!("no byte for {} s, after {have} bytes", patience.idle.as_secs_f32())))
+        }
+        Err(Failed::Line(error)) => Err(broken(error.to_string())),
+        Err(Failed::TooLong) => Err(Broken::Final(format!("expected at most {limit} bytes, found more"))),
+    }
+}
+
+/// Asks for everything after the first `have` bytes, and returns the answer with the byte it really begins at.
+fn respond(agent: &Agent, address: &str, have: u64) -> Result<(Response<Body>, u64), Broken> {
+    let response = ask(agent, address, have)?;
+    match response.status() {
+        StatusCode::OK => Ok((response, 0)),
+        StatusCode::PARTIAL_CONTENT if have > 0 && range_start(&response) == Some(have) => Ok((response, have)),
+        StatusCode::PARTIAL_CONTENT => Err(Broken::Final("sent another range than the one asked for".into())),
+        // There is nothing after them: they are the beginning of something longer.
+        StatusCode::RANGE_NOT_SATISFIABLE if have > 0 => respond(agent, address, 0),
+        status => Err(Broken::Final(format!("status {status}"))),
     }
 }
 
@@ -164,7 +173,7 @@ fn range_start(response: &Response<Body>) -> Option<u64> {
 
 enum Failed {
     Disk(std::io::Error),
-    Line { gained: u64, reason: String },
+    Line(std::io::Error),
     TooLong,
 }
 
@@ -175,7 +184,6 @@ fn receive(
     limit: u64,
     step: &mut dyn FnMut(u64),
 ) -> Result<(), Failed> {
-    let start = have;
     let mut body = response.into_body().into_reader();
     let mut buffer = vec![0; 1 << 16];
     step(have);
@@ -184,7 +192,7 @@ fn receive(
             Ok(0) => return Ok(()),
             Ok(read) => read,
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            Err(error) => return Err(Failed::Line { gained: have - start, reason: error.to_string() }),
+            Err(error) => return Err(Failed::Line(error)),
         };
         if have + read as u64 > limit {
             return Err(Failed::TooLong);

@@ -87,7 +87,7 @@ mod whole {
     /// Test samples of [`standard`].
     pub const STANDARD_TEST: usize = 10_000;
     /// [`Dataset::sha256`] of [`standard`]; it changes only with a new version of the digits.
-    pub const STANDARD_SHA256: &str = "";
+    pub const STANDARD_SHA256: &str = "1795976a81af5745b8b3e99b15d1460049c3050ad48de3d0f3296bfdbb52a9a2";
 
     /// Generates a data set; the training digits first, then those of the test.
     ///

@@ -40,14 +40,34 @@ struct Spread {
 }
 
 const SPREAD: Spread =
-    Spread { wobble: 7.0, bend: 0.10, slant: 0.35, turn: 0.16, size: 0.16, width: 0.25, shift: 2.0, pen: 0.5 };
+    Spread { wobble: 6.0, bend: 0.08, slant: 0.15, turn: 0.10, size: 0.12, width: 0.15, shift: 3.0, pen: 0.5 };
 
-/// Mean lean to the right, as right-handed writing has it.
-const LEAN: f64 = 0.12;
-/// Mean height of a digit in pixels.
-const HEIGHT: f64 = 19.0;
+/// How somebody writes, whatever the digit.
+struct Hand {
+    /// Sideways per downwards; to the right where positive.
+    lean: f64,
+    /// Mean height of a digit in pixels.
+    height: f64,
+    /// Width against height, 1 as in `strokes`.
+    width: f64,
+    /// Tangent of half the angle of rotation, clockwise.
+    turn: f64,
+}
+
+/// Hands, one of which writes each digit. They differ more than the digits of one hand do, so that what a pixel means
+/// depends on the hand: that is what a linear readout cannot follow.
+const HANDS: [Hand; 8] = [
+    Hand { lean: 0.05, height: 20.0, width: 1.0, turn: 0.0 },
+    Hand { lean: 0.60, height: 19.5, width: 0.95, turn: 0.0 },
+    Hand { lean: -0.45, height: 19.5, width: 0.95, turn: 0.0 },
+    Hand { lean: 0.1, height: 21.0, width: 0.55, turn: 0.0 },
+    Hand { lean: 0.1, height: 14.5, width: 1.6, turn: 0.0 },
+    Hand { lean: 0.0, height: 19.0, width: 1.0, turn: 0.22 },
+    Hand { lean: 0.0, height: 19.0, width: 1.0, turn: -0.22 },
+    Hand { lean: 0.2, height: 14.0, width: 1.0, turn: 0.0 },
+];
 /// Mean radius of the pen in pixels.
-const PEN: f64 = 1.25;
+const PEN: f64 = 1.4;
 /// The darkest ink takes this much less at the most, at random for every pixel.
 const GRAIN: f64 = 0.25;
 
@@ -89,13 +109,14 @@ struct Pose {
 
 impl Pose {
     fn draw(chance: &mut Chance<'_>) -> Self {
-        let half = chance.about(SPREAD.turn);
+        let hand = &HANDS[chance.below(HANDS.len())];
+        let half = hand.turn + chance.about(SPREAD.turn);
         let norm = 1.0 + half * half;
-        let height = HEIGHT * (1.0 + chance.about(SPREAD.size)) / UNITS;
+        let height = hand.height * (1.0 + chance.about(SPREAD.size)) / UNITS;
         Self {
             bend: chance.about(SPREAD.bend),
-            slant: LEAN + chance.about(SPREAD.slant),
-            scale: (height * (1.0 + chance.about(SPREAD.width)), height),
+            slant: hand.lean + chance.about(SPREAD.slant),
+            scale: (height * hand.width * (1.0 + chance.about(SPREAD.width)), height),
             cos: (1.0 - half * half) / norm,
             sin: 2.0 * half / norm,
             shift: (chance.about(SPREAD.shift), chance.about(SPREAD.shift)),
