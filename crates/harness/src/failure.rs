@@ -91,7 +91,13 @@ fn exit_code(error: &anyhow::Error) -> u8 {
 
 /// The hint of the outermost cause that has one.
 fn hint(error: &anyhow::Error) -> String {
-    let known = error.chain().find_map(|cause| cause.downcast_ref::<Failure>().map(|failure| failure.hint.clone()));
+    let known = error.chain().find_map(|cause| {
+        let ours = cause.downcast_ref::<Failure>().map(|failure| failure.hint.clone());
+        let core = || cause.downcast_ref::<rivalry_core::Error>().and_then(rivalry_core::Error::hint);
+        let data = || cause.downcast_ref::<rivalry_data::Error>().and_then(rivalry_data::Error::hint);
+        let nets = || cause.downcast_ref::<rivalry_nets::Error>().and_then(rivalry_nets::Error::hint);
+        ours.or_else(core).or_else(data).or_else(nets)
+    });
     known.unwrap_or_else(|| "`rivalry help` shows every command and flag".to_owned())
 }
 

@@ -10,6 +10,7 @@
 //! | [`cli`] | every command and flag |
 //! | [`experiment`] | what is run: keys, TOML files, `--set`, the named experiments |
 //! | [`dataset`] | where data is looked for, and the splits of it that a run uses |
+//! | [`compute`] | threads and kernels |
 //! | [`training`] | unsupervised phase → diagnostics → features → readout |
 //! | [`run`] | the run folder and its checkpoint |
 //! | [`record`] | the columns of `result.csv` and `metrics.csv` |
@@ -18,11 +19,17 @@
 
 pub mod cli;
 mod cmd;
+pub mod compute;
+pub mod dataset;
+pub mod experiment;
 pub mod failure;
 mod output;
 pub mod plot;
 pub mod progress;
 pub mod provenance;
+pub mod record;
+pub mod run;
+pub mod training;
 
 use std::process::ExitCode;
 
@@ -43,3 +50,8 @@ pub fn main() -> ExitCode {
         Err(error) => failure::report(&error),
     }
 }
+
+/// Compiles and runs the Rust code of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

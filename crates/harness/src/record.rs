@@ -98,6 +98,11 @@ pub fn error_pct(wrong: usize, samples: usize) -> f64 {
     rounded(100.0 * wrong as f64 / samples as f64)
 }
 
+/// A rate as it is written down: the shortest decimal number that is this f32.
+pub fn shortest(rate: f32) -> f64 {
+    rate.to_string().parse().unwrap_or(f64::from(rate))
+}
+
 /// Rounds to four decimals: far below what any of these numbers means.
 pub fn rounded(value: f64) -> f64 {
     (value * 1e4).round() / 1e4
@@ -272,5 +277,6 @@ mod tests {
         assert_eq!(error_pct(182, 10_000).to_string(), "1.82");
         assert_eq!(error_pct(1, 3).to_string(), "33.3333");
         assert_eq!(error_pct(0, 5), 0.0);
+        assert_eq!((shortest(0.04), shortest(1e-5)), (0.04, 1e-5));
     }
 }

@@ -81,13 +81,17 @@ impl RunFolder {
     pub fn open(path: &Path, existing: Existing, experiment: &Experiment) -> anyhow::Result<Self> {
         let folder = Self { path: path.to_owned(), existing };
         match fs::read_dir(path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(folder),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                files::check_creatable(path)?;
+                return Ok(folder);
+            }
             Err(error) => {
                 let message = format!("output {}: expected a folder, found: {error}", path.display());
                 return Err(failure(message, "name a folder that is new, empty, or holds a run"));
             }
             Ok(entries) => folder.judge(entries)?,
         }
+        files::check_writable(&folder.file(CONFIG))?;
         if existing == Existing::Resume {
             folder.check_same_settings(experiment)?;
         }
@@ -130,10 +134,7 @@ impl RunFolder {
     /// # Errors
     /// The place is not writable.
     pub fn begin(&self, experiment: &Experiment) -> anyhow::Result<()> {
-        fs::create_dir_all(&self.path).map_err(|error| {
-            let message = format!("output {}: expected a writable place, found: {error}", self.path.display());
-            failure(message, "name a folder that can be created, with --out")
-        })?;
+        files::create_folder(&self.path)?;
         files::remove_temporary(&self.path)?;
         // Written first: a place that turns out to be unwritable keeps the run that is to be replaced.
         self.write(CONFIG, experiment.to_toml().as_bytes())?;

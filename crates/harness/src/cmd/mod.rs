@@ -3,6 +3,9 @@
 mod data;
 mod fields;
 mod info;
+mod replay;
+mod reproduce;
+mod train;
 
 use crate::cli::{Cli, Command};
 
@@ -13,6 +16,8 @@ pub(crate) fn run(arguments: &Cli) -> anyhow::Result<()> {
         Command::Info(args) => info::run(args, common),
         Command::Data(args) => data::run(args, common),
         Command::Fields(args) => fields::run(args, common),
-        Command::Train(_) | Command::Reproduce(_) | Command::Replay(_) => unreachable!("land in the next commits"),
+        Command::Train(args) => train::run(args, common),
+        Command::Reproduce(args) => reproduce::run(args, common),
+        Command::Replay(args) => replay::run(args, common),
     }
 }

@@ -171,10 +171,7 @@ fn begin(path: &Path, file: &Path, existing: Existing) -> anyhow::Result<()> {
             "--resume keeps finished seeds, --force replaces them, --out names another folder",
         ));
     }
-    std::fs::create_dir_all(path).map_err(|error| {
-        let message = format!("output {}: expected a writable place, found: {error}", path.display());
-        failure(message, "name a folder that can be created, with --out")
-    })?;
+    files::create_folder(path)?;
     files::remove_temporary(path)?;
     files::check_writable(file)
 }

@@ -73,7 +73,9 @@ pub(super) fn assign(experiment: &mut Experiment, given: &Given<'_>) -> anyhow::
         "readout_batch" => experiment.readout_batch = given.whole(1..=MOST_UNITS)? as usize,
         "readout_rates" => {
             let text = given.text()?;
-            Schedule::parse(&text).map_err(|error| given.refuse(format!("rates as 1e-3:100,5e-4:150 ({error})")))?;
+            if Schedule::parse(&text).is_err() {
+                return Err(given.refuse("rates with increasing end epochs, as in 1e-3:100,5e-4:150"));
+            }
             experiment.readout_rates = text;
         }
         "train_samples" => experiment.train_samples = given.amount()?,
@@ -97,9 +99,9 @@ pub(super) fn may_name_a_folder(character: char) -> bool {
 pub(super) fn unknown_key(found: &str, keys: &[&str], place: &str) -> anyhow::Error {
     let hint = match nearest(found, keys) {
         Some(key) => format!("did you mean `{key}`?"),
-        None => "`rivalry train --help` lists every key".to_owned(),
+        None => format!("the keys are {}", keys.join(", ")),
     };
-    failure(format!("key in {place}: expected one of {}, found `{found}`", keys.join(", ")), hint)
+    failure(format!("key in {place}: expected a known one, found `{found}`"), hint)
 }
 
 /// The word that `found` most likely meant, if any is close.

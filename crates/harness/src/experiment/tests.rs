@@ -110,7 +110,7 @@ fn every_bad_value_names_key_place_expected_and_found() {
         ("current_scale=0", "expected a number above 0, or auto"),
         ("train_samples=0", "expected a whole number from 1, or all"),
         ("validation=1", "expected a share of at least 0 and below 1"),
-        ("readout_rates=1e-3", "key `readout_rates` in --set: expected rates as 1e-3:100,5e-4:150"),
+        ("readout_rates=1e-3", "key `readout_rates` in --set: expected rates with increasing end epochs"),
         ("loss_m=1", "expected a number above 1"),
         ("seed=-1", "key `seed` in --set: expected a whole number from 0"),
         ("dataset=", "key `dataset` in --set: expected a text"),
@@ -133,7 +133,10 @@ fn an_unknown_key_suggests_the_nearest() {
     }
     assert!(!hint(&resolve(&["zzzzzzzz=1"]).unwrap_err()).contains("did you mean"));
     let error = from_text("dataset = 'mnist'\nhiden = 5\n").unwrap_err();
-    assert!(error.to_string().contains("mine.toml: expected one of") && hint(&error).contains("`hidden`"), "{error}");
+    assert!(
+        error.to_string().contains("mine.toml: expected a known one") && hint(&error).contains("`hidden`"),
+        "{error}"
+    );
     let error = Experiment::resolve("mnits", &[], None).unwrap_err();
     assert_eq!(hint(&error), "did you mean `mnist`?");
 }
@@ -147,7 +150,7 @@ fn bad_files_are_one_line_with_the_place() {
         ("dataset = 5\n", "key `dataset` in"),
         ("dataset = 'mnist'\nhidden = 'many'\n", "expected a whole number from 2 to 16777216, found \"many\""),
         ("dataset = 'mnist'\n[published]\ntest_error_pct = 1.0\n", "[published] in"),
-        ("dataset = 'mnist'\n[published]\nerror = 1.0\n", "expected one of test_error_pct"),
+        ("dataset = 'mnist'\n[published]\nerror = 1.0\n", "expected a known one, found `error`"),
         ("dataset = 'mnist'\npublished = 1\n", "found `published`"),
         ("dataset = 'mnist'\n[quick]\nepoch = 1\n", "found `epoch`"),
     ];

@@ -40,6 +40,29 @@ pub fn check_writable(path: &Path) -> anyhow::Result<()> {
         .map_err(|error| failure(format!("output {}: expected a writable place, found: {error}", path.display()), hint))
 }
 
+/// Checks that a folder that is not there can be made: its nearest ancestor that is there is a writable folder.
+///
+/// # Errors
+/// It is not, with both paths.
+pub fn check_creatable(folder: &Path) -> anyhow::Result<()> {
+    let above = folder.ancestors().skip(1).map(|path| if path.as_os_str().is_empty() { Path::new(".") } else { path });
+    let Some(there) = above.into_iter().find(|path| path.exists()) else { return Ok(()) };
+    temporary_in(there).map(drop).map_err(|error| refuse_folder(folder, &error))
+}
+
+/// Makes a folder and those above it.
+///
+/// # Errors
+/// Whatever the system says, with the path.
+pub fn create_folder(folder: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(folder).map_err(|error| refuse_folder(folder, &error))
+}
+
+fn refuse_folder(folder: &Path, error: &std::io::Error) -> anyhow::Error {
+    let message = format!("output {}: expected a writable place, found: {error}", folder.display());
+    failure(message, "name a folder that can be created, with --out")
+}
+
 /// Removes what a killed run left half-written in the folder.
 ///
 /// # Errors
@@ -99,9 +122,20 @@ mod tests {
         let path = folder.path().join("no/such/file");
         assert!(check_writable(&path).unwrap_err().to_string().contains("no/such/file"));
         assert!(write(&path, b"").unwrap_err().to_string().contains("no/such/file"));
+        check_creatable(&path).unwrap();
         assert!(check_writable(folder.path()).unwrap_err().to_string().contains("found a folder"));
         assert!(check_writable(&folder.path().join("file")).is_ok());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "a check leaves nothing behind");
+    }
+
+    #[test]
+    fn a_folder_below_a_file_cannot_be_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "").unwrap();
+        for error in [check_creatable(&file.join("x/y")).unwrap_err(), create_folder(&file.join("x")).unwrap_err()] {
+            assert!(error.to_string().contains("expected a writable place"), "{error}");
+        }
     }
 
     #[test]

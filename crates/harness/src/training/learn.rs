@@ -9,7 +9,7 @@ use super::{Job, check_finite, is_evaluated, layer};
 use crate::dataset::Length;
 use crate::experiment::UnitLength;
 use crate::progress::Progress;
-use crate::record::{MetricsRow, Phase, rounded};
+use crate::record::{MetricsRow, Phase, rounded, shortest};
 use crate::run::checkpoint::Checkpoint;
 
 /// How often the layer is diagnosed over the phase: it costs a copy of the weights.
@@ -65,7 +65,7 @@ fn diagnose(layer: &Layer, wins: &[u32], p: f64, checkpoint: &Checkpoint, rate: 
     MetricsRow {
         phase: Phase::Unsupervised,
         epoch: checkpoint.epoch,
-        rate: f64::from(rate),
+        rate: shortest(rate),
         train_error_pct: None,
         validation_error_pct: None,
         test_error_pct: None,

@@ -11,7 +11,7 @@ use crate::dataset::{Evaluated, Examples, Length};
 use crate::experiment::{CurrentScale, OffSphere, UnitLength};
 use crate::failure::failure;
 use crate::progress::Progress;
-use crate::record::{MetricsRow, Phase, error_pct, rounded};
+use crate::record::{MetricsRow, Phase, error_pct, rounded, shortest};
 use crate::run::checkpoint::Checkpoint;
 
 /// How often the errors are measured over the phase.
@@ -58,7 +58,7 @@ pub(super) fn run(
         let mut error = None;
         if is_evaluated(checkpoint.epoch, epochs, EVALUATIONS) {
             check_finite("readout weights", &format!("epoch {}", checkpoint.epoch), &readout.weights())?;
-            let row = measured.evaluate(&mut readout, job, checkpoint.epoch, rate)?;
+            let row = measured.evaluate(&readout, job, checkpoint.epoch, rate)?;
             error = row.test_error_pct.or(row.validation_error_pct);
             checkpoint.metrics.push(MetricsRow { epoch_ms: rounded(epoch_ms), ..row });
         }
@@ -114,8 +114,8 @@ impl Measured {
         Ok(Self { labelled: of(&job.splits.labelled)?, evaluate: of(&job.splits.evaluate)? })
     }
 
-    fn evaluate(&self, readout: &mut Readout, job: &Job<'_>, epoch: u32, rate: f32) -> anyhow::Result<MetricsRow> {
-        let mut pct = |features: &Features, examples: &Examples<'_>| -> anyhow::Result<f64> {
+    fn evaluate(&self, readout: &Readout, job: &Job<'_>, epoch: u32, rate: f32) -> anyhow::Result<MetricsRow> {
+        let pct = |features: &Features, examples: &Examples<'_>| -> anyhow::Result<f64> {
             let all: Vec<u32> = (0..examples.samples() as u32).collect();
             let wrong = readout.errors(&job.compute.team, features, examples.labels(), &all)?;
             Ok(error_pct(wrong, examples.samples()))
@@ -129,7 +129,7 @@ impl Measured {
         Ok(MetricsRow {
             phase: Phase::Readout,
             epoch,
-            rate: f64::from(rate),
+            rate: shortest(rate),
             train_error_pct: Some(train),
             validation_error_pct: validation,
             test_error_pct: test,
