@@ -54,6 +54,9 @@ pub fn gradient(kernels: &Kernels, examples: Panel<'_>, deltas: Deltas<'_>, out:
 /// If the matrices have different shapes.
 pub fn adam(kernels: &Kernels, step: AdamStep, gradient: &Matrix, moments: [&mut Matrix; 2], weights: &mut Matrix) {
     let [first, second] = moments;
+    let shape = (weights.rows(), weights.columns());
+    let others = [gradient, first, second].map(|other| (other.rows(), other.columns()));
+    assert_eq!(others, [shape; 3], "shapes of the gradient and of the moments");
     for row in 0..weights.rows() {
         let moments = [first.lanes_mut(row), second.lanes_mut(row)];
         kernels.adam(step, gradient.lanes(row), moments, weights.lanes_mut(row));

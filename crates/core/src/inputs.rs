@@ -52,8 +52,11 @@ impl<'a> Inputs<'a> {
     }
 
     fn new(elements: Elements<'a>, length: usize, inputs: usize) -> Result<Inputs<'a>> {
-        if inputs == 0 || !length.is_multiple_of(inputs) {
-            return Err(Error::shape("inputs", format!("a multiple of {inputs} elements, not of none"), length));
+        if inputs == 0 {
+            return Err(Error::shape("inputs", "at least 1 in an example", inputs));
+        }
+        if !length.is_multiple_of(inputs) {
+            return Err(Error::shape("inputs", format!("a multiple of {inputs} elements"), length));
         }
         let samples = length / inputs;
         if u32::try_from(samples).is_err() {
@@ -163,5 +166,12 @@ mod tests {
         assert!(inputs.with_scales(&[1.0]).is_err());
         assert!(inputs.with_scales(&[1.0, f32::NAN]).is_err());
         assert!(Inputs::f32(&[1.0, f32::INFINITY], 2).is_err());
+    }
+
+    #[test]
+    fn samples_are_counted_in_32_bits() {
+        let huge = Inputs::new(Elements::U8(&[]), 1 << 33, 2).unwrap_err();
+        assert_eq!(huge.to_string(), "samples: expected at most 4294967295, found 4294967296");
+        assert!(Inputs::new(Elements::U8(&[]), (1 << 33) - 2, 2).is_ok());
     }
 }

@@ -119,8 +119,9 @@ impl<'a> Panel<'a> {
     /// The rows that `order` names, in its order; each is counted from this panel's first row.
     ///
     /// # Panics
-    /// If the panel lacks one of them.
+    /// If the panel lacks one of them, or is gathered already.
     pub fn gather(self, order: &'a [u32]) -> Panel<'a> {
+        assert!(self.gathered.is_none(), "a panel gathered twice");
         assert!(order.iter().all(|&row| (row as usize) < self.rows), "a gathered row is outside the panel");
         Panel { rows: order.len(), gathered: Some(order), ..self }
     }

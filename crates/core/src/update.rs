@@ -187,8 +187,7 @@ mod tests {
         let values = [1.0; 8 * INPUTS];
         let inputs = Inputs::f32(&values, INPUTS).unwrap();
         let mut update = Update::new(50, INPUTS, 8);
-        let capacities =
-            |update: &Update| [update.links.capacity(), update.active.capacity(), update.pulls.capacity()];
+        let capacities = |update: &Update| [update.links.capacity(), update.active.capacity(), update.pulls.capacity()];
         let before = capacities(&update);
         for distinct in [true, false] {
             update.clear();

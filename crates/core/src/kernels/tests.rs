@@ -92,10 +92,9 @@ fn staged_rows_hold_the_example_and_zeros_behind() {
         let floats = normals(3, width);
         let as_floats: Vec<f32> = bytes.iter().map(|&byte| f32::from(byte)).collect();
         for kernels in Kernels::all() {
-            for (inputs, expected) in [
-                (Inputs::u8(&bytes, width).unwrap(), &as_floats),
-                (Inputs::f32(&floats, width).unwrap(), &floats),
-            ] {
+            for (inputs, expected) in
+                [(Inputs::u8(&bytes, width).unwrap(), &as_floats), (Inputs::f32(&floats, width).unwrap(), &floats)]
+            {
                 let mut found = unwritten(width);
                 inputs.stage(kernels, 0, &mut found, 0);
                 assert_eq!(bits(found.row(0)), bits(expected), "{}, width {width}", kernels.name());

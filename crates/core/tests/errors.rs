@@ -1,0 +1,143 @@
+//! Every error with its exact text, one line each, and the hint that goes with it.
+
+use rivalry_core::{Error, Inputs, Kernels, Layer, Learner, Random, Rates, Rule, Stream, Team};
+
+/// Asserts the text of an error: one line, lower case.
+fn assert_error<T>(result: Result<T, Error>, text: &str) {
+    match result {
+        Ok(_) => panic!("no error for: {text}"),
+        Err(error) => {
+            assert_eq!(error.to_string(), text);
+            assert!(!text.contains('\n') && !error.hint().is_some_and(|hint| hint.contains('\n')));
+        }
+    }
+}
+
+fn random() -> Random {
+    Random::new(1, Stream::Weights)
+}
+
+#[test]
+fn rules() {
+    for (p, found) in [(0.5, "0.5"), (f64::NAN, "NaN"), (f64::INFINITY, "inf"), (-3.0, "-3")] {
+        assert_error(Rule::new(p, 2, 0.4), &format!("p: expected a finite number of at least 1, found {found}"));
+    }
+    for k in [0, 1] {
+        assert_error(Rule::new(3.0, k, 0.4), &format!("k: expected a rank of at least 2, found {k}"));
+    }
+    for (delta, found) in [(-0.1, "-0.1"), (f64::NAN, "NaN"), (f64::INFINITY, "inf")] {
+        let text = format!("delta: expected a finite number of at least 0, found {found}");
+        assert_error(Rule::new(3.0, 2, delta), &text);
+    }
+    assert!(Rule::new(3.0, 2, 1e39).is_err());
+    assert_eq!(Rule::new(1.0, 2, 0.0).map(|rule| (rule.p(), rule.k(), rule.delta())), Ok((1.0, 2, 0.0)));
+}
+
+#[test]
+fn layers() {
+    let none = "hidden: expected 1 to 2147483648 units, found 0";
+    assert_error(Layer::normal(0, 3, 1.0, &mut random()), none);
+    assert_error(Layer::from_rows(0, 3, &[]), none);
+    let many = "hidden: expected 1 to 2147483648 units, found 2147483649";
+    assert_error(Layer::normal((1 << 31) + 1, 3, 1.0, &mut random()), many);
+    assert_error(Layer::normal(3, 0, 1.0, &mut random()), "inputs: expected at least 1, found 0");
+    assert_error(Layer::from_rows(3, 0, &[]), "inputs: expected at least 1, found 0");
+    for (sigma, found) in [(-1.0, "-1"), (f64::NAN, "NaN"), (f64::INFINITY, "inf")] {
+        let text = format!("init_sigma: expected a finite number of at least 0, found {found}");
+        assert_error(Layer::normal(3, 3, sigma, &mut random()), &text);
+    }
+    let text = "shape of weights: expected 2 x 3 numbers, found 5";
+    assert_error(Layer::from_rows(2, 3, &[0.0; 5]), text);
+    let text = format!("shape of weights: expected 2147483648 x {} numbers, found 0", usize::MAX);
+    assert_error(Layer::from_rows(1 << 31, usize::MAX, &[]), &text);
+    let text = "weights: expected finite numbers, found NaN at unit 1, input 2";
+    assert_error(Layer::from_rows(2, 3, &[0.0, 0.0, 0.0, 0.0, 0.0, f32::NAN]), text);
+    let text = "weights: expected finite numbers, found -inf at unit 0, input 1";
+    assert_error(Layer::from_rows(2, 3, &[0.0, f32::NEG_INFINITY, f32::NAN, 0.0, 0.0, 0.0]), text);
+    assert_eq!(Layer::normal(1, 1, 0.0, &mut random()).unwrap().to_rows(), [0.0]);
+}
+
+#[test]
+fn inputs() {
+    assert_error(Inputs::u8(&[0; 12], 5), "shape of inputs: expected a multiple of 5 elements, found 12");
+    assert_error(Inputs::f32(&[0.0; 12], 5), "shape of inputs: expected a multiple of 5 elements, found 12");
+    assert_error(Inputs::u8(&[0; 12], 0), "shape of inputs: expected at least 1 in an example, found 0");
+    assert_error(Inputs::f32(&[], 0), "shape of inputs: expected at least 1 in an example, found 0");
+    let text = "inputs: expected finite numbers, found inf at sample 1, input 2";
+    assert_error(Inputs::f32(&[0.0, 0.0, 0.0, 0.0, 0.0, f32::INFINITY], 3), text);
+    assert_eq!(Inputs::u8(&[], 3).unwrap().samples(), 0);
+
+    let view = Inputs::u8(&[1; 12], 4).unwrap();
+    assert_error(view.with_scales(&[1.0; 2]), "shape of scales: expected 3, found 2");
+    for (scale, found) in [(-0.5, "-0.5"), (f32::NAN, "NaN"), (f32::INFINITY, "inf")] {
+        let text = format!("scale of an example: expected a finite number of at least 0, found {found}");
+        assert_error(view.with_scales(&[1.0, scale, 1.0]), &text);
+    }
+}
+
+#[test]
+fn learners() {
+    let (one, two) = (Team::new(Some(1)).unwrap(), Team::new(Some(2)).unwrap());
+    let layer = Layer::normal(5, 4, 1.0, &mut random()).unwrap();
+    let new = |k, batch| Learner::new(layer.clone(), Rule::new(3.0, k, 0.4).unwrap(), batch, &two, Kernels::best());
+    assert_error(new(6, 3), "k: expected at most the 5 hidden units, found 6");
+    assert_error(new(5, 0), "batch: expected 1 to 1073741824 examples, found 0");
+    assert_error(new(5, (1 << 30) + 1), "batch: expected 1 to 1073741824 examples, found 1073741825");
+
+    let mut learner = new(5, 3).unwrap();
+    let bytes = [7; 24];
+    let (inputs, wide) = (Inputs::u8(&bytes, 4).unwrap(), Inputs::u8(&bytes, 6).unwrap());
+    let order = [0, 1, 2, 3, 4, 5];
+    let rate = Rates::Constant(0.1);
+    let result = learner.learn(&two, &wide, &order, rate);
+    assert_error(result, "shape of inputs of an example: expected 4, found 6");
+    assert_error(learner.learn(&one, &inputs, &order, rate), "shape of team: expected 2, found 1");
+    let result = learner.learn(&two, &inputs, &order[..2], rate);
+    assert_error(result, "shape of examples: expected at least one minibatch of 3 examples, found 2");
+    let result = learner.learn(&two, &inputs, &[0, 1, 6], rate);
+    assert_error(result, "sample: expected below 6, found 6");
+    // One in the remainder that would be dropped is no less wrong.
+    assert_error(learner.learn(&two, &inputs, &[0, 1, 2, 9], rate), "sample: expected below 6, found 9");
+    let result = learner.learn(&two, &inputs, &order, Rates::PerMinibatch(&[0.1; 3]));
+    assert_error(result, "shape of rates: expected 2, found 3");
+    for (rate, found) in [(-0.1, "-0.1"), (f32::NAN, "NaN"), (f32::INFINITY, "inf")] {
+        let text = format!("rate: expected a finite number of at least 0, found {found}");
+        assert_error(learner.learn(&two, &inputs, &order, Rates::Constant(rate)), &text);
+        assert_error(learner.learn(&two, &inputs, &order, Rates::PerMinibatch(&[0.1, rate])), &text);
+    }
+    assert_eq!(learner.layer().to_rows(), layer.to_rows(), "an error taught something");
+    assert_eq!(learner.wins(), [0; 5]);
+    assert!(learner.learn(&two, &inputs, &order, rate).is_ok());
+    assert_eq!((learner.hidden(), learner.inputs(), learner.batch(), learner.engine_name()), (5, 4, 3, "dense"));
+}
+
+#[test]
+fn teams() {
+    assert_error(Team::new(Some(0)), "threads: expected 1 to 1024, found 0");
+    assert_error(Team::new(Some(1025)), "threads: expected 1 to 1024, found 1025");
+    assert!(Team::new(None).unwrap().threads() >= 1);
+    let refused = Error::Threads { threads: 9, found: "Resource temporarily unavailable".into() };
+    let text = "worker threads: expected 9 to start, found Resource temporarily unavailable";
+    assert_error::<()>(Err(refused), text);
+}
+
+#[test]
+fn instruction_sets() {
+    let here: Vec<&str> = Kernels::all().iter().map(|kernels| kernels.name()).collect();
+    for name in ["mmx", "", "AVX2", "avx512 "] {
+        let text = format!("instruction set: expected one of {}, found {name}", here.join(", "));
+        assert_error(Kernels::named(name), &text);
+    }
+}
+
+#[test]
+fn hints() {
+    let hint = |error: Error| error.hint();
+    assert_eq!(hint(Rule::new(0.0, 2, 0.0).unwrap_err()), None);
+    let shape = "arrays are row-major: [hidden, inputs] for weights, [samples, inputs] for inputs";
+    assert_eq!(hint(Inputs::u8(&[0; 3], 2).unwrap_err()).as_deref(), Some(shape));
+    let isa = "`auto` picks the fastest instruction set of this machine";
+    assert_eq!(hint(Kernels::named("mmx").unwrap_err()).as_deref(), Some(isa));
+    let threads = Error::Threads { threads: 9, found: String::new() };
+    assert_eq!(hint(threads).as_deref(), Some("ask for fewer threads"));
+}
