@@ -43,7 +43,7 @@ fn attempts(error: &Error) -> &[Attempt] {
 #[test]
 fn a_missing_set_is_downloaded_once_and_then_found() {
     let server = good();
-    let (small, place) = (mnist_at(&[server.address.clone()]), Place::new());
+    let (small, place) = (mnist_at(&[&server.address]), Place::new());
     let (data, steps) = open(&small, &online(&place));
     assert_eq!(data.unwrap().train.samples(), 20);
     assert!(steps.contains(&format!("downloading {IMAGES}")), "{steps:?}");
@@ -62,7 +62,7 @@ fn a_missing_set_is_downloaded_once_and_then_found() {
 #[test]
 fn fetch_says_what_it_did() {
     let server = good();
-    let (small, place) = (mnist_at(&[server.address.clone()]), Place::new());
+    let (small, place) = (mnist_at(&[&server.address]), Place::new());
     let fetched = fetch_set(small.set, &online(&place), &mut |_| {}).unwrap();
     assert_eq!(fetched, Fetched::Downloaded { directory: place.path("cache/mnist") });
     let synthetic = crate::fetch(crate::Name::Synthetic, &place.lookup(), &mut |_| {}).unwrap();
@@ -72,7 +72,7 @@ fn fetch_says_what_it_did() {
 #[test]
 fn offline_asks_nobody() {
     let server = good();
-    let (small, place) = (mnist_at(&[server.address.clone()]), Place::new());
+    let (small, place) = (mnist_at(&[&server.address]), Place::new());
     let error = open(&small, &place.lookup()).0.unwrap_err();
     assert!(error.is_missing() && attempts(&error).is_empty(), "{error}");
     let from = Lookup { from: Some(server.address.clone()), ..place.lookup() };
@@ -90,28 +90,27 @@ fn the_next_mirror_is_tried_and_every_failure_named() {
         }),
         good(),
     );
-    let mirrors = [empty.address.clone(), other.address.clone(), server.address.clone()];
+    let mirrors = [&empty.address[..], &other.address, &server.address];
     let place = Place::new();
     bring(&mnist_at(&mirrors), &online(&place)).unwrap();
     assert_eq!(server.requests(), [format!("/{IMAGES}")], "the second mirror had the other three");
 
     let place = Place::new();
-    let nobody = "http://127.0.0.1:1/".to_string();
-    let error = bring(&mnist_at(&[mirrors[0].clone(), mirrors[1].clone(), nobody]), &online(&place)).unwrap_err();
+    let error = bring(&mnist_at(&[mirrors[0], mirrors[1], "http://127.0.0.1:1/"]), &online(&place)).unwrap_err();
     assert!(error.is_missing());
     let reasons: Vec<&str> = attempts(&error).iter().map(|attempt| attempt.reason.as_str()).collect();
     assert!(reasons[0].contains("404"), "{reasons:?}");
     assert!(reasons[1].contains("expected sha256"), "{reasons:?}");
     assert_eq!(reasons.len(), 3, "{reasons:?}");
     let line = error.to_string();
-    assert!(mirrors[..2].iter().all(|mirror| line.contains(mirror.as_str())) && !line.contains('\n'), "{line}");
+    assert!(mirrors[..2].iter().all(|mirror| line.contains(mirror)) && !line.contains('\n'), "{line}");
     assert!(place.files("cache").iter().all(|path| !path.starts_with("mnist")), "nothing half-written is found later");
 }
 
 #[test]
 fn a_wrong_length_is_refused_before_it_is_read() {
     let server = serve(|_, bytes| Some(Answer::File([&bytes[..], &[0]].concat())));
-    let error = bring(&mnist_at(&[server.address.clone()]), &online(&Place::new())).unwrap_err();
+    let error = bring(&mnist_at(&[&server.address]), &online(&Place::new())).unwrap_err();
     let reason = &attempts(&error)[0].reason;
     assert!(reason.starts_with("expected ") && reason.contains(" bytes, found "), "{reason}");
 }
@@ -120,7 +119,7 @@ fn a_wrong_length_is_refused_before_it_is_read() {
 fn a_transfer_that_breaks_off_is_resumed() {
     let server = serve(|_, bytes| Some(Answer::BreaksOff(bytes, 20)));
     let place = Place::new();
-    let small = mnist_at(&[server.address.clone()]);
+    let small = mnist_at(&[&server.address]);
     bring(&small, &online(&place)).unwrap();
     let requests = server.requests();
     assert_eq!(requests[..3], [format!("/{IMAGES}"), format!("/{IMAGES} from 20"), format!("/{IMAGES} from 40")]);
@@ -139,26 +138,26 @@ fn an_earlier_run_is_gone_on_with() {
     let archive = mnist().archives().remove(0).1;
     let place = Place::new();
     leave_part(&place, &archive[..30]);
-    bring(&mnist_at(&[server.address.clone()]), &online(&place)).unwrap();
+    bring(&mnist_at(&[&server.address]), &online(&place)).unwrap();
     assert_eq!(server.requests()[0], format!("/{IMAGES} from 30"));
 
     // Whole but for its name.
     let place = Place::new();
     leave_part(&place, &archive);
-    bring(&mnist_at(&[server.address.clone()]), &online(&place)).unwrap();
+    bring(&mnist_at(&[&server.address]), &online(&place)).unwrap();
     assert_eq!(server.requests().len(), 4 + 3);
 
     // Of another file: found out by its digest, and begun again at the same mirror.
     let place = Place::new();
     leave_part(&place, b"bytes of something else altogether");
-    bring(&mnist_at(&[server.address.clone()]), &online(&place)).unwrap();
+    bring(&mnist_at(&[&server.address]), &online(&place)).unwrap();
     let requests = server.requests();
     assert_eq!(requests[7..9], [format!("/{IMAGES} from 34"), format!("/{IMAGES}")]);
 
     // Longer than the file.
     let place = Place::new();
     leave_part(&place, &[7; 5000]);
-    bring(&mnist_at(&[server.address.clone()]), &online(&place)).unwrap();
+    bring(&mnist_at(&[&server.address]), &online(&place)).unwrap();
 }
 
 #[test]
@@ -167,19 +166,19 @@ fn servers_without_ranges_start_over() {
     for server in [serve(|_, bytes| Some(Answer::NoRanges(bytes))), serve(|_, bytes| Some(Answer::NoLength(bytes)))] {
         let place = Place::new();
         leave_part(&place, &archive[..30]);
-        bring(&mnist_at(&[server.address.clone()]), &online(&place)).unwrap();
+        bring(&mnist_at(&[&server.address]), &online(&place)).unwrap();
     }
     let server = serve(|_, bytes| Some(Answer::WrongRange(bytes)));
     let place = Place::new();
     leave_part(&place, &archive[..30]);
-    let error = bring(&mnist_at(&[server.address.clone()]), &online(&place)).unwrap_err();
+    let error = bring(&mnist_at(&[&server.address]), &online(&place)).unwrap_err();
     assert!(attempts(&error)[0].reason.contains("another range"), "{error}");
 }
 
 #[test]
 fn an_end_without_a_length_is_noticed() {
     let server = serve(|_, bytes| Some(Answer::NoLength(bytes[..30].to_vec())));
-    let error = bring(&mnist_at(&[server.address.clone()]), &online(&Place::new())).unwrap_err();
+    let error = bring(&mnist_at(&[&server.address]), &online(&Place::new())).unwrap_err();
     assert!(attempts(&error)[0].reason.contains("found 30"), "{error}");
 }
 
@@ -188,13 +187,13 @@ fn silence_ends_a_transfer() {
     let silent = serve(|_, bytes| Some(Answer::Stalls(bytes, 0)));
     let stalls = serve(|_, bytes| Some(Answer::Stalls(bytes, 10)));
     let server = good();
-    let mirrors = [silent.address.clone(), stalls.address.clone()];
+    let mirrors = [&silent.address[..], &stalls.address];
     let start = Instant::now();
     let error = bring(&mnist_at(&mirrors), &online(&Place::new())).unwrap_err();
     assert_eq!(attempts(&error).len(), 2, "{error}");
     assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
     let place = Place::new();
-    bring(&mnist_at(&[stalls.address.clone(), server.address.clone()]), &online(&place)).unwrap();
+    bring(&mnist_at(&[&stalls.address, &server.address]), &online(&place)).unwrap();
     assert!(server.requests()[0].ends_with("from 10"), "the next mirror goes on: {:?}", server.requests());
 }
 
@@ -203,7 +202,7 @@ fn redirects_are_followed() {
     let server = good();
     let address = server.address.clone();
     let redirects = serve(move |name, _| Some(Answer::Redirect(format!("{address}{name}"))));
-    bring(&mnist_at(&[redirects.address.clone()]), &online(&Place::new())).unwrap();
+    bring(&mnist_at(&[&redirects.address]), &online(&Place::new())).unwrap();
     assert_eq!(server.requests().len(), 4);
 }
 
@@ -267,7 +266,7 @@ fn from_a_directory_copies_and_checks() {
 #[test]
 fn what_is_there_is_never_replaced() {
     let server = good();
-    let (small, place) = (mnist_at(&[server.address.clone()]), Place::new());
+    let (small, place) = (mnist_at(&[&server.address]), Place::new());
     let folder = small.write_archives(&place.path("a"));
     fs::write(folder.join(IMAGES), "bad").unwrap();
     let error = open(&small, &online(&place)).0.unwrap_err();
@@ -282,7 +281,7 @@ fn what_is_there_is_never_replaced() {
 #[test]
 fn a_cache_that_cannot_be_written_counts_as_missing() {
     let server = good();
-    let (small, place) = (mnist_at(&[server.address.clone()]), Place::new());
+    let (small, place) = (mnist_at(&[&server.address]), Place::new());
     fs::write(place.path("cache"), "in the way").unwrap();
     let error = open(&small, &online(&place)).0.unwrap_err();
     assert!(error.is_missing() && attempts(&error)[0].reason.contains("cannot be written"), "{error}");
@@ -292,7 +291,7 @@ fn a_cache_that_cannot_be_written_counts_as_missing() {
 #[test]
 fn a_folder_with_other_files_is_filled() {
     let server = good();
-    let (small, place) = (mnist_at(&[server.address.clone()]), Place::new());
+    let (small, place) = (mnist_at(&[&server.address]), Place::new());
     fs::create_dir_all(place.path("cache/mnist")).unwrap();
     fs::write(place.path("cache/mnist/notes.txt"), "mine").unwrap();
     bring(&small, &online(&place)).unwrap();
@@ -303,7 +302,7 @@ fn a_folder_with_other_files_is_filled() {
 #[test]
 fn two_runs_at_once_download_once() {
     let server = good();
-    let (small, place) = (mnist_at(&[server.address.clone()]), Place::new());
+    let (small, place) = (mnist_at(&[&server.address]), Place::new());
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| bring(&small, &online(&place)).unwrap());

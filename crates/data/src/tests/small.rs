@@ -39,7 +39,7 @@ fn pixels(samples: usize, inputs: usize, start: usize) -> Vec<u8> {
 }
 
 /// MNIST of a few 4 × 3 images, offered at these mirrors.
-pub(super) fn mnist_at(mirrors: &[String]) -> Small {
+pub(super) fn mnist_at(mirrors: &[&str]) -> Small {
     let (train, test) = SAMPLES;
     let labels =
         |samples: usize| idx::encode_labels(&(0..samples).map(|sample| (sample % 10) as u8).collect::<Vec<_>>());
@@ -53,8 +53,8 @@ pub(super) fn mnist_at(mirrors: &[String]) -> Small {
 }
 
 /// A set of four files with these contents, offered at these mirrors.
-pub(super) fn described(contents: Vec<Vec<u8>>, mirrors: &[String]) -> Small {
-    let mirrors: Vec<&'static str> = mirrors.iter().cloned().map(text).collect();
+pub(super) fn described(contents: Vec<Vec<u8>>, mirrors: &[&str]) -> Small {
+    let mirrors: Vec<&'static str> = mirrors.iter().map(|mirror| text((*mirror).into())).collect();
     let mirrors: &'static [&'static str] = leak(mirrors);
     let archive = |(real, content): (&Archive, &Vec<u8>)| {
         let packed = gzip(content);
