@@ -1,0 +1,242 @@
+//! What a user sees when something is wrong: one line `error: …`, one line `hint: …`, the right exit code, and no trace
+//! of a run that could not be made.
+
+mod common;
+
+use std::io::Read;
+use std::process::Stdio;
+
+use common::{Place, write_digits};
+use rivalry_data::{idx, npy};
+
+const SMALL: [&str; 5] = ["hidden=20", "batch=10", "readout_batch=10", "epochs=2", "readout_epochs=2"];
+
+/// `train mnist` on a user's data with few units, and more settings.
+fn train<'a>(data: &'a str, more: &[&'a str]) -> Vec<String> {
+    let mut arguments = vec!["train".to_owned(), "mnist".to_owned(), "--set".to_owned(), format!("dataset={data}")];
+    for set in SMALL.iter().chain(more) {
+        arguments.extend(["--set".to_owned(), (*set).to_owned()]);
+    }
+    arguments.extend(["--out".to_owned(), "run".to_owned()]);
+    arguments
+}
+
+fn run(place: &Place, arguments: &[String]) -> common::Ended {
+    place.run(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// The command fails with `expected`, and the folder is as it was.
+#[track_caller]
+fn refused(place: &Place, arguments: &[&str], expected: &str) {
+    let before = place.listing();
+    place.run(arguments).failed_with(expected);
+    assert_eq!(place.listing(), before, "{arguments:?} left something behind");
+}
+
+#[test]
+fn settings_that_cannot_be_are_refused_before_anything_is_written() {
+    let place = Place::new();
+    write_digits(&place, "digits", 50, 20);
+    place.write("mine.toml", "dataset = 'digits'\nhiden = 5\n");
+    place.write("broken.toml", "dataset = 'digits'\nhidden = = 5\n");
+    for (set, expected) in [
+        ("k=21", "key `k`: expected at most hidden = 20, found 21"),
+        ("p=0.5", "key `p` in --set: expected a number of at least 1, found \"0.5\""),
+        ("delta=-1", "key `delta` in --set: expected a number of at least 0"),
+        ("hiden=5", "key in --set: expected a known one, found `hiden`"),
+        ("batch=51", "key `batch`: expected at most the 50 training examples, found 51"),
+        ("readout_batch=51", "key `readout_batch`: expected at most the 50 labelled examples, found 51"),
+        ("labels_per_class=50", "key `labels_per_class`: expected at most"),
+        ("validation=2", "key `validation` in --set: expected a share"),
+        ("dataset=nowhere", "key `dataset`: expected mnist, cifar10, synthetic or a directory, found `nowhere`"),
+    ] {
+        let before = place.listing();
+        run(&place, &train("digits", &[set])).failed_with(expected);
+        assert_eq!(place.listing(), before, "{set}");
+    }
+    refused(&place, &["train", "mine.toml"], "key in mine.toml: expected a known one, found `hiden`");
+    refused(&place, &["train", "broken.toml"], "broken.toml line 2: expected TOML");
+    refused(&place, &["train", "nothing.toml"], "experiment file nothing.toml");
+    refused(
+        &place,
+        &["train", "mnits"],
+        "experiment: expected mnist, cifar10, synthetic or a TOML file, found `mnits`",
+    );
+    let typo = place.run(&["train", "mine.toml"]);
+    assert!(typo.stderr.contains("hint: did you mean `hidden`?"), "{}", typo.stderr);
+}
+
+#[test]
+fn damaged_data_is_one_line_that_names_the_file() {
+    let images = idx::encode_images(12, 2, 2, &[7; 48]);
+    let labels = idx::encode_labels(&[0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3]);
+    let short_labels = idx::encode_labels(&[0, 1, 2]);
+    let mut magic = images.clone();
+    magic[3] = 9;
+    let nan = npy::write_f32(&[12, 4], &[f32::NAN; 48]);
+    let names =
+        ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
+    let cases: [(&str, &str, &[u8]); 5] = [
+        ("truncated", names[0], &images[..images.len() - 1]),
+        ("no header", names[0], &images[..3]),
+        ("wrong magic", names[0], &magic),
+        ("wrong count", names[1], &short_labels),
+        ("not a number", "train-images-idx3-ubyte.npy", &nan),
+    ];
+    for (what, damaged, content) in cases {
+        let place = Place::new();
+        for (name, good) in names.iter().zip([&images, &labels, &images, &labels]) {
+            place.write(&format!("own/{name}"), good);
+        }
+        if damaged.ends_with(".npy") {
+            std::fs::remove_file(place.file("own/train-images-idx3-ubyte")).unwrap();
+        }
+        place.write(&format!("own/{damaged}"), content);
+        let before = place.listing();
+        let ended = run(&place, &train("own", &[]));
+        ended.failed_with("own");
+        assert!(ended.stderr.contains("expected"), "{what}: {}", ended.stderr);
+        assert_eq!(place.listing(), before, "{what}");
+    }
+}
+
+#[test]
+fn a_set_that_is_nowhere_or_bad_is_an_error_and_never_replaced() {
+    let place = Place::new();
+    refused(&place, &["train", "mnist", "--offline"], "mnist files");
+    refused(&place, &["train", "mnist", "--data", "gone"], "--data gone: expected a directory");
+    place.write("data/mnist/train-images-idx3-ubyte", b"\0\0\x08\x03");
+    refused(&place, &["train", "mnist", "--offline"], "mnist");
+    refused(&place, &["reproduce", "mnist", "--offline"], "mnist");
+}
+
+#[test]
+fn an_unwritable_output_is_found_before_training() {
+    let place = Place::new();
+    write_digits(&place, "digits", 50, 20);
+    place.write("file", "");
+    for out in ["file", "file/below"] {
+        let mut arguments = train("digits", &[]);
+        *arguments.last_mut().unwrap() = out.to_owned();
+        let before = place.listing();
+        run(&place, &arguments).failed_with(&format!("output {out}: expected"));
+        assert_eq!(place.listing(), before);
+    }
+    refused(&place, &["reproduce", "mnist", "--offline", "--out", "file/below"], "output file/below");
+}
+
+#[test]
+fn a_folder_with_a_run_is_kept_unless_told_otherwise() {
+    let place = Place::new();
+    write_digits(&place, "digits", 50, 20);
+    let arguments = train("digits", &[]);
+    let first = run(&place, &arguments).succeeded();
+    assert!(first.stdout.contains("test error"), "{}", first.stdout);
+    let weights = std::fs::read(place.file("run/weights.npy")).unwrap();
+    let before = place.listing();
+    run(&place, &arguments).failed_with("output run: expected an empty or new folder, found a finished run");
+    let with = |flag: &str, sets: &[&str]| {
+        let mut arguments = train("digits", sets);
+        arguments.push(flag.to_owned());
+        run(&place, &arguments)
+    };
+    with("--resume", &["beta=2"]).failed_with("expected a run with the same settings, found beta 2.0 here, 0.1 there");
+    assert_eq!(with("--resume", &[]).succeeded().stdout, first.stdout);
+    assert_eq!(place.listing(), before);
+    with("--force", &["p=2"]).succeeded();
+    assert_ne!(std::fs::read(place.file("run/weights.npy")).unwrap(), weights);
+    assert_eq!(place.listing(), before, "the same files, replaced");
+}
+
+#[test]
+fn a_damaged_checkpoint_is_one_clear_error() {
+    let place = Place::new();
+    write_digits(&place, "digits", 50, 20);
+    run(&place, &train("digits", &[])).succeeded();
+    std::fs::remove_file(place.file("run/result.csv")).unwrap();
+    let whole = std::fs::read(place.file("run/checkpoint.safetensors")).unwrap();
+    let mut flipped = whole.clone();
+    let last = flipped.len() - 1;
+    flipped[last] ^= 1;
+    for damaged in [&whole[..whole.len() / 2], b"", b"not a checkpoint at all", &flipped] {
+        place.write("run/checkpoint.safetensors", damaged);
+        let mut arguments = train("digits", &[]);
+        arguments.push("--resume".to_owned());
+        run(&place, &arguments).failed_with("checkpoint run/checkpoint.safetensors: expected a whole checkpoint");
+        assert_eq!(std::fs::read(place.file("run/checkpoint.safetensors")).unwrap(), damaged);
+    }
+}
+
+#[test]
+fn the_hidden_layer_alone_has_no_readout() {
+    let place = Place::new();
+    write_digits(&place, "digits", 50, 20);
+    let ended = run(&place, &train("digits", &["readout_epochs=0"])).succeeded();
+    assert!(!ended.stdout.contains("test error"), "{}", ended.stdout);
+    assert!(place.file("run/weights.npy").is_file() && place.file("run/fields.png").is_file());
+    assert!(!place.file("run/readout.npy").exists() && !place.file("run/curves.svg").exists());
+}
+
+#[test]
+fn json_is_one_object_with_the_columns_of_the_csv() {
+    let place = Place::new();
+    write_digits(&place, "digits", 50, 20);
+    let mut arguments = train("digits", &["validation=0.2"]);
+    arguments.push("--json".to_owned());
+    let ended = run(&place, &arguments).succeeded();
+    assert_eq!(ended.stderr, "", "a pipe gets no progress");
+    let row: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(row["hidden"], 20);
+    assert!(row["validation_error_pct"].is_number() && row["test_error_pct"].is_null());
+    let csv = std::fs::read_to_string(place.file("run/result.csv")).unwrap();
+    let columns: Vec<&str> = csv.lines().next().unwrap().split(',').collect();
+    assert_eq!(row.as_object().unwrap().len(), columns.len());
+    assert!(columns.iter().all(|column| row.get(column).is_some()));
+}
+
+#[test]
+fn usage_errors_keep_the_form_of_clap_and_exit_with_two() {
+    let place = Place::new();
+    for arguments in [
+        vec!["fly"],
+        vec!["train"],
+        vec!["train", "mnist", "--threads", "0"],
+        vec!["train", "mnist", "--isa", "sse"],
+        vec!["train", "mnist", "--resume", "--force"],
+        vec!["reproduce", "--quick", "--paper"],
+        vec!["reproduce", "--seeds", "0"],
+        vec!["replay", "--weights", "w.npy"],
+        vec!["data", "fetch", "imagenet"],
+    ] {
+        let ended = place.run(&arguments);
+        assert_eq!(ended.code, Some(2), "{arguments:?}: {}", ended.stderr);
+        assert!(ended.stderr.starts_with("error: "), "{arguments:?}: {}", ended.stderr);
+        assert_eq!(ended.stdout, "");
+    }
+    assert_eq!(place.listing().len(), 0);
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_the_program_quietly() {
+    let place = Place::new();
+    write_digits(&place, "digits", 50, 20);
+    let arguments = train("digits", &[]);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let mut child =
+        place.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+    drop(child.stdout.take());
+    let mut stderr = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    assert!(child.wait().unwrap().success());
+    assert_eq!(stderr, "");
+    assert!(place.file("run/result.csv").is_file());
+}
+
+#[test]
+fn a_record_from_this_build_is_refused_before_the_first_run() {
+    let place = Place::new();
+    place.write("bench-results/README.md", "");
+    if cfg!(debug_assertions) {
+        refused(&place, &["reproduce", "mnist", "--offline", "--record"], "record: expected a release build");
+    }
+}

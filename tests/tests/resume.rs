@@ -1,0 +1,121 @@
+//! Killed at any moment and run again with `--resume`, a run ends with the same bits as one that was never killed.
+
+mod common;
+
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use common::{Place, write_digits};
+use rivalry::record::Phase;
+use rivalry::run::checkpoint::Checkpoint;
+
+const SETTINGS: [&str; 10] = [
+    "dataset=digits",
+    "hidden=150",
+    "batch=50",
+    "epochs=40",
+    "readout_epochs=40",
+    "readout_batch=20",
+    "rate=0.1",
+    "init_sigma=0.2",
+    "off_sphere=drop",
+    "current_scale=auto",
+];
+/// Where the killed run is killed: phase and finished epochs that its checkpoint must have reached.
+const KILLS: [(Phase, u32); 5] = [
+    (Phase::Unsupervised, 1),
+    (Phase::Unsupervised, 12),
+    (Phase::Unsupervised, 25),
+    (Phase::Readout, 1),
+    (Phase::Readout, 17),
+];
+const PATIENCE: Duration = Duration::from_secs(120);
+
+fn start(place: &Place, out: &str, threads: &str) -> Child {
+    let mut arguments = vec!["train", "mnist", "--out", out, "--threads", threads, "--resume", "--quiet"];
+    for set in SETTINGS {
+        arguments.extend(["--set", set]);
+    }
+    let mut command = place.command(&arguments);
+    // A checkpoint after every epoch, so that the kill comes wherever it is meant to.
+    command.env("RIVALRY_CHECKPOINT_S", "0").stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().expect("the program starts")
+}
+
+/// A checkpoint is replaced by renaming, so whatever is read is whole.
+fn checkpoint(path: &Path) -> Option<Checkpoint> {
+    let bytes = std::fs::read(path).ok()?;
+    Some(Checkpoint::from_bytes(&bytes, "under test").expect("a whole checkpoint at any moment"))
+}
+
+fn has_reached(path: &Path, (phase, epoch): (Phase, u32)) -> bool {
+    checkpoint(path).is_some_and(|found| match (found.phase, phase) {
+        (Phase::Readout, Phase::Unsupervised) => true,
+        (Phase::Unsupervised, Phase::Readout) => false,
+        _ => found.epoch >= epoch,
+    })
+}
+
+/// SIGKILL: no handler of the program gets to run.
+fn kill_at(place: &Place, out: &str, threads: &str, kill: (Phase, u32)) {
+    let path = place.file(out).join("checkpoint.safetensors");
+    let mut child = start(place, out, threads);
+    let started = Instant::now();
+    while !has_reached(&path, kill) {
+        assert!(started.elapsed() < PATIENCE, "the run does not get to {kill:?}");
+        if let Some(status) = child.try_wait().unwrap() {
+            panic!("the run ended with {status} before {kill:?}");
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    child.kill().unwrap();
+    let status = child.wait().unwrap();
+    assert!(!status.success(), "killed too late at {kill:?}: the run had ended");
+}
+
+fn finish(place: &Place, out: &str) {
+    common::Ended::new(start(place, out, "2").wait_with_output().unwrap()).succeeded();
+}
+
+/// `metrics.csv` without its last column, the only one that holds times.
+fn metrics(place: &Place, out: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(place.file(out).join("metrics.csv")).unwrap();
+    text.lines().map(|line| line.rsplit_once(',').unwrap().0.to_owned()).collect()
+}
+
+#[test]
+fn a_run_killed_five_times_ends_with_the_same_bits() {
+    let place = Place::new();
+    write_digits(&place, "digits", 2000, 300);
+    finish(&place, "whole");
+    for (number, kill) in KILLS.into_iter().enumerate() {
+        // Other numbers of threads on the way, since no bit depends on them.
+        kill_at(&place, "killed", if number % 2 == 0 { "1" } else { "3" }, kill);
+        assert!(!place.file("killed/result.csv").exists());
+    }
+    let before = checkpoint(&place.file("killed/checkpoint.safetensors")).unwrap();
+    assert_eq!(before.phase, Phase::Readout);
+    finish(&place, "killed");
+    for name in ["weights.npy", "readout.npy", "weights.safetensors", "config.toml", "fields.png"] {
+        let read = |out: &str| std::fs::read(place.file(out).join(name)).unwrap();
+        assert!(read("whole") == read("killed"), "{name} differs");
+    }
+    assert_eq!(metrics(&place, "whole"), metrics(&place, "killed"));
+    let leftovers = place.listing().into_iter().filter(|path| path.to_string_lossy().contains(".rivalry-tmp-"));
+    assert_eq!(leftovers.count(), 0, "what the killed runs were writing is removed");
+}
+
+#[test]
+fn a_finished_readout_is_not_run_again_when_only_files_are_missing() {
+    let place = Place::new();
+    write_digits(&place, "digits", 2000, 100);
+    finish(&place, "run");
+    let readout = std::fs::read(place.file("run/readout.npy")).unwrap();
+    for name in ["result.csv", "readout.npy", "curves.svg"] {
+        std::fs::remove_file(place.file("run").join(name)).unwrap();
+    }
+    finish(&place, "run");
+    assert_eq!(std::fs::read(place.file("run/readout.npy")).unwrap(), readout);
+    assert!(place.file("run/result.csv").is_file() && place.file("run/curves.svg").is_file());
+}
