@@ -16,7 +16,7 @@ use super::{Job, Outcome, check_finite};
 use crate::dataset::Evaluated;
 use crate::experiment::OffSphere;
 use crate::plot::curves::{HeldOut, Point, error_curves};
-use crate::plot::fields::{DEFAULT_UNITS, Tile, receptive_fields};
+use crate::plot::fields::{DEFAULT_UNITS, Tile, receptive_fields, shown};
 use crate::provenance::Provenance;
 use crate::record::{self, BIOLOGICAL, MetricsRow, Phase, ResultRow, rounded};
 use crate::run::checkpoint::Checkpoint;
@@ -53,7 +53,7 @@ fn files<'a>(job: &'a Job<'_>, layer: &'a Layer, checkpoint: &'a Checkpoint) -> 
         (run::WEIGHTS, Ok(npy::write_f32(&shape, &checkpoint.weights).into())),
         (run::METRICS, Ok(record::to_csv(&checkpoint.metrics).into_bytes().into())),
         (run::TENSORS, tensors(job, layer, checkpoint).map(Cow::from)),
-        (run::FIELDS, fields(job, checkpoint).map(Cow::from)),
+        (run::FIELDS, fields(job, layer, checkpoint).map(Cow::from)),
     ];
     if let Some(readout) = &checkpoint.readout {
         let shape = [job.splits.classes, readout.weights.len() / job.splits.classes];
@@ -139,10 +139,10 @@ fn tensors(job: &Job<'_>, layer: &Layer, checkpoint: &Checkpoint) -> anyhow::Res
     safetensors::serialize(views, None).context("cannot encode weights.safetensors")
 }
 
-fn fields(job: &Job<'_>, checkpoint: &Checkpoint) -> anyhow::Result<Vec<u8>> {
+fn fields(job: &Job<'_>, layer: &Layer, checkpoint: &Checkpoint) -> anyhow::Result<Vec<u8>> {
     let shape = job.splits.shape;
     let tile = Tile::image(shape.height, shape.width, shape.channels);
-    let units: Vec<usize> = (0..checkpoint.hidden.min(DEFAULT_UNITS)).collect();
+    let units = shown(&layer.converged(job.experiment.p), checkpoint.hidden, DEFAULT_UNITS);
     receptive_fields(&checkpoint.weights, checkpoint.inputs, tile, &units)
 }
 
