@@ -74,8 +74,9 @@ impl Progress {
         self.error_pct = error_pct.or(self.error_pct);
         let left = self.bar.length().unwrap_or(epoch).saturating_sub(epoch);
         let pace = Pace { elapsed: self.started.elapsed(), done: epoch.saturating_sub(first), left };
-        self.bar.set_message(message(&pace, self.examples, self.error_pct));
+        // The message last: drawing it shows the new position too, whereas the position alone may be drawn with old words.
         self.bar.set_position(epoch);
+        self.bar.set_message(message(&pace, self.examples, self.error_pct));
     }
 
     /// Prints a line above the bar without tearing it.

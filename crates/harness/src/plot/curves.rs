@@ -38,7 +38,7 @@ pub struct Point {
 }
 
 const SIZE: (u32, u32) = (760, 460);
-/// Okabe & Ito's palette, made to be told apart with any colour vision: vermilion and blue, and dashes besides.
+/// Okabe & Ito's palette, made to be told apart with any colour vision: blue and vermilion.
 const TRAIN: RGBColor = RGBColor(0x00, 0x72, 0xb2);
 const HELD_OUT: RGBColor = RGBColor(0xd5, 0x5e, 0x00);
 const INK: RGBColor = RGBColor(60, 60, 60);
