@@ -47,6 +47,8 @@ pub(crate) trait Simd: Copy {
 
     /// Asks for the cache line at an address, which may be any address: no effect on any value.
     fn prefetch(self, address: *const Lanes);
+    /// The same, into the second-level cache.
+    fn prefetch_far(self, address: *const Lanes);
 
     /// Sums every vector of an array by the tree +8, +4, +2, +1; four at a time where that is possible.
     #[inline(always)]

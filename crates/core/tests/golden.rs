@@ -4,19 +4,24 @@
 mod common;
 
 use common::{bits, learn, pixels};
-use rivalry_core::{Inputs, Layer, Random, Rates, Rule, Stream};
+use rivalry_core::head::{Exponent, PowerLoss, features, power_loss};
+use rivalry_core::{Inputs, Kernels, Layer, Random, Rates, Rule, Stream};
 
-/// FNV-1a of 64 bits over the little-endian bytes of floats.
-fn fnv(values: &[f32]) -> u64 {
-    let bytes = values.iter().flat_map(|value| value.to_bits().to_le_bytes());
+/// FNV-1a of 64 bits.
+fn fnv(bytes: impl Iterator<Item = u8>) -> u64 {
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
+}
+
+/// Of the little-endian bytes of floats.
+fn fnv_of(values: &[f32]) -> u64 {
+    fnv(values.iter().flat_map(|value| value.to_bits().to_le_bytes()))
 }
 
 #[test]
 fn the_hash_is_fnv() {
     // The published values of the empty string and of "foob".
-    assert_eq!(fnv(&[]), 0xcbf2_9ce4_8422_2325);
-    assert_eq!(fnv(&[f32::from_le_bytes(*b"foob")]), 0xdd12_0e79_0c25_12af);
+    assert_eq!(fnv(b"".iter().copied()), 0xcbf2_9ce4_8422_2325);
+    assert_eq!(fnv(b"foob".iter().copied()), 0xdd12_0e79_0c25_12af);
 }
 
 #[test]
@@ -51,8 +56,8 @@ fn first_uniforms_and_normals() {
         "{normals:#018x?}"
     );
     let mut random = Random::new(3, Stream::Weights);
-    let hash = fnv(&(0..10_000).map(|_| random.normal() as f32).collect::<Vec<_>>());
-    assert_eq!(hash, 0x095f_d12d_837b_9f9d, "{hash:#018x}");
+    let hash = fnv((0..100_000).flat_map(|_| random.normal().to_bits().to_le_bytes()));
+    assert_eq!(hash, 0x5f23_50f1_0bbb_5742, "{hash:#018x}");
 }
 
 #[test]
@@ -80,7 +85,30 @@ fn weights_after_learning() {
         let order = Random::new(1, Stream::Order(0)).order(60).repeat(3);
         let found = learn(&layer, Rule::new(p, 7, 0.4).unwrap(), 10, &inputs, &order, Rates::Constant(0.04)).0;
         assert!(bits(&found) != bits(&layer.to_rows()));
-        let hash = fnv(&found);
+        let hash = fnv_of(&found);
         assert_eq!(hash, expected, "p {p}: {hash:#018x}");
+    }
+}
+
+#[test]
+fn features_and_the_gradient_of_the_loss() {
+    for kernels in Kernels::all() {
+        for (exponent, expected) in [
+            (4.5, [0x01bd_c5fd_2fc1_4333, 0x910c_ee6e_d378_5b60]),
+            (4.3, [0xdabe_2882_e3ae_7dd9, 0xe1b9_289d_f7e3_2ba5]),
+        ] {
+            let mut random = Random::new(2, Stream::Synthetic);
+            let mut normals = || -> Vec<[f32; 16]> {
+                (0..100).map(|_| std::array::from_fn(|_| 2.0 * random.normal() as f32)).collect()
+            };
+            let (mut scores, mut sums) = (normals(), normals());
+            let targets: Vec<[f32; 16]> =
+                (0..100).map(|i| std::array::from_fn(|lane| if (i + lane) % 3 == 0 { 1.0 } else { -1.0 })).collect();
+            let exponent = Exponent::new(exponent);
+            features(kernels, &mut scores, 0.37, exponent);
+            power_loss(kernels, PowerLoss { beta: 0.7, m: 4.5, exponent }, &mut sums, &targets);
+            let found = [scores, sums].map(|vectors| fnv_of(vectors.as_flattened()));
+            assert_eq!(found, expected, "{}, {exponent:?}: {found:#018x?}", kernels.name());
+        }
     }
 }

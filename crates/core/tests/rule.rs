@@ -118,12 +118,16 @@ fn among_equal_units_the_lower_ranks_first() {
 fn zero_weights_have_no_sign() {
     for p in [1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0] {
         // All currents are 0, of +0 and −0 alike, so the lowest unit wins and rank 3 is the third: ds = x and −Δ x.
-        let layer = layer(&[&[0.0; 4], &[-0.0; 4], &[0.0, -0.0, 0.0, -0.0], &[0.0; 4]]);
-        let inputs = [1.0, 0.5, 0.0, 2.0];
-        let found = learn_once(&layer, Rule::new(p, 3, 0.5).unwrap(), &Inputs::f32(&inputs, 4).unwrap(), 0.1);
+        let rows: [[f32; 4]; 4] = [[-0.0; 4], [0.0; 4], [-0.0, 0.0, -0.0, 0.0], [0.0; 4]];
+        let (inputs, rule) = ([1.0, 0.5, 0.0, 2.0], Rule::new(p, 3, 0.5).unwrap());
+        let layer = layer(&rows.each_ref().map(|row| &row[..]));
+        let found = learn_once(&layer, rule, &Inputs::f32(&inputs, 4).unwrap(), 0.1);
+        let mut exact = rows.concat().into_iter().map(f64::from).collect::<Vec<_>>();
+        reference::minibatch(&rule, 4, &mut exact, &inputs.map(f64::from), f64::from(0.1_f32));
         let expected = [0.05, 0.025, 0.0, 0.1, 0.0, 0.0, 0.0, 0.0, -0.025, -0.0125, 0.0, -0.05, 0.0, 0.0, 0.0, 0.0];
-        for (found, expected) in found.iter().zip(expected) {
-            assert!((found - expected).abs() <= 1e-8, "p {p}: {found} for {expected}");
+        for ((found, exact), expected) in found.iter().zip(exact).zip(expected) {
+            assert!((f64::from(*found) - expected).abs() <= 1e-8, "p {p}: {found} for {expected}");
+            assert!((exact - expected).abs() <= 1e-8, "p {p}, reference: {exact} for {expected}");
         }
     }
 }

@@ -149,6 +149,7 @@ fn shapes_that_do_not_fit_are_refused() {
     assert_panics("too little room", || run(w.panel(0, 3), x.panel(0, 2), 5, 3));
     assert_panics("rows behind the end", || run(w.panel(1, 3), x.panel(0, 2), 6, 3));
     assert_panics("a gathered row behind the end", || run(w.panel(1, 2).gather(&[2]), x.panel(0, 2), 6, 3));
-    assert_panics("a panel gathered twice", || run(w.panel(0, 2).gather(&[0; 9]).gather(&[8]), x.panel(0, 2), 6, 3));
+    // The second list would name rows of the matrix that the panel lacks.
+    assert_panics("a panel gathered twice", || _ = w.panel(0, 2).gather(&[0; 3]).gather(&[2]));
     assert_panics("columns behind the end", || run(w.panel(0, 3).columns(1, 2), x.panel(0, 2), 6, 3));
 }

@@ -168,3 +168,6 @@ impl Kernels {
         unsafe { (self.adam)(step, gradient, moments, weights) }
     }
 }
+
+#[cfg(test)]
+mod tests;
