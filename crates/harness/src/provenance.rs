@@ -245,14 +245,15 @@ mod tests {
     #[test]
     fn a_record_needs_a_clean_release_build() {
         assert!(releasable().refuse_record().is_ok());
-        let refusals: [(fn(&mut Build), &str, &str); 3] = [
-            (|build| build.profile = Profile::Debug, "debug", "--release"),
-            (|build| build.dirty = Some(true), "uncommitted changes on top of 0123456789ab", "commit"),
-            (|build| build.dirty = None, "outside a git repository", "clone"),
+        let refusals = [
+            (Profile::Debug, Some(false), "debug", "--release"),
+            (Profile::Release, Some(true), "uncommitted changes on top of 0123456789ab", "commit"),
+            (Profile::Release, None, "outside a git repository", "clone"),
         ];
-        for (spoil, found, hint) in refusals {
+        for (profile, dirty, found, hint) in refusals {
             let mut provenance = releasable();
-            spoil(&mut provenance.build);
+            provenance.build.profile = profile;
+            provenance.build.dirty = dirty;
             let error = provenance.refuse_record().unwrap_err();
             let failure = error.downcast_ref::<crate::failure::Failure>().unwrap();
             assert!(failure.to_string().contains(found), "{failure}");
