@@ -180,7 +180,7 @@ pub struct TrainArgs {
     /// Change one key, for example --set hidden=500 (may be given often)
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
-    /// Run folder (data/runs/<experiment>-seed<seed> when left out)
+    /// Run folder (data/runs/EXPERIMENT-seedN when left out)
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Go on with the run in the folder; one that is finished is left as it is

@@ -1,9 +1,9 @@
 //! One run, from settings and data to a result: unsupervised phase → diagnostics → features → readout → files.
 //!
-//! 1. [`learn`]: E epochs of the rule at ε0 (1 − e/E), each over a fresh order of the examples.
+//! 1. `learn`: E epochs of the rule at ε0 (1 − e/E), each over a fresh order of the examples.
 //! 2. Diagnostics of the layer: units on the p-sphere, negative, silent; units off the sphere are dropped if asked.
-//! 3. [`readout`]: features once, then the readout's epochs, evaluated about sixty times.
-//! 4. [`finish`]: the row of the result and the files of the run folder.
+//! 3. `readout`: features once, then the readout's epochs, evaluated about sixty times.
+//! 4. `finish`: the row of the result and the files of the run folder.
 //!
 //! Everything that the rest of a run depends on is in its [`Checkpoint`]; the phases only move that forward.
 

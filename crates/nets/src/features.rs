@@ -1,6 +1,6 @@
 //! Features of a learned layer, h = (max(W·v, 0) / scale)^n, computed once for a whole data set.
 //!
-//! Each worker owns a range of columns (hidden units) for every sample, in whole blocks of [`BLOCK`]: it computes them,
+//! Each worker owns a range of columns (hidden units) for every sample, in whole blocks of `BLOCK`: it computes them,
 //! and the readout lets it keep them, so a feature is read only by the core whose memory it lies near. Plain W here, not
 //! the powers that learning ranks with.
 

@@ -1,7 +1,7 @@
 //! The checkpoint: everything that the rest of a run depends on, in one safetensors file.
 //!
-//! Tensors: `weights` [hidden, inputs], `wins` [hidden] (times ranked first in the last epoch), `epoch_ms` [epochs done],
-//! and during the readout `readout_weights`, `readout_first_moment`, `readout_second_moment` [classes × hidden kept].
+//! Tensors: `weights` (hidden × inputs), `wins` (hidden: times ranked first in the last epoch), `epoch_ms` (epochs done),
+//! and during the readout `readout_weights`, `readout_first_moment`, `readout_second_moment` (classes × hidden kept).
 //! The header's metadata holds the rest, as text, and a SHA-256 over all of it, because the format itself only checks
 //! lengths.
 //!

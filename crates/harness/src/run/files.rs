@@ -26,7 +26,7 @@ pub fn write(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Checks that [`write`] will be able to write there, before hours are spent on what it should write.
+/// Checks that [`write()`] will be able to write there, before hours are spent on what it should write.
 ///
 /// # Errors
 /// The path is a folder, or its folder is missing or not writable.
@@ -77,7 +77,7 @@ pub fn remove_temporary(folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether the name is one that [`write`] gives while it is writing.
+/// Whether the name is one that [`write()`] gives while it is writing.
 pub fn is_temporary(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(TEMPORARY))
 }
