@@ -1,0 +1,82 @@
+//! `rivalry reproduce` where MNIST is nowhere: the synthetic digits, said above and below the table and in the CSV, and
+//! finished seeds kept. The seeds are made up here, since a real one takes minutes.
+
+mod common;
+
+use common::Place;
+use rivalry::experiment::{Experiment, Protocol};
+use rivalry::record::{Columns, ResultRow, from_csv, to_csv};
+use rivalry_data::synthetic::STANDARD_SHA256;
+
+const REMARK: &str = "synthetic digits instead of MNIST, which is not here: made up";
+
+/// A run folder as a finished run leaves it.
+fn finished(place: &Place, seed: u64, test_error_pct: f64) {
+    let experiment = Experiment::named("synthetic", Protocol::Quick, seed).unwrap();
+    let row = ResultRow {
+        experiment: "synthetic".to_owned(),
+        dataset: "synthetic".to_owned(),
+        method: "biological".to_owned(),
+        seed,
+        test_error_pct: Some(test_error_pct),
+        train_error_pct: Some(0.5),
+        revision: "0123456789ab".to_owned(),
+        dataset_sha256: STANDARD_SHA256.to_owned(),
+        err: REMARK.to_owned(),
+        ..ResultRow::default()
+    };
+    place.write(&format!("out/synthetic-seed{seed}/config.toml"), experiment.to_toml());
+    place.write(&format!("out/synthetic-seed{seed}/result.csv"), to_csv(&[row]));
+}
+
+const REPRODUCE: [&str; 8] = ["reproduce", "mnist", "--quick", "--offline", "--seeds", "2", "--out", "out"];
+
+fn resumed(place: &Place, more: &[&str]) -> common::Ended {
+    place.run(&[&REPRODUCE[..], &["--resume"], more].concat())
+}
+
+#[test]
+fn without_mnist_the_table_says_so_above_below_and_in_the_csv() {
+    let place = Place::new();
+    finished(&place, 1, 2.0);
+    finished(&place, 2, 3.0);
+    let table = resumed(&place, &[]).succeeded();
+    let lines: Vec<&str> = table.stdout.lines().collect();
+    assert!(lines[0].starts_with("NOT MNIST: synthetic digits instead of MNIST"), "{}", table.stdout);
+    assert!(lines.last().unwrap().starts_with("NOT MNIST: "), "{}", table.stdout);
+    assert!(table.stdout.contains("ours       2.50 ± 0.71 % over 2 seeds"), "{}", table.stdout);
+    assert!(table.stdout.contains("published  none") && !table.stdout.contains("1.46"), "{}", table.stdout);
+    assert!(table.stderr.contains("seed 1: kept") && table.stderr.contains("seed 2: kept"), "{}", table.stderr);
+
+    let csv = std::fs::read_to_string(place.file("out/table.csv")).unwrap();
+    assert_eq!(csv.lines().next().unwrap(), ResultRow::COLUMNS.join(","));
+    let rows: Vec<ResultRow> = from_csv(&csv, "table.csv").unwrap();
+    assert_eq!(rows.iter().map(|row| row.seed).collect::<Vec<_>>(), [1, 2]);
+    assert!(rows.iter().all(|row| row.dataset == "synthetic" && row.err == REMARK));
+    assert!(rows.iter().all(|row| row.published_test_error_pct.is_none()));
+
+    let json: serde_json::Value = serde_json::from_str(&resumed(&place, &["--json"]).succeeded().stdout).unwrap();
+    assert_eq!((&json["table"], &json["protocol"]), (&"mnist".into(), &"quick".into()));
+    assert!(json["note"].as_str().unwrap().contains("synthetic digits"));
+    assert_eq!(json["rows"].as_array().unwrap().len(), 2);
+    assert_eq!(json["summary"]["mean_test_error_pct"], 2.5);
+    assert!(json["summary"]["published_test_error_pct"].is_null());
+}
+
+#[test]
+fn a_table_is_not_overwritten_and_a_finished_seed_only_kept_when_it_is_the_same_run() {
+    let place = Place::new();
+    finished(&place, 1, 2.0);
+    finished(&place, 2, 3.0);
+    let before = place.listing();
+    place.run(&REPRODUCE).failed_with("expected an empty or new folder, found a finished run");
+    assert_eq!(place.listing(), before);
+    let quick = std::fs::read_to_string(place.file("out/synthetic-seed2/config.toml")).unwrap();
+    place.write("out/synthetic-seed2/config.toml", quick.replace("beta = 0.1", "beta = 0.2"));
+    resumed(&place, &[]).failed_with("expected a run with the same settings, found beta 0.1 here, 0.2 there");
+    place.write("out/synthetic-seed2/config.toml", quick);
+    let row = std::fs::read_to_string(place.file("out/synthetic-seed2/result.csv")).unwrap();
+    place.write("out/synthetic-seed2/result.csv", row.replace(STANDARD_SHA256, "0123"));
+    resumed(&place, &[]).failed_with("found 0123");
+    assert_eq!(place.listing(), before, "nothing was begun");
+}
