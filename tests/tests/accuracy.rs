@@ -69,7 +69,7 @@ fn synthetic_digits_are_learned_and_not_by_a_linear_readout() {
     let digits = synthetic::standard();
     let linear = linear_test_error_pct(&digits.train, &digits.test);
     eprintln!("synthetic digits: learned {learned} %, linear {linear} %");
-    assert!(learned <= 3.0, "{learned} %");
+    assert!(learned <= 2.5, "{learned} %");
     assert!(linear >= 3.0 * learned, "linear {linear} %, learned {learned} %");
 }
 
@@ -86,5 +86,5 @@ fn mnist_is_learned_where_it_is() {
     }
     let error = test_error_pct("mnist", &["--data", &data]);
     eprintln!("MNIST: {error} %");
-    assert!(error <= 5.0, "{error} %");
+    assert!(error <= 4.6, "{error} %");
 }

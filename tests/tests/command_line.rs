@@ -48,6 +48,7 @@ fn settings_that_cannot_be_are_refused_before_anything_is_written() {
         ("readout_batch=51", "key `readout_batch`: expected at most the 50 labelled examples, found 51"),
         ("labels_per_class=50", "key `labels_per_class`: expected at most"),
         ("validation=2", "key `validation` in --set: expected a share"),
+        ("hidden=16777216", "key `hidden`: expected a network that fits into"),
         ("dataset=nowhere", "key `dataset`: expected mnist, cifar10, synthetic or a directory, found `nowhere`"),
     ] {
         let before = place.listing();
@@ -61,6 +62,12 @@ fn settings_that_cannot_be_are_refused_before_anything_is_written() {
         &place,
         &["train", "mnits"],
         "experiment: expected mnist, cifar10, synthetic or a TOML file, found `mnits`",
+    );
+    let seed = u64::MAX.to_string();
+    refused(
+        &place,
+        &["train", "mnist", "--seed", &seed],
+        "key `seed`: expected at most 9223372036854775807, found 1844",
     );
     let typo = place.run(&["train", "mine.toml"]);
     assert!(typo.stderr.contains("hint: did you mean `hidden`?"), "{}", typo.stderr);
@@ -165,6 +172,25 @@ fn a_damaged_checkpoint_is_one_clear_error() {
         run(&place, &arguments).failed_with("checkpoint run/checkpoint.safetensors: expected a whole checkpoint");
         assert_eq!(std::fs::read(place.file("run/checkpoint.safetensors")).unwrap(), damaged);
     }
+}
+
+#[test]
+fn a_file_that_cannot_be_written_does_not_take_the_result_away() {
+    let place = Place::new();
+    write_digits(&place, "digits", 50, 20);
+    // A folder in the place of a picture stands for a disk that is full at the end.
+    std::fs::create_dir_all(place.file("run/fields.png/in the way")).unwrap();
+    let mut arguments = train("digits", &[]);
+    arguments.push("--resume".to_owned());
+    let ended = run(&place, &arguments);
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.stdout.contains("test error"), "{}", ended.stdout);
+    assert!(ended.stderr.contains("error: cannot write run/fields.png"), "{}", ended.stderr);
+    assert!(place.file("run/weights.npy").is_file() && place.file("run/readout.npy").is_file());
+    assert!(!place.file("run/result.csv").exists(), "the folder is not complete");
+    std::fs::remove_dir_all(place.file("run/fields.png")).unwrap();
+    assert_eq!(run(&place, &arguments).succeeded().stdout, ended.stdout);
+    assert!(place.file("run/result.csv").is_file() && place.file("run/fields.png").is_file());
 }
 
 #[test]

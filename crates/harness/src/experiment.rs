@@ -189,6 +189,10 @@ impl Experiment {
             let message = format!("key `k`: expected at most hidden = {}, found {}", self.hidden, self.k);
             return Err(failure(message, "the unit of rank k is pushed away, so there must be k units"));
         }
+        if self.seed > keys::LARGEST_SEED {
+            let message = format!("key `seed`: expected at most {}, found {}", keys::LARGEST_SEED, self.seed);
+            return Err(failure(message, "a TOML file cannot hold a larger one"));
+        }
         Ok(())
     }
 }

@@ -61,8 +61,9 @@ pub fn run(job: &Job<'_>) -> anyhow::Result<Outcome> {
     let experiment = job.experiment;
     let identity = Identity { config_sha256: experiment.digest(), dataset_sha256: job.dataset_sha256.to_owned() };
     let found = job.folder.checkpoint(&identity)?;
-    job.folder.begin(experiment)?;
     let provenance = Provenance::collect(job.compute.kernels.name(), job.compute.team.threads());
+    check_memory(job, provenance.machine.memory_mib)?;
+    job.folder.begin(experiment)?;
     job.folder.write(ENVIRONMENT, provenance.to_json().as_bytes())?;
 
     let mut checkpoint = match found {
@@ -98,6 +99,25 @@ fn start(job: &Job<'_>, identity: Identity) -> anyhow::Result<Checkpoint> {
         readout_s: 0.0,
         identity,
     })
+}
+
+/// Memory that is not there would end the program without a word, so the large arrays are counted first: the layer, its
+/// powers and its checkpoint, then the features.
+fn check_memory(job: &Job<'_>, memory_mib: Option<u64>) -> anyhow::Result<()> {
+    let (hidden, splits) = (job.experiment.hidden as u64, job.splits);
+    let examples =
+        if job.experiment.readout_epochs > 0 { splits.labelled.samples() + splits.evaluate.samples() } else { 0 };
+    let numbers = hidden.saturating_mul((4 * splits.learn.inputs() + examples) as u64);
+    let needed_mib = numbers.saturating_mul(4) >> 20;
+    match memory_mib {
+        Some(memory_mib) if needed_mib > memory_mib => {
+            let message = format!(
+                "key `hidden`: expected a network that fits into {memory_mib} MiB of memory, found {hidden} units ({needed_mib} MiB)"
+            );
+            Err(failure(message, "fewer units, or fewer examples with train_samples"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn layer(checkpoint: &Checkpoint) -> anyhow::Result<Layer> {

@@ -8,6 +8,7 @@
 //!
 //! Tables over several experiments and the sweeps have their place in [`Part`].
 
+mod record;
 mod table;
 
 use std::path::{Path, PathBuf};
@@ -22,13 +23,11 @@ use crate::experiment::{Experiment, Protocol};
 use crate::failure::failure;
 use crate::output;
 use crate::provenance::Provenance;
-use crate::record::{self, ResultRow};
+use crate::record::{ResultRow, to_csv};
 use crate::run::{Existing, RunFolder, files};
 use crate::training::{self, Job};
+use record::Record;
 use table::Table;
-
-/// Records go here, one folder for each table and protocol.
-const RECORDS: &str = "bench-results";
 
 /// Runs the command.
 pub(crate) fn run(args: &ReproduceArgs, common: &Common) -> anyhow::Result<()> {
@@ -54,7 +53,7 @@ pub(crate) fn run(args: &ReproduceArgs, common: &Common) -> anyhow::Result<()> {
     for run in &runs {
         let (row, error) = run.finish(&part, &compute, record.as_ref(), common)?;
         rows.push(row);
-        let written = files::write(&file, record::to_csv(&rows).as_bytes());
+        let written = files::write(&file, to_csv(&rows).as_bytes());
         unwritten = unwritten.or(error).or(written.err());
     }
     let table = Table { part: &part, protocol, rows: &rows, experiment: &runs[0].experiment, folder: &path };
@@ -141,7 +140,7 @@ impl Run {
     ) -> anyhow::Result<(ResultRow, Option<anyhow::Error>)> {
         if let Some(row) = &self.finished {
             if let Some(record) = record {
-                record.refuse_other_revision(row, &self.folder)?;
+                record.refuse_other_revision(row, self.folder.path())?;
             }
             let place = self.folder.path().display();
             output::note(common, &format!("seed {}: kept, {place} holds it (revision {})", row.seed, row.revision));
@@ -174,53 +173,4 @@ fn begin(path: &Path, file: &Path, existing: Existing) -> anyhow::Result<()> {
     files::create_folder(path)?;
     files::remove_temporary(path)?;
     files::check_writable(file)
-}
-
-/// The place of a record in `bench-results/`.
-struct Record {
-    folder: PathBuf,
-    provenance: Provenance,
-}
-
-impl Record {
-    /// Everything that can be refused is refused here, before the first run.
-    fn open(name: &str, provenance: Provenance) -> anyhow::Result<Self> {
-        provenance.refuse_record()?;
-        let records = Path::new(RECORDS);
-        if !records.is_dir() {
-            let message = format!("record: expected the folder {RECORDS} here, found none");
-            return Err(failure(message, "run it from the root of the repository"));
-        }
-        let folder = records.join(name).join(provenance.record_folder());
-        if folder.exists() {
-            let message = format!("record {}: expected a new folder, found one that is there", folder.display());
-            return Err(failure(message, "records are never replaced; remove it if it should not be there"));
-        }
-        Ok(Self { folder, provenance })
-    }
-
-    fn refuse_other_revision(&self, row: &ResultRow, folder: &RunFolder) -> anyhow::Result<()> {
-        let revision = self.provenance.build.revision;
-        if row.revision == revision && row.dirty == "false" {
-            return Ok(());
-        }
-        let dirty = if row.dirty == "false" { "" } else { ", not clean" };
-        let message = format!(
-            "record: expected results of revision {revision}, found {} in {}{dirty}",
-            row.revision,
-            folder.path().display()
-        );
-        Err(failure(message, "--force runs every seed again"))
-    }
-
-    fn write(&self, rows: &[ResultRow], common: &Common) -> anyhow::Result<()> {
-        std::fs::create_dir_all(&self.folder).map_err(|error| {
-            let message = format!("record {}: expected to create it, found: {error}", self.folder.display());
-            failure(message, "the rows are in table.csv of the output folder all the same")
-        })?;
-        files::write(&self.folder.join("machine.txt"), self.provenance.to_text().as_bytes())?;
-        files::write(&self.folder.join("rows.csv"), record::to_csv(rows).as_bytes())?;
-        output::note(common, &format!("recorded in {}", self.folder.display()));
-        Ok(())
-    }
 }

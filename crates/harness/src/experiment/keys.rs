@@ -40,7 +40,7 @@ pub(super) const KEYS: [&str; 24] = [
 const MOST_UNITS: u64 = 1 << 24;
 const MOST_EPOCHS: u64 = 1_000_000;
 /// TOML's whole numbers are i64.
-const LARGEST_SEED: u64 = i64::MAX as u64;
+pub(super) const LARGEST_SEED: u64 = i64::MAX as u64;
 
 /// Puts one value into the experiment.
 pub(super) fn assign(experiment: &mut Experiment, given: &Given<'_>) -> anyhow::Result<()> {

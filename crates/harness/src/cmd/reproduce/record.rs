@@ -1,0 +1,98 @@
+//! A record of `reproduce --record`: `bench-results/<table>-<protocol>/<date>-<host>-<rev>/{rows.csv,machine.txt}`.
+
+use std::path::{Path, PathBuf};
+
+use crate::cli::Common;
+use crate::failure::failure;
+use crate::output;
+use crate::provenance::Provenance;
+use crate::record::{ResultRow, to_csv};
+use crate::run::files;
+
+/// Records go here, one folder for each table and protocol.
+const RECORDS: &str = "bench-results";
+
+/// The place of a record in `bench-results/`.
+pub(super) struct Record {
+    folder: PathBuf,
+    provenance: Provenance,
+}
+
+impl Record {
+    /// Everything that can be refused is refused here, before the first run.
+    pub(super) fn open(name: &str, provenance: Provenance) -> anyhow::Result<Self> {
+        provenance.refuse_record()?;
+        let records = Path::new(RECORDS);
+        if !records.is_dir() {
+            let message = format!("record: expected the folder {RECORDS} here, found none");
+            return Err(failure(message, "run it from the root of the repository"));
+        }
+        let folder = records.join(name).join(provenance.record_folder());
+        if folder.exists() {
+            let message = format!("record {}: expected a new folder, found one that is there", folder.display());
+            return Err(failure(message, "records are never replaced; remove it if it should not be there"));
+        }
+        Ok(Self { folder, provenance })
+    }
+
+    pub(super) fn refuse_other_revision(&self, row: &ResultRow, folder: &Path) -> anyhow::Result<()> {
+        let revision = self.provenance.build.revision;
+        if row.revision == revision && row.dirty == "false" {
+            return Ok(());
+        }
+        let dirty = if row.dirty == "false" { "" } else { ", not clean" };
+        let message = format!(
+            "record: expected results of revision {revision}, found {} in {}{dirty}",
+            row.revision,
+            folder.display()
+        );
+        Err(failure(message, "--force runs every seed again"))
+    }
+
+    pub(super) fn write(&self, rows: &[ResultRow], common: &Common) -> anyhow::Result<()> {
+        std::fs::create_dir_all(&self.folder).map_err(|error| {
+            let message = format!("record {}: expected to create it, found: {error}", self.folder.display());
+            failure(message, "the rows are in table.csv of the output folder all the same")
+        })?;
+        files::write(&self.folder.join("machine.txt"), self.provenance.to_text().as_bytes())?;
+        files::write(&self.folder.join("rows.csv"), to_csv(rows).as_bytes())?;
+        output::note(common, &format!("recorded in {}", self.folder.display()));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(folder: PathBuf) -> Record {
+        Record { folder, provenance: Provenance::collect("portable", 1) }
+    }
+
+    #[test]
+    fn rows_and_machine_stand_in_the_folder() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().join("mnist-quick/date-host-rev");
+        let quiet = Common { quiet: true, ..Common::default() };
+        record(folder.clone()).write(&[ResultRow::default()], &quiet).unwrap();
+        assert_eq!(std::fs::read_to_string(folder.join("rows.csv")).unwrap(), to_csv(&[ResultRow::default()]));
+        assert!(std::fs::read_to_string(folder.join("machine.txt")).unwrap().contains("cpu "));
+    }
+
+    #[test]
+    fn rows_of_another_revision_are_not_recorded() {
+        let record = record(PathBuf::from("nowhere"));
+        let revision = record.provenance.build.revision.to_owned();
+        let row = |revision: &str, dirty: &str| ResultRow {
+            revision: revision.to_owned(),
+            dirty: dirty.to_owned(),
+            ..ResultRow::default()
+        };
+        let judge = |row: &ResultRow| record.refuse_other_revision(row, Path::new("run"));
+        judge(&row(&revision, "false")).unwrap();
+        for (row, expected) in [(row("other", "false"), "found other in run"), (row(&revision, "true"), ", not clean")]
+        {
+            assert!(judge(&row).unwrap_err().to_string().contains(expected));
+        }
+    }
+}

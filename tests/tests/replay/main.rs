@@ -1,0 +1,117 @@
+//! `rivalry replay` against the author's algorithm, written here once more, naively and in f64.
+//!
+//! The cases cover norms, ranks, odd shapes and edges; those of a folder of others (`RIVALRY_CONFORMANCE`) are added when
+//! it is named. Weights agree within 2e-5.
+
+mod case;
+#[path = "../common/mod.rs"]
+mod common;
+mod errors;
+
+use std::path::Path;
+
+use case::{case, cases, naive, replay, write};
+use common::Place;
+use rivalry_data::npy;
+
+const TOLERANCE: f64 = 2e-5;
+
+fn result(path: &Path, shape: [usize; 2]) -> Vec<f32> {
+    let bytes = std::fs::read(path).unwrap();
+    let array = npy::parse(&bytes).unwrap();
+    assert_eq!((array.shape(), array.dtype()), (&shape[..], npy::Dtype::F32));
+    array.to_f32().unwrap()
+}
+
+fn largest_difference(found: &[f32], expected: &[f64]) -> f64 {
+    assert_eq!(found.len(), expected.len());
+    let differences = found.iter().zip(expected).map(|(&found, &expected)| (f64::from(found) - expected).abs());
+    // NaN must not hide behind a comparison.
+    differences.fold(0.0, |largest, difference| if difference <= largest { largest } else { difference })
+}
+
+#[test]
+fn weights_are_those_of_the_authors_algorithm() {
+    for case in cases() {
+        let place = Place::new();
+        write(&place, &case);
+        let ended = replay(&place, &case, &[]).succeeded();
+        assert_eq!((ended.stdout.as_str(), ended.stderr.as_str()), ("", ""), "{}", case.name);
+        let found = result(&place.file("w2.npy"), [case.hidden, case.inputs]);
+        let difference = largest_difference(&found, &naive(&case));
+        assert!(difference <= TOLERANCE, "{}: {difference:e}", case.name);
+    }
+}
+
+#[test]
+fn threads_and_instruction_sets_change_no_bit() {
+    let case = case("", [41, 70, 16], (3.0, 7, 0.4));
+    let place = Place::new();
+    write(&place, &case);
+    replay(&place, &case, &["--threads", "1", "--isa", "portable"]).succeeded();
+    let first = std::fs::read(place.file("w2.npy")).unwrap();
+    for isa in ["avx2", "avx512"] {
+        if rivalry_core::Kernels::named(isa).is_err() {
+            eprintln!("SKIPPED {isa}: this CPU does not have it");
+            continue;
+        }
+        for threads in ["1", "2", "5"] {
+            replay(&place, &case, &["--threads", threads, "--isa", isa]).succeeded();
+            assert!(std::fs::read(place.file("w2.npy")).unwrap() == first, "{isa}, {threads} threads");
+        }
+    }
+}
+
+#[test]
+fn weights_and_rates_may_be_f64() {
+    let case = case("", [10, 20, 5], (2.0, 2, 0.4));
+    let place = Place::new();
+    write(&place, &case);
+    replay(&place, &case, &[]).succeeded();
+    let first = std::fs::read(place.file("w2.npy")).unwrap();
+    let wide = |values: &[f32], shape: &str| {
+        let mut header = format!("{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}");
+        header.extend(std::iter::repeat_n(' ', 128 - 10 - header.len() - 1));
+        let mut bytes = b"\x93NUMPY\x01\x00\x76\x00".to_vec();
+        bytes.extend(header.bytes().chain([b'\n']));
+        bytes.extend(values.iter().flat_map(|&value| f64::from(value).to_le_bytes()));
+        bytes
+    };
+    place.write("w.npy", wide(&case.weights, "(10, 20)"));
+    place.write("r.npy", wide(&case.rates, "(4,)"));
+    let summary = replay(&place, &case, &["--json"]).succeeded().stdout;
+    assert!(std::fs::read(place.file("w2.npy")).unwrap() == first);
+    let summary: serde_json::Value = serde_json::from_str(&summary).unwrap();
+    assert_eq!((&summary["hidden"], &summary["minibatches"]), (&10.into(), &4.into()));
+}
+
+/// Cases made by other programs: folders with weights, inputs, rates, expected (.npy) and the arguments in `args`.
+#[test]
+fn weights_are_those_of_the_folder_of_cases() {
+    let Some(folder) = std::env::var_os("RIVALRY_CONFORMANCE").filter(|folder| !folder.is_empty()) else {
+        eprintln!("SKIPPED: RIVALRY_CONFORMANCE names no folder of cases");
+        return;
+    };
+    let mut count = 0;
+    for entry in std::fs::read_dir(&folder).expect("RIVALRY_CONFORMANCE is a folder") {
+        let case = entry.unwrap().path();
+        let place = Place::new();
+        let name = |file: &str| case.join(file).to_str().unwrap().to_owned();
+        let files = [name("weights.npy"), name("inputs.npy"), name("rates.npy")];
+        let mut arguments = vec!["replay", "--out", "w2.npy"];
+        for (flag, file) in ["--weights", "--inputs", "--rates"].into_iter().zip(&files) {
+            arguments.extend([flag, file]);
+        }
+        let args = std::fs::read_to_string(name("args")).unwrap();
+        arguments.extend(args.split_whitespace());
+        place.run(&arguments).succeeded();
+        let bytes = std::fs::read(name("expected.npy")).unwrap();
+        let expected = npy::parse(&bytes).unwrap();
+        let &[hidden, inputs] = expected.shape() else { panic!("a matrix") };
+        let found = result(&place.file("w2.npy"), [hidden, inputs]);
+        let difference = largest_difference(&found, &expected.to_f64().unwrap());
+        assert!(difference <= TOLERANCE, "{}: {difference:e}", case.display());
+        count += 1;
+    }
+    assert!(count > 0, "no case in {}", folder.display());
+}
