@@ -7,6 +7,9 @@ use crate::random::Random;
 /// How far Σ|W|^p may be from 1 for a unit to count as on the sphere.
 const SPHERE_TOLERANCE: f64 = 0.05;
 
+/// Weights of the largest layer, 16 GiB of them: a mistyped size is an error, not an allocation that fails.
+const MOST_WEIGHTS: usize = 1 << 32;
+
 /// The weights of a hidden layer; row μ holds the incoming weights of unit μ.
 #[derive(Debug, Clone)]
 pub struct Layer {
@@ -26,7 +29,7 @@ impl Layer {
     /// Draws weights from N(0, sigma²), unit by unit.
     ///
     /// # Errors
-    /// [`Error::Value`] if a size is zero, there are more than 2³¹ units, or sigma is not finite or negative.
+    /// [`Error::Value`] if a size is zero, there are more than 2³¹ units or 2³² weights, or sigma is not finite or negative.
     ///
     /// # Example
     /// ```
@@ -155,6 +158,10 @@ fn check_sizes(hidden: usize, inputs: usize) -> Result<()> {
     if inputs == 0 {
         return Err(Error::value("inputs", "at least 1", inputs));
     }
+    if hidden.checked_mul(inputs).is_none_or(|weights| weights > MOST_WEIGHTS) {
+        let expected = format!("at most {MOST_WEIGHTS} weights in all");
+        return Err(Error::value("hidden x inputs", expected, format!("{hidden} x {inputs}")));
+    }
     Ok(())
 }
 
@@ -179,6 +186,11 @@ mod tests {
     fn bad_weights_are_refused() {
         assert!(Layer::from_rows(2, 2, &[1.0; 3]).is_err());
         assert!(Layer::from_rows(0, 2, &[]).is_err());
+        let error = Layer::from_rows(1 << 31, usize::MAX, &[]).unwrap_err();
+        assert!(
+            error.to_string().starts_with("hidden x inputs: expected at most 4294967296 weights in all"),
+            "{error}"
+        );
         let error = Layer::from_rows(2, 2, &[1.0, 1.0, 1.0, f32::NAN]).unwrap_err();
         assert_eq!(error.to_string(), "weights: expected finite numbers, found NaN at unit 1, input 1");
     }
