@@ -11,7 +11,7 @@ use crate::layer::Layer;
 use crate::matrix::Matrix;
 use crate::offers::Offers;
 use crate::rule::Rule;
-use crate::shard::{Shard, Sizes};
+use crate::shard::{Applied, Shard, Sizes};
 use crate::team::{Barrier, Team, share};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -93,14 +93,15 @@ impl Learner {
     /// # Errors
     /// [`Error::Shape`] if the inputs have another length than the units, the team another size than the one the learner
     /// was made for, the order holds less than a minibatch, or there is not one rate per minibatch; [`Error::Value`] if a
-    /// sample number or a rate is out of range. Nothing is learned then.
+    /// sample number or a rate is out of range. Nothing is learned then. [`Error::Value`] too if a current or a change leaves
+    /// the range of f32: the weights are then those before that minibatch.
     ///
     /// # Allocates
     /// Nothing per minibatch; a constant amount per call.
     pub fn learn(&mut self, team: &Team, inputs: &Inputs<'_>, order: &[u32], rates: Rates<'_>) -> Result<()> {
         self.check(team, inputs, order, rates)?;
         let (kernels, rule, offers) = (self.kernels, &self.rule, &self.offers);
-        team.map(|worker| {
+        let overflows = team.map(|worker| {
             let _guard = self.barrier.guard();
             let mut shard = lock(&self.shards[worker]);
             shard.forget_wins();
@@ -113,10 +114,17 @@ impl Learner {
                     Rates::Constant(rate) => rate,
                     Rates::PerMinibatch(rates) => rates[i],
                 };
-                shard.apply(kernels, rule, rate, offers);
+                // Every worker sees the same maximum, so all of them stop here together.
+                if shard.apply(kernels, rule, rate, offers) == Applied::Overflow {
+                    return Some(i);
+                }
             }
+            None
         });
-        Ok(())
+        match overflows.into_iter().flatten().next() {
+            Some(i) => Err(Error::value("weight changes", "finite numbers", format!("an overflow in minibatch {i}"))),
+            None => Ok(()),
+        }
     }
 
     fn check(&self, team: &Team, inputs: &Inputs<'_>, order: &[u32], rates: Rates<'_>) -> Result<()> {

@@ -15,7 +15,7 @@
 //! - **Ranks.** Descending s, then lower unit; −0 equals +0; taken before the scale. I = c·s. −∞ and NaN are never ranked.
 //! - **Update.** Per active row, examples in the order of the minibatch: d = fma(g·c, x, d), a = a + g·I; then
 //!   ds = fma(−a, w, d); t = ε / max(max |ds|, 1e−30) over all rows; w = fma(t, ds, w). A minibatch with max |ds| = 0
-//!   changes nothing. With Δ = 0 rank k pulls nothing.
+//!   changes nothing, and one whose currents or changes leave the range of f32 is an error. With Δ = 0 rank k pulls nothing.
 //!
 //! All arithmetic is f32 with one rounding per operation. The portable path fuses too (see `isa/portable.rs` for its cost).
 

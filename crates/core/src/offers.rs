@@ -16,6 +16,11 @@ pub(crate) struct Ranked {
     pub(crate) last: (f32, u32),
 }
 
+/// The larger of two numbers of at least 0; NaN if either is, so that a layer that ran away cannot pass for one at rest.
+pub(crate) fn larger(a: f32, b: f32) -> f32 {
+    if a.is_nan() || b < a { a } else { b }
+}
+
 /// The exchange of one team.
 #[derive(Debug)]
 pub(crate) struct Offers {
@@ -79,9 +84,9 @@ impl Offers {
         self.largest[shard].store(largest.to_bits(), Relaxed);
     }
 
-    /// The largest change of all shards.
+    /// The largest change of all shards, or NaN if one of them is.
     pub(crate) fn largest(&self) -> f32 {
-        self.largest.iter().map(|bits| f32::from_bits(bits.load(Relaxed))).fold(0.0, f32::max)
+        self.largest.iter().map(|bits| f32::from_bits(bits.load(Relaxed))).fold(0.0, larger)
     }
 }
 

@@ -10,6 +10,7 @@ use crate::matrix::Matrix;
 use crate::offers::Offers;
 use crate::rule::Rule;
 use crate::score;
+use crate::top_k::NOBODY;
 use crate::vector::LANES;
 use crate::workspace::{UNITS, Workspace};
 use std::ops::Range;
@@ -106,6 +107,7 @@ impl Shard {
     ) {
         let Workspace { update, heads, .. } = &mut self.workspace;
         update.clear();
+        let mut overflow = false;
         for (example, &sample) in minibatch.iter().enumerate() {
             let ranked = offers.merge(example, heads);
             if let Some(row) = (ranked.winner.1 as usize).checked_sub(self.units.start)
@@ -113,17 +115,34 @@ impl Shard {
             {
                 self.wins[row] += 1;
             }
+            // Fewer than k units have a number for a score.
+            overflow |= ranked.last.1 == NOBODY;
             update.note(rule, &self.units, sample, inputs.scale(sample as usize), ranked);
         }
-        offers.publish_largest(self.index, update.build(kernels, &self.weights, inputs));
+        let largest = update.build(kernels, &self.weights, inputs);
+        offers.publish_largest(self.index, if overflow { f32::NAN } else { largest });
     }
 
-    /// Adds ε ds / max(max |ds|, 1e−30), the maximum being that of all shards.
-    pub(crate) fn apply(&mut self, kernels: &Kernels, rule: &Rule, rate: f32, offers: &Offers) {
+    /// Adds ε ds / max(max |ds|, 1e−30), the maximum being that of all shards. Changes nothing and says so if it is no
+    /// number; every shard sees the same maximum.
+    pub(crate) fn apply(&mut self, kernels: &Kernels, rule: &Rule, rate: f32, offers: &Offers) -> Applied {
         let largest = offers.largest();
+        if largest.is_nan() {
+            return Applied::Overflow;
+        }
         if largest > 0.0 {
             let step = rate / largest.max(1e-30);
             self.workspace.update.apply(kernels, rule, step, &mut self.weights, self.powers.as_mut());
         }
+        Applied::Done
     }
+}
+
+/// What became of a minibatch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Applied {
+    /// It was learned.
+    Done,
+    /// A current or a change left the range of f32.
+    Overflow,
 }

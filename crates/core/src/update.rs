@@ -7,7 +7,7 @@ use crate::inputs::{Elements, Inputs};
 use crate::isa::Kernels;
 use crate::kernels::update::{ActiveRow, Pull};
 use crate::matrix::Matrix;
-use crate::offers::Ranked;
+use crate::offers::{Ranked, larger};
 use crate::rule::Rule;
 use std::ops::Range;
 
@@ -97,10 +97,11 @@ impl Update {
             let weights = weights.lanes(row as usize);
             let row = ActiveRow { weights, pulls: &self.pulls, decay, inputs: inputs.inputs() };
             let change = self.changes.lanes_mut(slot);
-            largest = largest.max(match inputs.elements() {
+            let row_largest = match inputs.elements() {
                 Elements::U8(pixels) => kernels.change_u8(row, pixels, change),
                 Elements::F32(values) => kernels.change_f32(row, values, change),
-            });
+            };
+            largest = larger(largest, row_largest);
         }
         largest
     }
@@ -112,14 +113,14 @@ impl Update {
         rule: &Rule,
         step: f32,
         weights: &mut Matrix,
-        powers: Option<&mut Matrix>,
+        mut powers: Option<&mut Matrix>,
     ) {
         for (slot, &row) in self.active.iter().enumerate() {
-            kernels.apply(step, self.changes.lanes(slot), weights.lanes_mut(row as usize));
-        }
-        if let Some(powers) = powers {
-            for &row in &self.active {
-                rule.power(kernels, weights.lanes(row as usize), powers.lanes_mut(row as usize));
+            let row = row as usize;
+            kernels.apply(step, self.changes.lanes(slot), weights.lanes_mut(row));
+            // At once, while the row is in the first-level cache.
+            if let Some(powers) = &mut powers {
+                rule.power(kernels, weights.lanes(row), powers.lanes_mut(row));
             }
         }
     }

@@ -141,3 +141,21 @@ fn hints() {
     let threads = Error::Threads { threads: 9, found: String::new() };
     assert_eq!(hint(threads).as_deref(), Some("ask for fewer threads"));
 }
+
+#[test]
+fn numbers_that_leave_the_range_of_f32_are_an_error_and_leave_the_weights_alone() {
+    for (weight, input, p) in [(1e10, 1.0, 5.0), (1.0, 3e38, 2.0), (1e19, 1.0, 3.0)] {
+        for threads in [1, 2] {
+            let team = Team::new(Some(threads)).unwrap();
+            let rows = [weight; 4 * 40];
+            let layer = Layer::from_rows(4, 40, &rows).unwrap();
+            let mut learner = Learner::new(layer, Rule::new(p, 2, 0.4).unwrap(), 2, &team, Kernels::best()).unwrap();
+            let values = [input; 2 * 40];
+            let inputs = Inputs::f32(&values, 40).unwrap();
+            let error = learner.learn(&team, &inputs, &[0, 1], Rates::Constant(0.1)).unwrap_err();
+            let expected = "weight changes: expected finite numbers, found an overflow in minibatch 0";
+            assert_eq!(error.to_string(), expected, "p = {p}");
+            assert_eq!(learner.layer().to_rows(), rows);
+        }
+    }
+}

@@ -9,13 +9,15 @@ use crate::vector::{Lanes, Simd};
 /// Vectors of ds that are built side by side.
 const TILE: usize = 4;
 
-/// Builds ds of one row and returns max |ds|. `inputs` are all examples, [samples × row.inputs].
+/// Builds ds of one row and returns max |ds|, or NaN if a ds is not finite. `inputs` are all examples, [samples × row.inputs].
 #[inline(always)]
 pub(crate) fn change<S: Simd, E: Element>(simd: S, row: ActiveRow<'_>, inputs: &[E], change: &mut [Lanes]) -> f32 {
     let ActiveRow { weights, pulls, decay, inputs: width } = row;
     let zero = simd.splat_f32x16(0.0);
     let minus_decay = simd.splat_f32x16(-decay);
     let mut largest = zero;
+    // 0 · ds summed: 0 while every ds is a number, NaN for ever after one that is not, which a maximum would overlook.
+    let mut alarm = zero;
     let mut i = 0;
     while i < weights.len() {
         let tile = TILE.min(weights.len() - i);
@@ -30,13 +32,14 @@ pub(crate) fn change<S: Simd, E: Element>(simd: S, row: ActiveRow<'_>, inputs: &
         for (j, d) in d.iter().enumerate().take(tile) {
             let ds = simd.fma_f32x16(minus_decay, simd.load_f32x16(&weights[i + j]), *d);
             largest = simd.max_f32x16(simd.abs_f32x16(ds), largest);
+            alarm = simd.fma_f32x16(ds, zero, alarm);
             simd.store_f32x16(ds, &mut change[i + j]);
         }
         i += TILE;
     }
     let mut lanes = [0.0; 16];
     simd.store_f32x16(largest, &mut lanes);
-    lanes.into_iter().fold(0.0, f32::max)
+    lanes.into_iter().fold(0.0, f32::max) + simd.sum_f32x16(alarm)
 }
 
 /// How strongly one example pulls a row: g·c.
