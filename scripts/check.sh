@@ -122,4 +122,13 @@ if other_machine_ready; then
 else
   skip 'portable build' "the $other_machine target is not installed (rustup target add $other_machine)"
 fi
+current='kernels'
+supported=$(rivalry info | sed -n 's/^supported *//p')
+printf '\n== kernels tested here: %s\n' "$supported"
+for isa in avx512 avx2; do
+  case " $supported " in
+    *" $isa "*) ;;
+    *) skip "$isa kernels" 'this CPU lacks the instructions' ;;
+  esac
+done
 step 'tests' cargo test --locked --workspace
