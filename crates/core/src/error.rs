@@ -27,6 +27,12 @@ pub enum Error {
         /// The size it has.
         found: String,
     },
+    /// Numbers that left the range of f32.
+    #[error("weight changes: expected finite numbers, found an overflow in minibatch {minibatch}")]
+    Overflow {
+        /// The minibatch, counted from 0.
+        minibatch: usize,
+    },
     /// An instruction set this machine does not have, or this program does not know.
     #[error("instruction set: expected one of {available}, found {found}")]
     Isa {
@@ -52,6 +58,9 @@ impl Error {
             Error::Value { .. } => None,
             Error::Shape { .. } => {
                 Some("arrays are row-major: [hidden, inputs] for weights, [samples, inputs] for inputs".into())
+            }
+            Error::Overflow { .. } => {
+                Some("scale the inputs or the weights down; large p raises weights to the power p - 1".into())
             }
             Error::Isa { .. } => Some("`auto` picks the fastest instruction set of this machine".into()),
             Error::Threads { .. } => Some("ask for fewer threads".into()),

@@ -93,7 +93,7 @@ impl Learner {
     /// # Errors
     /// [`Error::Shape`] if the inputs have another length than the units, the team another size than the one the learner
     /// was made for, the order holds less than a minibatch, or there is not one rate per minibatch; [`Error::Value`] if a
-    /// sample number or a rate is out of range. Nothing is learned then. [`Error::Value`] too if a current or a change leaves
+    /// sample number or a rate is out of range. Nothing is learned then. [`Error::Overflow`] if a current or a change leaves
     /// the range of f32: the weights are then those before that minibatch.
     ///
     /// # Allocates
@@ -122,7 +122,7 @@ impl Learner {
             None
         });
         match overflows.into_iter().flatten().next() {
-            Some(i) => Err(Error::value("weight changes", "finite numbers", format!("an overflow in minibatch {i}"))),
+            Some(minibatch) => Err(Error::Overflow { minibatch }),
             None => Ok(()),
         }
     }

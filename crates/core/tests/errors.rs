@@ -48,7 +48,8 @@ fn layers() {
     }
     let text = "shape of weights: expected 2 x 3 numbers, found 5";
     assert_error(Layer::from_rows(2, 3, &[0.0; 5]), text);
-    let text = format!("shape of weights: expected 2147483648 x {} numbers, found 0", usize::MAX);
+    let text =
+        format!("hidden x inputs: expected at most 4294967296 weights in all, found 2147483648 x {}", usize::MAX);
     assert_error(Layer::from_rows(1 << 31, usize::MAX, &[]), &text);
     let text = "weights: expected finite numbers, found NaN at unit 1, input 2";
     assert_error(Layer::from_rows(2, 3, &[0.0, 0.0, 0.0, 0.0, 0.0, f32::NAN]), text);

@@ -22,7 +22,7 @@ fn bad_input_is_one_line_and_nothing_is_written() {
         (|case| case.weights[7] = f32::NAN, "array w.npy: expected finite f32 numbers, found NaN at 7"),
         (|case| case.weights[7] = f32::INFINITY, "array w.npy: expected finite f32 numbers, found inf at 7"),
         (|case| case.examples = nan_example(), "array x.npy: expected finite f32 numbers, found NaN at 3"),
-        (overflow, "expected finite numbers, found NaN or infinity"),
+        (overflow, "weight changes: expected finite numbers, found an overflow in minibatch 0"),
     ];
     for (spoil, expected) in cases {
         let place = Place::new();
