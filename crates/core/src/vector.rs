@@ -45,10 +45,8 @@ pub(crate) trait Simd: Copy {
     /// The lanes added by the tree +8, +4, +2, +1.
     fn sum_f32x16(self, vector: Self::F32x16) -> f32;
 
-    /// Asks for the cache line at an address, which may be any address: no effect on any value.
+    /// Asks for the cache line at an address, which may be any address, into the second-level cache: no effect on any value.
     fn prefetch(self, address: *const Lanes);
-    /// The same, into the second-level cache.
-    fn prefetch_far(self, address: *const Lanes);
 
     /// Sums every vector of an array by the tree +8, +4, +2, +1; four at a time where that is possible.
     #[inline(always)]

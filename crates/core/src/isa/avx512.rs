@@ -164,12 +164,6 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn prefetch(self, address: *const Lanes) {
         // SAFETY: a prefetch of any address has no effect but on caches and never faults.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
-    }
-
-    #[inline(always)]
-    fn prefetch_far(self, address: *const Lanes) {
-        // SAFETY: a prefetch of any address has no effect but on caches and never faults.
         unsafe { _mm_prefetch::<_MM_HINT_T1>(address.cast()) }
     }
 }

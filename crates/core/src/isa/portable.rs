@@ -145,9 +145,6 @@ impl Simd for Portable {
 
     #[inline(always)]
     fn prefetch(self, _address: *const Lanes) {}
-
-    #[inline(always)]
-    fn prefetch_far(self, _address: *const Lanes) {}
 }
 
 /// The kernels, one entry each.

@@ -5,7 +5,7 @@
 //!
 //! Tricks, and why the bits stay the same: M units × N examples run side by side so that each vector loaded serves N or M
 //! multiply-adds (pairs never mix). M unit rows stay in the first-level cache while the examples stream past, and the
-//! next examples are prefetched during the present tile (no arithmetic). Left-over pairs repeat the last row and drop
+//! next units are prefetched during the present tiles (no arithmetic). Left-over pairs repeat the last row and drop
 //! the result.
 
 use crate::matrix::Panel;
@@ -63,15 +63,14 @@ fn tiles<S: Simd, const M: usize, const N: usize>(
     let mut example = 0;
     while example < examples.rows() {
         for line in asked..asked + part {
-            simd.prefetch_far(coming.wrapping_add(line));
+            simd.prefetch(coming.wrapping_add(line));
         }
         asked += part;
         let mut x: [&[Lanes]; N] = [&[]; N];
         for (n, row) in x.iter_mut().enumerate() {
             *row = examples.lanes((example + n).min(last));
         }
-        let next = examples.lanes((example + N).min(last)).as_ptr();
-        let sums = tile::<S, M, N>(simd, units.width(), w, x, next);
+        let sums = tile::<S, M, N>(simd, units.width(), w, x);
         for (n, sums) in sums.iter().enumerate().take(examples.rows() - example) {
             let out = &mut out[(example + n) * out_stride + unit..][..wanted];
             for (out, sum) in out.iter_mut().zip(sums) {
@@ -82,15 +81,13 @@ fn tiles<S: Simd, const M: usize, const N: usize>(
     }
 }
 
-/// M · N sums over `width` vectors. `next` is where the next N examples are, if they lie one behind the other: one address
-/// for all of them leaves a general register for each row.
+/// M · N sums over `width` vectors.
 #[inline(always)]
 fn tile<S: Simd, const M: usize, const N: usize>(
     simd: S,
     width: usize,
     w: [&[Lanes]; M],
     x: [&[Lanes]; N],
-    next: *const Lanes,
 ) -> [[f32; M]; N] {
     let zero = simd.splat_f32x16(0.0);
     let mut running = [[zero; M]; N];
@@ -98,7 +95,6 @@ fn tile<S: Simd, const M: usize, const N: usize>(
         let mut examples = [zero; N];
         for n in 0..N {
             examples[n] = simd.load_f32x16(&x[n][i]);
-            simd.prefetch(next.wrapping_add(N * i + n));
         }
         for m in 0..M {
             let unit = simd.load_f32x16(&w[m][i]);
