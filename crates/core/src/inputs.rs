@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::isa::Kernels;
-use crate::matrix::Matrix;
+use crate::matrix::{Matrix, Panel};
 
 /// Examples, row by row. The current of a unit is I = c · Σ w′ x, with x the element as it stands and c the scale.
 #[derive(Debug, Clone, Copy)]
@@ -122,6 +122,23 @@ impl<'a> Inputs<'a> {
             (None, Elements::U8(_)) => (1.0_f64 / 255.0) as f32,
             (None, Elements::F32(_)) => 1.0,
         }
+    }
+
+    /// Copies examples, unscaled, into the first rows of a matrix with as many columns, and returns those rows.
+    ///
+    /// # Panics
+    /// If a sample does not exist, there are more than rows, or the widths differ.
+    pub fn stage_all<'m>(
+        &self,
+        kernels: &Kernels,
+        samples: impl ExactSizeIterator<Item = usize>,
+        rows: &'m mut Matrix,
+    ) -> Panel<'m> {
+        let examples = samples.len();
+        for (row, sample) in samples.enumerate() {
+            self.stage(kernels, sample, rows, row);
+        }
+        rows.panel(0, examples)
     }
 
     /// Copies one example, unscaled, into a row of a matrix with as many columns.

@@ -54,6 +54,9 @@ pub struct Learner {
 }
 
 impl Learner {
+    /// The only engine there is yet.
+    pub const ENGINE: &'static str = "dense";
+
     /// Spreads a layer over the workers of a team.
     ///
     /// # Errors
@@ -191,7 +194,7 @@ impl Learner {
 
     /// How scores are found: `dense` computes all of them.
     pub fn engine_name(&self) -> &'static str {
-        "dense"
+        Learner::ENGINE
     }
 }
 

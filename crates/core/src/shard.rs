@@ -81,15 +81,13 @@ impl Shard {
         let weights = self.powers.as_ref().unwrap_or(&self.weights);
         lists.clear();
         for (block, samples) in minibatch.chunks(staged.rows()).enumerate() {
-            for (row, &sample) in samples.iter().enumerate() {
-                inputs.stage(kernels, sample as usize, staged, row);
-            }
+            let example = block * staged.rows();
+            let examples = inputs.stage_all(kernels, samples.iter().map(|&sample| sample as usize), staged);
             let scores = &mut scores[..samples.len() * UNITS / LANES];
             for first in (0..weights.rows()).step_by(UNITS) {
                 let units = UNITS.min(weights.rows() - first);
-                let examples = staged.panel(0, samples.len());
                 score::score(kernels, weights.panel(first, units), examples, scores.as_flattened_mut(), UNITS);
-                let (example, unit) = (block * staged.rows(), (self.units.start + first) as u32);
+                let unit = (self.units.start + first) as u32;
                 lists.offer_from(kernels, example, scores, UNITS / LANES, units, unit);
             }
         }

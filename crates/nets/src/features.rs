@@ -7,7 +7,7 @@
 use crate::error::{Error, Result};
 use rivalry_core::head::{self, Exponent};
 use rivalry_core::team::share;
-use rivalry_core::{Inputs, Kernels, Layer, Matrix, Team, score};
+use rivalry_core::{Inputs, Kernels, Layer, Matrix, Panel, Team, score};
 use std::ops::Range;
 
 /// Columns whose share of a sum is added up on its own; shares are then added in order, whoever computed them.
@@ -38,6 +38,13 @@ pub struct Features {
 pub(crate) struct Part {
     pub(crate) columns: Range<usize>,
     pub(crate) values: Matrix,
+}
+
+impl Part {
+    /// The own columns of some samples, in their order.
+    pub(crate) fn gather<'a>(&'a self, samples: &'a [u32]) -> Panel<'a> {
+        self.values.panel(0, self.values.rows()).gather(samples)
+    }
 }
 
 impl Features {
@@ -127,10 +134,8 @@ fn compute_part(
     let mut staged = Matrix::zeros(STAGED, inputs.inputs());
     for first in (0..inputs.samples()).step_by(STAGED) {
         let examples = STAGED.min(inputs.samples() - first);
-        for row in 0..examples {
-            inputs.stage(kernels, first + row, &mut staged, row);
-        }
-        score::score_rows(kernels, units, staged.panel(0, examples), &mut values, first);
+        let rows = inputs.stage_all(kernels, first..first + examples, &mut staged);
+        score::score_rows(kernels, units, rows, &mut values, first);
         for sample in first..first + examples {
             let factor = (f64::from(inputs.scale(sample)) / spec.current_scale) as f32;
             head::features(kernels, values.lanes_mut(sample), factor, exponent);
@@ -160,11 +165,8 @@ pub fn mean_largest_current(team: &Team, kernels: &'static Kernels, layer: &Laye
         let mut largest = Vec::with_capacity(samples.len());
         for first in samples.clone().step_by(STAGED) {
             let examples = STAGED.min(samples.end - first);
-            for row in 0..examples {
-                inputs.stage(kernels, first + row, &mut staged, row);
-            }
-            let panel = staged.panel(0, examples);
-            score::score_rows(kernels, layer.panel(0, layer.hidden()), panel, &mut scores, 0);
+            let rows = inputs.stage_all(kernels, first..first + examples, &mut staged);
+            score::score_rows(kernels, layer.panel(0, layer.hidden()), rows, &mut scores, 0);
             for row in 0..examples {
                 let score = scores.row(row).iter().copied().fold(0.0, f32::max);
                 largest.push(f64::from(score) * f64::from(inputs.scale(first + row)));

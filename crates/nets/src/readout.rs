@@ -145,14 +145,9 @@ impl Readout {
 
     /// Publishes a worker's shares of the sums of a minibatch.
     fn publish(&self, own: &mut Columns, part: &Part, minibatch: &[u32], turn: usize) {
-        let examples = part.values.panel(0, part.values.rows()).gather(minibatch);
-        let weights = own.weights.panel(0, self.spec.classes);
-        for (block, vectors) in blocks(&own.columns) {
-            let (examples, weights) = (examples.columns(vectors.0, vectors.1), weights.columns(vectors.0, vectors.1));
-            // The roles of units and examples are exchanged, so that the sums of a class lie side by side.
-            score::score_rows(self.kernels, examples, weights, &mut own.sums, 0);
-            self.shares.publish(turn, block, &own.sums, minibatch.len());
-        }
+        each_share(self.kernels, part, &own.weights, minibatch, &mut own.sums, |block, sums| {
+            self.shares.publish(turn, block, sums, minibatch.len());
+        });
     }
 
     /// Adds up all shares, takes the loss, and steps a worker's own columns.
@@ -165,10 +160,9 @@ impl Readout {
             }
             head::power_loss(self.kernels, self.loss, own.sums.lanes_mut(class), own.targets.lanes(class));
         }
-        let examples = part.values.panel(0, part.values.rows()).gather(minibatch);
         let (values, stride) = own.sums.padded();
         let deltas = Deltas { values, stride, classes: self.spec.classes };
-        head::gradient(self.kernels, examples, deltas, &mut own.gradient);
+        head::gradient(self.kernels, part.gather(minibatch), deltas, &mut own.gradient);
         own.adam.step(self.kernels, self.steps + i as u64 + 1, rate, &own.gradient, &mut own.weights);
     }
 
@@ -206,17 +200,13 @@ impl Readout {
             total.row_mut(class).fill(0.0);
         }
         for (part, weights) in features.parts().iter().zip(weights) {
-            let examples = part.values.panel(0, part.values.rows()).gather(samples);
-            let weights = weights.panel(0, self.spec.classes);
-            for (_, (first, width)) in blocks(&part.columns) {
-                let (examples, weights) = (examples.columns(first, width), weights.columns(first, width));
-                score::score_rows(self.kernels, examples, weights, share, 0);
+            each_share(self.kernels, part, weights, samples, share, |_, share| {
                 for class in 0..self.spec.classes {
                     for (total, share) in total.row_mut(class).iter_mut().zip(share.row(class)) {
                         *total += share;
                     }
                 }
-            }
+            });
         }
         let told = |example: usize| {
             let better = |best: usize, class: usize| {
@@ -297,6 +287,24 @@ impl Readout {
             }
         }
         rows
+    }
+}
+
+/// Computes the share of each block of a worker's columns in the sums [classes × samples], and hands each out in turn.
+fn each_share(
+    kernels: &Kernels,
+    part: &Part,
+    weights: &Matrix,
+    samples: &[u32],
+    share: &mut Matrix,
+    mut take: impl FnMut(usize, &Matrix),
+) {
+    let (examples, weights) = (part.gather(samples), weights.panel(0, weights.rows()));
+    for (block, (first, width)) in blocks(&part.columns) {
+        let (examples, weights) = (examples.columns(first, width), weights.columns(first, width));
+        // The roles of units and examples are exchanged, so that the sums of a class lie side by side.
+        score::score_rows(kernels, examples, weights, share, 0);
+        take(block, share);
     }
 }
 

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use anyhow::Context;
-use rivalry_core::Layer;
+use rivalry_core::{Layer, Learner};
 use rivalry_data::npy;
 use safetensors::tensor::{Dtype, TensorView};
 use sha2::{Digest, Sha256};
@@ -21,9 +21,6 @@ use crate::provenance::Provenance;
 use crate::record::{self, BIOLOGICAL, MetricsRow, Phase, ResultRow, rounded};
 use crate::run::checkpoint::Checkpoint;
 use crate::run::{self, hex};
-
-/// Only one engine exists yet; the column names the one that computed the scores.
-const ENGINE: &str = "dense";
 
 /// Makes the row and writes the files.
 pub(super) fn run(
@@ -104,7 +101,7 @@ fn row(job: &Job<'_>, layer: &Layer, checkpoint: &Checkpoint, provenance: &Prove
         epoch_ms: median(times).map(rounded),
         epoch_first_ms: times.first().copied().map(rounded),
         epoch_last_ms: times.last().copied().map(rounded),
-        engine: ENGINE.to_owned(),
+        engine: Learner::ENGINE.to_owned(),
         isa: provenance.isa.clone(),
         threads: Some(provenance.threads),
         cpu: provenance.machine.cpu.clone(),
