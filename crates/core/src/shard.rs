@@ -3,16 +3,18 @@
 //! Per minibatch a shard scores its own units, offers its local top k per example, learns the merged ranks, updates its
 //! own rows and offers one maximum. Weights never leave it.
 
-use crate::inputs::Inputs;
+use crate::engine::Engine;
+use crate::inputs::{Elements, Inputs};
 use crate::isa::Kernels;
+use crate::kernels::pack::Pixels;
 use crate::layer::Layer;
 use crate::matrix::Matrix;
 use crate::offers::Offers;
+use crate::rows::Rows;
 use crate::rule::Rule;
-use crate::score;
+use crate::screen::Screen;
 use crate::top_k::NOBODY;
-use crate::vector::LANES;
-use crate::workspace::{UNITS, Workspace};
+use crate::workspace::Workspace;
 use std::ops::Range;
 
 /// The units of one worker and its working memory.
@@ -20,8 +22,8 @@ use std::ops::Range;
 pub(crate) struct Shard {
     index: usize,
     units: Range<usize>,
-    weights: Matrix,
-    powers: Option<Matrix>,
+    sizes: Sizes,
+    rows: Rows,
     workspace: Workspace,
     wins: Vec<u32>,
 }
@@ -30,6 +32,7 @@ pub(crate) struct Shard {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sizes {
     pub(crate) batch: usize,
+    pub(crate) k: usize,
     pub(crate) shards: usize,
 }
 
@@ -43,19 +46,9 @@ impl Shard {
         sizes: Sizes,
         kernels: &Kernels,
     ) -> Shard {
-        let mut weights = Matrix::zeros(units.len(), layer.inputs());
-        for (row, unit) in units.clone().enumerate() {
-            weights.row_mut(row).copy_from_slice(layer.row(unit));
-        }
-        let powers = rule.has_powers().then(|| {
-            let mut powers = Matrix::zeros(units.len(), layer.inputs());
-            for row in 0..units.len() {
-                rule.power(kernels, weights.lanes(row), powers.lanes_mut(row));
-            }
-            powers
-        });
-        let workspace = Workspace::new(units.len(), layer.inputs(), sizes.batch, rule.k(), sizes.shards);
-        Shard { index, wins: vec![0; units.len()], units, weights, powers, workspace }
+        let rows = Rows::new(units.clone(), layer, rule, kernels);
+        let workspace = Workspace::new(units.len(), layer.inputs(), sizes);
+        Shard { index, wins: vec![0; units.len()], sizes, units, rows, workspace }
     }
 
     pub(crate) fn units(&self) -> Range<usize> {
@@ -63,7 +56,7 @@ impl Shard {
     }
 
     pub(crate) fn weights(&self) -> &Matrix {
-        &self.weights
+        self.rows.weights()
     }
 
     /// How often each unit was rank 1 since [`Shard::forget_wins`].
@@ -75,23 +68,27 @@ impl Shard {
         self.wins.fill(0);
     }
 
-    /// Scores every own unit for every example of the minibatch and offers the k best of each example.
-    pub(crate) fn score(&mut self, kernels: &Kernels, inputs: &Inputs<'_>, minibatch: &[u32], offers: &Offers) {
-        let Workspace { staged, scores, lists, .. } = &mut self.workspace;
-        let weights = self.powers.as_ref().unwrap_or(&self.weights);
-        lists.clear();
-        for (block, samples) in minibatch.chunks(staged.rows()).enumerate() {
-            let example = block * staged.rows();
-            let examples = inputs.stage_all(kernels, samples.iter().map(|&sample| sample as usize), staged);
-            let scores = &mut scores[..samples.len() * UNITS / LANES];
-            for first in (0..weights.rows()).step_by(UNITS) {
-                let units = UNITS.min(weights.rows() - first);
-                score::score(kernels, weights.panel(first, units), examples, scores.as_flattened_mut(), UNITS);
-                let unit = (self.units.start + first) as u32;
-                lists.offer_from(kernels, example, scores, UNITS / LANES, units, unit);
-            }
+    /// Makes room for screening if the engine wants it and has none yet, or gives it up.
+    pub(crate) fn prepare(&mut self, engine: Engine) {
+        let wanted = engine == Engine::Screened;
+        if wanted != self.rows.screens() {
+            let Sizes { batch, k, .. } = self.sizes;
+            let screen = wanted.then(|| Screen::new(self.units.len(), self.rows.weights().columns(), batch, k));
+            self.rows.set_screen(screen.flatten());
         }
-        offers.publish(self.index, lists);
+    }
+
+    /// Offers the k best own units of every example of the minibatch.
+    pub(crate) fn score(&mut self, kernels: &Kernels, inputs: &Inputs<'_>, minibatch: &[u32], offers: &Offers) {
+        self.workspace.lists.clear();
+        match (self.rows.begin(kernels), inputs.elements()) {
+            ((rows, Some(screen)), Elements::U8(all)) => {
+                let pixels = Pixels { all, inputs: inputs.inputs(), samples: minibatch };
+                screen.offer(kernels, rows, pixels, self.units.start, &mut self.workspace.lists);
+            }
+            ((rows, _), _) => self.workspace.offer_all(kernels, rows, inputs, minibatch, self.units.start),
+        }
+        offers.publish(self.index, &self.workspace.lists);
     }
 
     /// Learns the merged ranks, builds the changes of the own active rows and offers the largest.
@@ -117,7 +114,7 @@ impl Shard {
             overflow |= ranked.last.1 == NOBODY;
             update.note(rule, &self.units, sample, inputs.scale(sample as usize), ranked);
         }
-        let largest = update.build(kernels, &self.weights, inputs);
+        let largest = update.build(kernels, self.rows.weights(), inputs);
         offers.publish_largest(self.index, if overflow { f32::NAN } else { largest });
     }
 
@@ -130,7 +127,7 @@ impl Shard {
         }
         if largest > 0.0 {
             let step = rate / largest.max(1e-30);
-            self.workspace.update.apply(kernels, rule, step, &mut self.weights, self.powers.as_mut());
+            self.workspace.update.apply(kernels, rule, step, &mut self.rows);
         }
         Applied::Done
     }

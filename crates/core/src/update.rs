@@ -8,6 +8,7 @@ use crate::isa::Kernels;
 use crate::kernels::update::{ActiveRow, Pull};
 use crate::matrix::Matrix;
 use crate::offers::{Ranked, larger};
+use crate::rows::Rows;
 use crate::rule::Rule;
 use std::ops::Range;
 
@@ -106,22 +107,10 @@ impl Update {
         largest
     }
 
-    /// Adds step · ds to every active row, and renews the powers of those rows where there are any.
-    pub(crate) fn apply(
-        &mut self,
-        kernels: &Kernels,
-        rule: &Rule,
-        step: f32,
-        weights: &mut Matrix,
-        mut powers: Option<&mut Matrix>,
-    ) {
+    /// Adds step · ds to every active row.
+    pub(crate) fn apply(&self, kernels: &Kernels, rule: &Rule, step: f32, rows: &mut Rows) {
         for (slot, &row) in self.active.iter().enumerate() {
-            let row = row as usize;
-            kernels.apply(step, self.changes.lanes(slot), weights.lanes_mut(row));
-            // At once, while the row is in the first-level cache.
-            if let Some(powers) = &mut powers {
-                rule.power(kernels, weights.lanes(row), powers.lanes_mut(row));
-            }
+            rows.apply(kernels, rule, step, row as usize, self.changes.lanes(slot));
         }
     }
 }
@@ -129,6 +118,7 @@ impl Update {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::layer::Layer;
     use crate::top_k::NOBODY;
 
     const INPUTS: usize = 3;
@@ -163,12 +153,14 @@ mod tests {
             let largest = update.build(kernels, &weights(), &inputs);
             let ds = [2.0 - 2.5 + 5.0 - 33.0, 4.0 + 3.5 + 10.0 - 33.0, 6.0 + 0.0 + 15.0 - 33.0];
             assert_eq!(largest, 28.5);
-            let (mut found, mut powers) = (weights(), Matrix::zeros(4, INPUTS));
-            update.apply(kernels, &Rule::new(3.0, 2, 0.5).unwrap(), 0.25, &mut found, Some(&mut powers));
+            let (layer, cubic) = (Layer::from_matrix(weights()), Rule::new(3.0, 2, 0.5).unwrap());
+            let mut found = Rows::new(0..4, &layer, &cubic, kernels);
+            update.apply(kernels, &cubic, 0.25, &mut found);
             let expected = ds.map(|ds| 3.0 + 0.25 * ds);
-            assert_eq!(found.to_rows(), [[1.0; 3], [2.0; 3], expected, [4.0; 3]].concat());
+            assert_eq!(found.weights().to_rows(), [[1.0; 3], [2.0; 3], expected, [4.0; 3]].concat());
             // Powers are renewed where weights changed.
-            assert_eq!(powers.to_rows(), [[0.0; 3], [0.0; 3], expected.map(|w| w * w.abs()), [0.0; 3]].concat());
+            let powers = [[1.0; 3], [4.0; 3], expected.map(|w| w * w.abs()), [16.0; 3]];
+            assert_eq!(found.scored().to_rows(), powers.concat());
         }
     }
 

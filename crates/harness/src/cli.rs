@@ -81,11 +81,13 @@ impl Isa {
 /// How scores are computed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Engine {
-    /// The fastest that the inputs allow.
+    /// Screened for pixels, dense for floats.
     #[default]
     Auto,
     /// Every score in f32.
     Dense,
+    /// Whole-number scores first, then in f32 only those that can matter.
+    Screened,
 }
 
 /// What to do.

@@ -11,12 +11,15 @@ mod avx512;
 mod portable;
 
 use crate::error::{Error, Result};
+use crate::kernels::pack::{Packed, Pixels};
 use crate::kernels::power::Whole;
+use crate::kernels::quantise::{DigitLanes, Quantised};
 use crate::kernels::readout::{AdamStep, Deltas, Exponent, Moments, PowerLoss};
+use crate::kernels::screen::{self, Ends, PANELS};
 use crate::kernels::top_k::Block;
 use crate::kernels::update::ActiveRow;
 use crate::matrix::Panel;
-use crate::vector::Lanes;
+use crate::vector::{Digits, Lanes, Pixels64};
 
 /// The kernels of one instruction set that this machine has.
 pub struct Kernels {
@@ -30,6 +33,14 @@ pub struct Kernels {
     change_u8: unsafe fn(ActiveRow<'_>, &[u8], &mut [Lanes]) -> f32,
     change_f32: unsafe fn(ActiveRow<'_>, &[f32], &mut [Lanes]) -> f32,
     apply: unsafe fn(f32, &[Lanes], &mut [Lanes]),
+    quantise: unsafe fn(&[Lanes], &mut [Lanes], [&mut [DigitLanes]; 2]) -> Quantised,
+    pack: unsafe fn(Pixels<'_>, &mut Packed),
+    screen: unsafe fn(screen::Block<'_>, &Packed, Ends<'_>),
+    bars: unsafe fn(&[[Lanes; PANELS]], usize, &mut [f32]),
+    reach: unsafe fn(&[Lanes], f32, &mut [u32]) -> usize,
+    prefetch: unsafe fn(&[Lanes]),
+    look_closer: unsafe fn(&[Digits], &[u32], &[Pixels64], &mut [f32]),
+    score_few: unsafe fn(Panel<'_>, &[u8], &mut [f32]),
     features: unsafe fn(&mut [Lanes], f32, Exponent),
     power_loss: unsafe fn(PowerLoss, &mut [Lanes], &[Lanes]),
     gradient: unsafe fn(Panel<'_>, Deltas<'_>, &mut [Lanes], usize),
@@ -142,6 +153,54 @@ impl Kernels {
     pub(crate) fn apply(&self, step: f32, change: &[Lanes], weights: &mut [Lanes]) {
         // SAFETY: this table was handed out because the CPU has its instructions.
         unsafe { (self.apply)(step, change, weights) }
+    }
+
+    /// Writes the digits of a row. `rest` is memory of its size.
+    pub(crate) fn quantise(&self, row: &[Lanes], rest: &mut [Lanes], digits: [&mut [DigitLanes]; 2]) -> Quantised {
+        // SAFETY: this table was handed out because the CPU has its instructions.
+        unsafe { (self.quantise)(row, rest, digits) }
+    }
+
+    /// Packs examples for [`Kernels::screen`].
+    pub(crate) fn pack(&self, pixels: Pixels<'_>, packed: &mut Packed) {
+        // SAFETY: this table was handed out because the CPU has its instructions.
+        unsafe { (self.pack)(pixels, packed) }
+    }
+
+    /// Finds the intervals of a block of units for every packed example.
+    pub(crate) fn screen(&self, block: screen::Block<'_>, packed: &Packed, ends: Ends<'_>) {
+        // SAFETY: this table was handed out because the CPU has its instructions.
+        unsafe { (self.screen)(block, packed, ends) }
+    }
+
+    /// Finds what the k-th largest score of each example is not below.
+    pub(crate) fn bars(&self, lower: &[[Lanes; PANELS]], k: usize, bars: &mut [f32]) {
+        // SAFETY: this table was handed out because the CPU has its instructions.
+        unsafe { (self.bars)(lower, k, bars) }
+    }
+
+    /// Lists the units whose upper end reaches the bar.
+    pub(crate) fn reach(&self, upper: &[Lanes], bar: f32, found: &mut [u32]) -> usize {
+        // SAFETY: this table was handed out because the CPU has its instructions.
+        unsafe { (self.reach)(upper, bar, found) }
+    }
+
+    /// Asks for a row.
+    pub(crate) fn prefetch(&self, row: &[Lanes]) {
+        // SAFETY: this table was handed out because the CPU has its instructions.
+        unsafe { (self.prefetch)(row) }
+    }
+
+    /// Sums the second digits of some rows.
+    pub(crate) fn look_closer(&self, digits: &[Digits], rows: &[u32], example: &[Pixels64], sums: &mut [f32]) {
+        // SAFETY: this table was handed out because the CPU has its instructions.
+        unsafe { (self.look_closer)(digits, rows, example, sums) }
+    }
+
+    /// Scores a few units for one example as it stands.
+    pub(crate) fn score_few(&self, units: Panel<'_>, example: &[u8], out: &mut [f32]) {
+        // SAFETY: this table was handed out because the CPU has its instructions.
+        unsafe { (self.score_few)(units, example, out) }
     }
 
     /// See [`crate::head::features`].

@@ -8,6 +8,7 @@
 //! next units are prefetched during the present tiles (no arithmetic). Left-over pairs repeat the last row and drop
 //! the result.
 
+use super::stage::{Element, vector};
 use crate::matrix::Panel;
 use crate::vector::{Lanes, Simd};
 
@@ -108,4 +109,53 @@ fn tile<S: Simd, const M: usize, const N: usize>(
         sums[n] = simd.sums_f32x16(running[n]);
     }
     sums
+}
+
+/// Writes s(rows[i], example) to `out[i]` for a few rows of a panel and one example as it stands.
+#[inline(always)]
+pub(crate) fn score_few<S: Simd, E: Element>(simd: S, units: Panel<'_>, example: &[E], out: &mut [f32]) {
+    let mut unit = 0;
+    while unit + 8 <= units.rows() {
+        few::<S, E, 8>(simd, units, unit, example, out);
+        unit += 8;
+    }
+    if unit + 4 <= units.rows() {
+        few::<S, E, 4>(simd, units, unit, example, out);
+        unit += 4;
+    }
+    while unit + 2 <= units.rows() {
+        few::<S, E, 2>(simd, units, unit, example, out);
+        unit += 2;
+    }
+    if unit < units.rows() {
+        few::<S, E, 1>(simd, units, unit, example, out);
+    }
+}
+
+/// M units and one example, over all blocks of inputs.
+#[inline(always)]
+fn few<S: Simd, E: Element, const M: usize>(simd: S, units: Panel<'_>, unit: usize, example: &[E], out: &mut [f32]) {
+    let out = &mut out[unit..unit + M];
+    let mut first = 0;
+    loop {
+        let width = (units.width() - first).min(BLOCK);
+        let mut w: [&[Lanes]; M] = [&[]; M];
+        for (m, row) in w.iter_mut().enumerate() {
+            *row = &units.lanes(unit + m)[first..][..width];
+        }
+        let mut running = [simd.splat_f32x16(0.0); M];
+        for i in 0..width {
+            let x = vector(simd, example, first + i);
+            for m in 0..M {
+                running[m] = simd.fma_f32x16(simd.load_f32x16(&w[m][i]), x, running[m]);
+            }
+        }
+        for (out, sum) in out.iter_mut().zip(simd.sums_f32x16(running)) {
+            *out = if first > 0 { *out + sum } else { sum };
+        }
+        first += BLOCK;
+        if first >= units.width() {
+            return;
+        }
+    }
 }

@@ -6,14 +6,14 @@
 use std::borrow::Cow;
 
 use anyhow::Context;
-use rivalry_core::{Layer, Learner};
+use rivalry_core::Layer;
 use rivalry_data::npy;
 use safetensors::tensor::{Dtype, TensorView};
 use sha2::{Digest, Sha256};
 
 use super::learn::silent;
 use super::{Job, Outcome, check_finite};
-use crate::dataset::Evaluated;
+use crate::dataset::{Evaluated, Length};
 use crate::experiment::OffSphere;
 use crate::plot::curves::{HeldOut, Point, error_curves};
 use crate::plot::fields::{DEFAULT_UNITS, Tile, receptive_fields, shown};
@@ -30,7 +30,7 @@ pub(super) fn run(
     provenance: &Provenance,
 ) -> anyhow::Result<Outcome> {
     check_finite("weights", "the unsupervised phase", &checkpoint.weights)?;
-    let row = row(job, layer, checkpoint, provenance);
+    let row = row(job, layer, checkpoint, provenance)?;
     let mut unwritten = None;
     for (name, content) in files(job, layer, checkpoint) {
         let written = content.and_then(|content| job.folder.write(name, &content));
@@ -60,7 +60,7 @@ fn files<'a>(job: &'a Job<'_>, layer: &'a Layer, checkpoint: &'a Checkpoint) -> 
     files
 }
 
-fn row(job: &Job<'_>, layer: &Layer, checkpoint: &Checkpoint, provenance: &Provenance) -> ResultRow {
+fn row(job: &Job<'_>, layer: &Layer, checkpoint: &Checkpoint, provenance: &Provenance) -> anyhow::Result<ResultRow> {
     let experiment = job.experiment;
     let diagnostics = layer.diagnostics(experiment.p);
     let last = checkpoint.metrics.iter().rev().find(|row| row.phase == Phase::Readout);
@@ -68,7 +68,8 @@ fn row(job: &Job<'_>, layer: &Layer, checkpoint: &Checkpoint, provenance: &Prove
     let test_error_pct = last.and_then(|row| row.test_error_pct);
     // A figure for the test set says nothing about held-out training examples.
     let published = experiment.published.as_ref().filter(|_| test_error_pct.is_some());
-    ResultRow {
+    let engine = job.compute.engine.on(&job.splits.learn.scaled(Length::AsItIs)?.view()?)?;
+    Ok(ResultRow {
         experiment: experiment.experiment.clone(),
         dataset: experiment.dataset.clone(),
         method: BIOLOGICAL.to_owned(),
@@ -101,7 +102,7 @@ fn row(job: &Job<'_>, layer: &Layer, checkpoint: &Checkpoint, provenance: &Prove
         epoch_ms: median(times).map(rounded),
         epoch_first_ms: times.first().copied().map(rounded),
         epoch_last_ms: times.last().copied().map(rounded),
-        engine: Learner::ENGINE.to_owned(),
+        engine: engine.name().to_owned(),
         isa: provenance.isa.clone(),
         threads: Some(provenance.threads),
         cpu: provenance.machine.cpu.clone(),
@@ -110,7 +111,7 @@ fn row(job: &Job<'_>, layer: &Layer, checkpoint: &Checkpoint, provenance: &Prove
         dataset_sha256: job.dataset_sha256.to_owned(),
         weights_sha256: hex(&Sha256::digest(little_endian(&checkpoint.weights))),
         err: job.remark.to_owned(),
-    }
+    })
 }
 
 fn little_endian(values: &[f32]) -> Vec<u8> {
