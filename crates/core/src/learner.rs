@@ -12,7 +12,7 @@ use crate::layer::Layer;
 use crate::matrix::Matrix;
 use crate::offers::Offers;
 use crate::rule::Rule;
-use crate::shard::{Applied, Shard, Sizes};
+use crate::shard::{Applied, Minibatch, Shard, Sizes};
 use crate::team::{Barrier, Team, share};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -53,6 +53,8 @@ pub struct Learner {
     shards: Vec<Mutex<Shard>>,
     offers: Offers,
     barrier: Barrier,
+    /// The number of the next minibatch.
+    minibatches: u32,
 }
 
 impl Learner {
@@ -74,12 +76,12 @@ impl Learner {
         let sizes = Sizes { batch, k: rule.k(), shards: team.threads() };
         let shards = team.map(|worker| {
             let units = share(layer.hidden(), 1, worker, sizes.shards);
-            Mutex::new(Shard::new(worker, units, &layer, &rule, sizes, kernels))
+            Mutex::new(Shard::new(worker, units, &layer, &rule, sizes))
         });
         let offers = Offers::new(sizes.shards, batch, rule.k());
         let (hidden, inputs) = (layer.hidden(), layer.inputs());
         let (engine, barrier) = (Engine::Auto, team.barrier());
-        Ok(Learner { rule, hidden, inputs, batch, kernels, engine, shards, offers, barrier })
+        Ok(Learner { rule, hidden, inputs, batch, kernels, engine, shards, offers, barrier, minibatches: 1 })
     }
 
     /// Chooses how scores are found; a new learner has [`Engine::Auto`].
@@ -116,22 +118,24 @@ impl Learner {
             let mut shard = lock(&self.shards[worker]);
             shard.forget_wins();
             shard.prepare(engine);
-            for (i, minibatch) in order.chunks_exact(self.batch).enumerate() {
-                shard.score(kernels, inputs, minibatch, offers);
+            for (i, samples) in order.chunks_exact(self.batch).enumerate() {
+                let minibatch = Minibatch { number: self.minibatches.wrapping_add(i as u32), inputs, samples };
+                shard.score(kernels, rule, minibatch, offers);
                 self.barrier.wait();
-                shard.update(kernels, rule, inputs, minibatch, offers);
+                shard.update(kernels, rule, minibatch, offers);
                 self.barrier.wait();
                 let rate = match rates {
                     Rates::Constant(rate) => rate,
                     Rates::PerMinibatch(rates) => rates[i],
                 };
                 // Every worker sees the same maximum, so all of them stop here together.
-                if shard.apply(kernels, rule, rate, offers) == Applied::Overflow {
+                if shard.apply(kernels, rule, inputs, rate, offers) == Applied::Overflow {
                     return Some(i);
                 }
             }
             None
         });
+        self.minibatches = self.minibatches.wrapping_add((order.len() / self.batch) as u32);
         match overflows.into_iter().flatten().next() {
             Some(minibatch) => Err(Error::Overflow { minibatch }),
             None => Ok(()),

@@ -24,14 +24,16 @@
 //! 2⁻²⁰ m is a hundred million times more. Nothing overflows below 10²⁵. A row outside has the interval (−∞, ∞); a row of
 //! zeros has S = 0 = c exactly; a blank example has S = 0 for every finite row, and c = 0.
 //!
-//! At least k lower ends, of different units, reach the bar of `kernels::screen::bars`. A unit whose upper end does not is
+//! At least k lower ends, of different units, reach the bar of an example: the last of a descending list of k. A unit whose upper end does not is
 //! less than k others, strictly, so it is not among the k best in the order of [`crate::TopK`], ties included. Units that are
 //! never ranked (S = −∞ or NaN) come only from rows that are not quantised; their lower end is −∞ or NaN and holds up no bar.
 //!
 //! # The course
 //!
 //! One digit of all units gives a bar and, typically, one candidate in a hundred. Their second digits, kept row by row, give
-//! intervals two hundred times narrower, a higher bar, and k survivors or few more: these are scored exactly. Where one
+//! intervals two hundred times narrower, a higher bar, and k survivors or few more: these are scored exactly. Shards tell
+//! each other their lists of lower ends as they find them, which raises the bars of all; nobody waits for that, since a list
+//! that is not there yet only leaves a lower bar, and more to score exactly. Where one
 //! digit leaves too many candidates (few large weights among many small ones, bright images), both digits of all units are
 //! summed at once; where that leaves too many as well, the dense engine takes over. Both are tried again later.
 
@@ -39,8 +41,9 @@ use crate::isa::Kernels;
 use crate::kernels::pack::{Packed, Pixels};
 use crate::kernels::quantise::DigitLanes;
 use crate::kernels::score::BLOCK;
-use crate::kernels::screen::{Block, Ends, PANELS};
-use crate::matrix::Matrix;
+use crate::kernels::screen::{Block, Closer, Ends, PANELS};
+use crate::offers::{BarsAt, Offers, Stage, keep_best};
+use crate::rows::Scored;
 use crate::top_k::TopK;
 use crate::vector::{Digits, LANES, Lanes, Pixels64};
 use wide::f32x16;
@@ -55,6 +58,10 @@ const UPPER_BYTES: usize = 512 << 10;
 const DEAR: usize = 16;
 /// Minibatches before fewer digits are tried again: at first, and at most.
 const PAUSE: (u32, u32) = (64, 4096);
+/// Vectors of a row that are asked for: the hardware sees the stream by then.
+const ASKED: usize = 12;
+/// Examples between finding survivors and scoring them, so that the bars of other shards have come.
+const LAG: usize = 16;
 
 /// The digits of a shard's rows, and the memory of screening.
 #[derive(Debug)]
@@ -71,29 +78,58 @@ pub(crate) struct Screen {
     stride: usize,
     steps: Vec<Lanes>,
     slack: Vec<Lanes>,
-    /// The second digits row by row, with their steps and the slack that they leave.
-    closer: Vec<f32x16>,
-    closer_ends: Vec<[f32; 2]>,
+    /// The second digits row by row.
+    second: Vec<f32x16>,
+    rows: Vec<Row>,
     rest: Vec<Lanes>,
-    first_digits: Vec<DigitLanes>,
+    first: Vec<DigitLanes>,
     packed: Packed,
     upper: Vec<Lanes>,
     lower: Vec<[Lanes; PANELS]>,
-    bars: Vec<f32>,
     image: Vec<Pixels64>,
     candidates: Vec<u32>,
     sums: Vec<f32>,
+    lower_of_candidates: Vec<Lanes>,
     best: Vec<f32>,
-    /// Of the present example, and of the one before.
-    survivors: [Survivors; 2],
+    /// Of the last examples, in turn.
+    survivors: Vec<Survivors>,
     scores: Vec<f32>,
 }
 
-/// The units of an example that have to be scored exactly.
-#[derive(Debug, Clone, Default)]
+/// What is known of one row beside its digits.
+#[derive(Debug, Clone, Copy, Default)]
+struct Row {
+    /// The value of 1 in the second digit.
+    step: f32,
+    /// The slack with one digit, and with both.
+    slack: [f32; 2],
+}
+
+/// The units of an example that may have to be scored exactly.
+#[derive(Debug, Clone)]
 struct Survivors {
     rows: Vec<u32>,
+    upper: Vec<f32>,
     count: usize,
+    /// The highest lower ends of own units.
+    best: Vec<f32>,
+    /// The bar that is known beside that list: it may count the same units.
+    bar: f32,
+}
+
+/// The place of a shard in a minibatch.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub(crate) offers: &'a Offers,
+    pub(crate) shard: usize,
+    pub(crate) minibatch: u32,
+    pub(crate) first_unit: usize,
+}
+
+impl Place<'_> {
+    fn bars(&self, stage: Stage, example: usize) -> BarsAt {
+        BarsAt { shard: self.shard, stage, minibatch: self.minibatch, example }
+    }
 }
 
 /// What is done before exact scores.
@@ -125,7 +161,9 @@ impl Screen {
         let stride = if (width * 4).is_multiple_of(64) { width * 4 + 1 } else { width * 4 };
         let chunk = (UPPER_BYTES / (panels * 64)).clamp(24, batch.max(24)).min(batch);
         let roundings = width.min(BLOCK) + 4 + width.div_ceil(BLOCK);
-        let survivors = Survivors { rows: vec![0; panels * LANES], count: 0 };
+        let units = panels * LANES;
+        let survivors =
+            Survivors { rows: vec![0; units], upper: vec![0.0; units], count: 0, best: vec![0.0; k], bar: 0.0 };
         Some(Screen {
             k,
             rounding: roundings as f64 / f64::from(1 << 24) * (1.0 + 1.0 / 1024.0),
@@ -136,51 +174,63 @@ impl Screen {
             stride,
             steps: vec![[0.0; LANES]; 2 * panels],
             slack: vec![[f32::NAN; LANES]; panels],
-            closer: vec![f32x16::splat(0.0); rows * width.div_ceil(4)],
-            closer_ends: vec![[0.0; 2]; rows],
+            second: vec![f32x16::splat(0.0); rows * width.div_ceil(4)],
+            rows: vec![Row::default(); rows],
             rest: vec![[0.0; LANES]; width],
-            first_digits: vec![[0; LANES]; width],
+            first: vec![[0; LANES]; width],
             packed: Packed::new(chunk, inputs),
             upper: vec![[0.0; LANES]; chunk * panels],
             lower: vec![[[0.0; LANES]; PANELS]; chunk],
-            bars: vec![0.0; chunk],
             image: vec![[[0; 4]; LANES]; width.div_ceil(4)],
-            candidates: vec![0; panels * LANES],
-            sums: vec![0.0; panels * LANES],
+            candidates: vec![0; units],
+            sums: vec![0.0; units],
+            lower_of_candidates: vec![[0.0; LANES]; panels],
             best: vec![0.0; k],
-            survivors: [survivors.clone(), survivors],
-            scores: vec![0.0; panels * LANES],
+            survivors: vec![survivors; LAG + 2],
+            scores: vec![0.0; units],
         })
     }
 
-    /// Whether the next minibatch is to be screened. Brings the digits up to date if they have to be.
-    pub(crate) fn begin(&mut self, kernels: &Kernels, rows: &Matrix) -> bool {
-        if self.course != Course::OneDigit {
-            match self.left.checked_sub(1) {
-                Some(left) => self.left = left,
-                None => self.take(Course::OneDigit, kernels, rows),
-            }
-        }
+    /// Whether digits are kept at present.
+    pub(crate) fn screens(&self) -> bool {
         self.course != Course::Dense
     }
 
-    fn take(&mut self, course: Course, kernels: &Kernels, rows: &Matrix) {
+    /// Whether the next minibatch will be screened.
+    pub(crate) fn is_due(&self) -> bool {
+        self.screens() || self.left == 0
+    }
+
+    /// Whether the next minibatch is to be screened. Brings the digits up to date if they have to be.
+    pub(crate) fn begin(&mut self, kernels: &Kernels, scored: Scored<'_>) -> bool {
+        if self.course != Course::OneDigit {
+            match self.left.checked_sub(1) {
+                Some(left) => self.left = left,
+                None => self.take(Course::OneDigit, kernels, scored),
+            }
+        }
+        self.screens()
+    }
+
+    fn take(&mut self, course: Course, kernels: &Kernels, scored: Scored<'_>) {
         self.course = course;
-        (0..rows.rows()).for_each(|row| self.renew(kernels, row, rows.lanes(row)));
+        (0..scored.rows.rows()).for_each(|row| self.renew(kernels, scored, row));
     }
 
     /// Brings the digits of one row up to date.
-    pub(crate) fn renew(&mut self, kernels: &Kernels, row: usize, values: &[Lanes]) {
-        if self.course == Course::Dense {
-            return;
+    pub(crate) fn renew(&mut self, kernels: &Kernels, scored: Scored<'_>, row: usize) {
+        let values = scored.rows.lanes(row);
+        match scored.power {
+            Some(power) => kernels.power(power, values, &mut self.rest),
+            None => self.rest.copy_from_slice(values),
         }
         let (digits, panel, lane) = (self.course.digits(), row / LANES, row % LANES);
         let width = self.image.len();
-        let closer: &mut [Digits] = &mut bytemuck::cast_slice_mut(&mut self.closer)[row * width..][..width];
-        let second: &mut [DigitLanes] = &mut bytemuck::cast_slice_mut(closer)[..values.len()];
-        let found = kernels.quantise(values, &mut self.rest, [&mut self.first_digits, second]);
+        let second: &mut [Digits] = &mut bytemuck::cast_slice_mut(&mut self.second)[row * width..][..width];
+        let second: &mut [DigitLanes] = &mut bytemuck::cast_slice_mut(second)[..values.len()];
+        let found = kernels.quantise(&mut self.rest, [&mut self.first, second]);
         let panels: &mut [Digits] = bytemuck::cast_slice_mut(&mut self.panels);
-        for (digit, from) in [&self.first_digits[..], second].into_iter().enumerate().take(digits) {
+        for (digit, from) in [&self.first[..], second].into_iter().enumerate().take(digits) {
             let place = panel * digits + digit;
             let groups = from.as_flattened().as_chunks::<4>().0;
             for (four, to) in groups.iter().zip(&mut panels[place * self.stride..][..self.stride]) {
@@ -188,46 +238,51 @@ impl Screen {
             }
             self.steps[place][lane] = found.steps[digit];
         }
-        let [one, two] = found.left.map(|left| slack(left, found.largest, self.rounding));
-        self.slack[panel][lane] = if digits == 2 { two } else { one };
-        self.closer_ends[row] = [found.steps[1], two];
+        let slack = found.left.map(|left| slack(left, found.largest, self.rounding));
+        self.slack[panel][lane] = slack[digits - 1];
+        self.rows[row] = Row { step: found.steps[1], slack };
     }
 
     /// Offers the exact scores of all units that can be among the k best of an example, and maybe of some others.
     pub(crate) fn offer(
         &mut self,
         kernels: &Kernels,
-        rows: &Matrix,
+        scored: Scored<'_>,
         pixels: Pixels<'_>,
-        first_unit: usize,
+        place: Place<'_>,
         lists: &mut TopK,
     ) {
-        let (mut candidates, chunk) = (0, self.bars.len());
+        let (mut candidates, chunk) = (0, self.lower.len());
         for (samples, first) in pixels.samples.chunks(chunk).zip((0..).step_by(chunk)) {
             let pixels = Pixels { samples, ..pixels };
-            self.intervals(kernels, pixels);
-            // One example behind, so that the rows that survive are on their way while the next ones are looked for.
-            for example in 0..=samples.len() {
-                if example < samples.len() {
-                    candidates += self.survive(kernels, example, pixels);
-                    let Survivors { rows: survivors, count } = &self.survivors[example % 2];
-                    survivors[..*count].iter().for_each(|&row| kernels.prefetch(rows.lanes(row as usize)));
+            self.intervals(kernels, pixels, place, first);
+            for step in 0..samples.len() + LAG + 1 {
+                if step < samples.len() {
+                    candidates += self.survive(kernels, step, pixels, place, first);
                 }
-                if let Some(example) = example.checked_sub(1) {
-                    let Survivors { rows: survivors, count } = &self.survivors[example % 2];
-                    let (survivors, scores) = (&survivors[..*count], &mut self.scores[..*count]);
-                    kernels.score_few(rows.panel(0, rows.rows()).gather(survivors), pixels.example(example), scores);
-                    for (&row, &score) in survivors.iter().zip(scores.iter()) {
-                        lists.insert(first + example, score, first_unit as u32 + row);
+                // Rows are asked for one example before they are scored.
+                if let Some(example) = step.checked_sub(LAG).filter(|&example| example < samples.len()) {
+                    self.settle(example, place, first);
+                    let Survivors { rows, count, .. } = &self.survivors[example % (LAG + 2)];
+                    let starts = rows[..*count].iter().map(|&row| scored.rows.lanes(row as usize));
+                    starts.for_each(|row| kernels.prefetch(&row[..ASKED.min(row.len())]));
+                }
+                if let Some(example) = step.checked_sub(LAG + 1) {
+                    let Survivors { rows, count, .. } = &self.survivors[example % (LAG + 2)];
+                    let (rows, scores) = (&rows[..*count], &mut self.scores[..*count]);
+                    let panel = scored.rows.panel(0, scored.rows.rows()).gather(rows);
+                    kernels.score_few(panel, scored.power, pixels.example(example), scores);
+                    for (&row, &score) in rows.iter().zip(scores.iter()) {
+                        lists.insert(first + example, score, place.first_unit as u32 + row);
                     }
                 }
             }
         }
-        self.judge(candidates, pixels.samples.len() * rows.rows(), kernels, rows);
+        self.judge(candidates, pixels.samples.len() * scored.rows.rows(), kernels, scored);
     }
 
-    /// Packs examples and finds the upper ends of all units, and the bar of every example.
-    fn intervals(&mut self, kernels: &Kernels, pixels: Pixels<'_>) {
+    /// Packs examples, finds the upper ends of all units, and tells the others the highest lower ends.
+    fn intervals(&mut self, kernels: &Kernels, pixels: Pixels<'_>, place: Place<'_>, first: usize) {
         let (digits, panels, examples) = (self.course.digits(), self.slack.len(), pixels.samples.len());
         kernels.pack(pixels, &mut self.packed);
         let lower = &mut self.lower[..examples];
@@ -243,65 +298,97 @@ impl Screen {
             };
             kernels.screen(block, &self.packed, Ends { upper: &mut self.upper, stride: panels, first, lower });
         }
-        kernels.bars(lower, self.k, &mut self.bars[..examples]);
+        for (example, lower) in lower.iter_mut().enumerate() {
+            kernels.highest(lower, &mut self.best);
+            // From here on the first lanes hold the list.
+            lower.as_flattened_mut()[..self.k].copy_from_slice(&self.best);
+            place.offers.publish_bars(place.bars(Stage::All, first + example), &self.best);
+        }
     }
 
-    /// Finds the rows of one example that have to be scored exactly, and returns how many came near.
-    fn survive(&mut self, kernels: &Kernels, example: usize, pixels: Pixels<'_>) -> usize {
+    /// Finds the rows of one example that may have to be scored exactly, and returns how many came near.
+    fn survive(
+        &mut self,
+        kernels: &Kernels,
+        example: usize,
+        pixels: Pixels<'_>,
+        place: Place<'_>,
+        first: usize,
+    ) -> usize {
         let panels = self.slack.len();
         let upper = &self.upper[example * panels..][..panels];
-        let Survivors { rows: survivors, count: survived } = &mut self.survivors[example % 2];
-        let bar = self.bars[example];
+        let survivors = &mut self.survivors[example % (LAG + 2)];
+        let own = &self.lower[example].as_flattened()[..self.k];
+        self.best.copy_from_slice(own);
+        place.offers.raise_bars(place.bars(Stage::All, first + example), &mut self.best);
+        let bar = self.best[self.k - 1];
+        survivors.bar = bar;
         if self.course == Course::TwoDigits {
-            *survived = kernels.reach(upper, bar, survivors);
-            return *survived;
+            survivors.best.copy_from_slice(own);
+            survivors.count = kernels.reach(upper, bar, &mut survivors.rows);
+            for (upper_of, &row) in survivors.upper.iter_mut().zip(&survivors.rows[..survivors.count]) {
+                *upper_of = upper.as_flattened()[row as usize];
+            }
+            return survivors.count;
         }
         let count = kernels.reach(upper, bar, &mut self.candidates);
         let (candidates, sums) = (&self.candidates[..count], &mut self.sums[..count]);
         self.image.as_flattened_mut().as_flattened_mut()[..pixels.inputs].copy_from_slice(pixels.example(example));
-        kernels.look_closer(bytemuck::cast_slice(&self.closer), candidates, &self.image, sums);
-        self.best.fill(bar);
-        let ink = self.packed.ink[example];
-        for (&row, sum) in candidates.iter().zip(sums.iter_mut()) {
-            let (row, [step, closer]) = (row as usize, self.closer_ends[row as usize]);
-            let first = self.slack[row / LANES][row % LANES];
-            let centre = (upper.as_flattened()[row] - first * ink) + *sum * step;
-            // NaN for a row of which nothing is known: it holds up no bar, and survives.
-            keep_best(&mut self.best, centre - closer * ink);
-            *sum = centre + closer * ink;
+        let digits = bytemuck::cast_slice(&self.second);
+        kernels.look_closer(Closer { digits, rows: candidates, example: &self.image }, sums);
+        let (vectors, ink) = (count.div_ceil(LANES), self.packed.ink[example]);
+        let lower = &mut self.lower_of_candidates[..vectors];
+        if let Some(last) = lower.last_mut() {
+            *last = [f32::NEG_INFINITY; LANES];
         }
-        let bar = self.best[self.k - 1];
-        *survived = 0;
-        for (&row, &upper) in candidates.iter().zip(sums.iter()) {
-            survivors[*survived] = row;
-            *survived += usize::from(!(upper < bar));
+        for ((&row, &sum), (lower, upper_of)) in
+            candidates.iter().zip(sums.iter()).zip(lower.as_flattened_mut().iter_mut().zip(&mut survivors.upper))
+        {
+            let Row { step, slack } = self.rows[row as usize];
+            let centre = (upper.as_flattened()[row as usize] - slack[0] * ink) + sum * step;
+            // The centre of a row of which nothing is known is NaN: it holds up no bar, and survives.
+            *lower = centre - slack[1] * ink;
+            *upper_of = if centre.is_nan() { f32::INFINITY } else { centre + slack[1] * ink };
         }
+        survivors.best.fill(f32::NEG_INFINITY);
+        for numbers in lower.chunks(PANELS) {
+            kernels.highest(numbers, &mut self.best);
+            for &number in &self.best {
+                if !keep_best(&mut survivors.best, number) {
+                    break;
+                }
+            }
+        }
+        place.offers.publish_bars(place.bars(Stage::Candidates, first + example), &survivors.best);
+        survivors.rows[..count].copy_from_slice(candidates);
+        survivors.count = count;
         count
     }
 
+    /// Drops the rows of one example that do not reach the bar that is known by now.
+    fn settle(&mut self, example: usize, place: Place<'_>, first: usize) {
+        let Survivors { rows, upper, count, best, bar } = &mut self.survivors[example % (LAG + 2)];
+        place.offers.raise_bars(place.bars(Stage::Candidates, first + example), best);
+        let bar = best[self.k - 1].max(*bar);
+        let mut kept = 0;
+        for i in 0..*count {
+            rows[kept] = rows[i];
+            kept += usize::from(upper[i] >= bar);
+        }
+        *count = kept;
+    }
+
     /// Takes another course where too many units came near.
-    fn judge(&mut self, candidates: usize, all: usize, kernels: &Kernels, rows: &Matrix) {
+    fn judge(&mut self, candidates: usize, all: usize, kernels: &Kernels, scored: Scored<'_>) {
         if candidates * 100 <= all * DEAR {
             return;
         }
         match self.course {
-            Course::OneDigit => self.take(Course::TwoDigits, kernels, rows),
+            Course::OneDigit => self.take(Course::TwoDigits, kernels, scored),
             _ => self.course = Course::Dense,
         }
         self.left = self.pause;
         self.pause = (self.pause * 2).min(PAUSE.1);
-    }
-}
-
-/// Keeps the largest numbers, in descending order. NaN is not kept.
-fn keep_best(best: &mut [f32], number: f32) {
-    let mut at = best.len();
-    while at > 0 && number > best[at - 1] {
-        at -= 1;
-    }
-    if at < best.len() {
-        best[at..].rotate_right(1);
-        best[at] = number;
     }
 }
 

@@ -12,7 +12,7 @@ use crate::matrix::Matrix;
 use crate::offers::Offers;
 use crate::rows::Rows;
 use crate::rule::Rule;
-use crate::screen::Screen;
+use crate::screen::{Place, Screen};
 use crate::top_k::NOBODY;
 use crate::workspace::Workspace;
 use std::ops::Range;
@@ -28,6 +28,15 @@ pub(crate) struct Shard {
     wins: Vec<u32>,
 }
 
+/// The examples that are learned together.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Minibatch<'a> {
+    /// Counted over the life of the learner, modulo 2³².
+    pub(crate) number: u32,
+    pub(crate) inputs: &'a Inputs<'a>,
+    pub(crate) samples: &'a [u32],
+}
+
 /// The sizes a shard is made for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sizes {
@@ -38,15 +47,8 @@ pub(crate) struct Sizes {
 
 impl Shard {
     /// Copies the units of a range out of a layer. Called by the worker that will own them, so that the memory is near it.
-    pub(crate) fn new(
-        index: usize,
-        units: Range<usize>,
-        layer: &Layer,
-        rule: &Rule,
-        sizes: Sizes,
-        kernels: &Kernels,
-    ) -> Shard {
-        let rows = Rows::new(units.clone(), layer, rule, kernels);
+    pub(crate) fn new(index: usize, units: Range<usize>, layer: &Layer, rule: &Rule, sizes: Sizes) -> Shard {
+        let rows = Rows::new(units.clone(), layer, rule);
         let workspace = Workspace::new(units.len(), layer.inputs(), sizes);
         Shard { index, wins: vec![0; units.len()], sizes, units, rows, workspace }
     }
@@ -79,31 +81,27 @@ impl Shard {
     }
 
     /// Offers the k best own units of every example of the minibatch.
-    pub(crate) fn score(&mut self, kernels: &Kernels, inputs: &Inputs<'_>, minibatch: &[u32], offers: &Offers) {
+    pub(crate) fn score(&mut self, kernels: &Kernels, rule: &Rule, minibatch: Minibatch<'_>, offers: &Offers) {
+        let Minibatch { number, inputs, samples } = minibatch;
         self.workspace.lists.clear();
-        match (self.rows.begin(kernels), inputs.elements()) {
-            ((rows, Some(screen)), Elements::U8(all)) => {
-                let pixels = Pixels { all, inputs: inputs.inputs(), samples: minibatch };
-                screen.offer(kernels, rows, pixels, self.units.start, &mut self.workspace.lists);
+        match (self.rows.begin(kernels, rule), inputs.elements()) {
+            ((scored, Some(screen)), Elements::U8(all)) => {
+                let pixels = Pixels { all, inputs: inputs.inputs(), samples };
+                let place = Place { offers, shard: self.index, minibatch: number, first_unit: self.units.start };
+                screen.offer(kernels, scored, pixels, place, &mut self.workspace.lists);
             }
-            ((rows, _), _) => self.workspace.offer_all(kernels, rows, inputs, minibatch, self.units.start),
+            ((scored, _), _) => self.workspace.offer_all(kernels, scored.rows, inputs, samples, self.units.start),
         }
         offers.publish(self.index, &self.workspace.lists);
     }
 
     /// Learns the merged ranks, builds the changes of the own active rows and offers the largest.
-    pub(crate) fn update(
-        &mut self,
-        kernels: &Kernels,
-        rule: &Rule,
-        inputs: &Inputs<'_>,
-        minibatch: &[u32],
-        offers: &Offers,
-    ) {
+    pub(crate) fn update(&mut self, kernels: &Kernels, rule: &Rule, minibatch: Minibatch<'_>, offers: &Offers) {
+        let Minibatch { inputs, samples, .. } = minibatch;
         let Workspace { update, heads, .. } = &mut self.workspace;
         update.clear();
         let mut overflow = false;
-        for (example, &sample) in minibatch.iter().enumerate() {
+        for (example, &sample) in samples.iter().enumerate() {
             let ranked = offers.merge(example, heads);
             if let Some(row) = (ranked.winner.1 as usize).checked_sub(self.units.start)
                 && row < self.wins.len()
@@ -120,14 +118,21 @@ impl Shard {
 
     /// Adds ε ds / max(max |ds|, 1e−30), the maximum being that of all shards. Changes nothing and says so if it is no
     /// number; every shard sees the same maximum.
-    pub(crate) fn apply(&mut self, kernels: &Kernels, rule: &Rule, rate: f32, offers: &Offers) -> Applied {
+    pub(crate) fn apply(
+        &mut self,
+        kernels: &Kernels,
+        rule: &Rule,
+        inputs: &Inputs<'_>,
+        rate: f32,
+        offers: &Offers,
+    ) -> Applied {
         let largest = offers.largest();
         if largest.is_nan() {
             return Applied::Overflow;
         }
         if largest > 0.0 {
             let step = rate / largest.max(1e-30);
-            self.workspace.update.apply(kernels, rule, step, &mut self.rows);
+            self.workspace.update.apply(kernels, rule, inputs, step, &mut self.rows);
         }
         Applied::Done
     }

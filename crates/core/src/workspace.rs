@@ -40,7 +40,7 @@ impl Workspace {
             staged: Matrix::zeros(block, inputs),
             scores: vec![[0.0; LANES]; block * UNITS / LANES],
             lists: TopK::new(batch, k),
-            update: Update::new(rows, inputs, batch),
+            update: Update::new(rows, batch),
             heads: vec![0; shards],
         }
     }

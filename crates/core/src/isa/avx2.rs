@@ -6,7 +6,7 @@ use crate::kernels::pack::{Packed, Pixels};
 use crate::kernels::power::Whole;
 use crate::kernels::quantise::{DigitLanes, Quantised};
 use crate::kernels::readout::{AdamStep, Deltas, Exponent, Moments, PowerLoss};
-use crate::kernels::screen::{self, Ends, PANELS};
+use crate::kernels::screen::{self, Closer, Ends};
 use crate::kernels::top_k::Block;
 use crate::kernels::update::ActiveRow;
 use crate::matrix::Panel;
@@ -311,11 +311,12 @@ static KERNELS: Kernels = Kernels {
     top_k,
     change_u8,
     change_f32,
-    apply,
+    apply_u8,
+    apply_f32,
     quantise,
     pack,
     screen,
-    bars,
+    highest,
     reach,
     prefetch,
     look_closer,
@@ -362,23 +363,28 @@ fn top_k(block: Block<'_>, k: usize, best: &mut [f32], who: &mut [u32]) {
 }
 
 #[target_feature(enable = "avx2,fma")]
-fn change_u8(row: ActiveRow<'_>, inputs: &[u8], change: &mut [Lanes]) -> f32 {
-    kernels::update::change(Avx2(()), row, inputs, change)
+fn change_u8(row: ActiveRow<'_>, inputs: &[u8], weights: &[Lanes]) -> f32 {
+    kernels::update::change(Avx2(()), row, inputs, weights)
 }
 
 #[target_feature(enable = "avx2,fma")]
-fn change_f32(row: ActiveRow<'_>, inputs: &[f32], change: &mut [Lanes]) -> f32 {
-    kernels::update::change(Avx2(()), row, inputs, change)
+fn change_f32(row: ActiveRow<'_>, inputs: &[f32], weights: &[Lanes]) -> f32 {
+    kernels::update::change(Avx2(()), row, inputs, weights)
 }
 
 #[target_feature(enable = "avx2,fma")]
-fn apply(step: f32, change: &[Lanes], weights: &mut [Lanes]) {
-    kernels::update::apply(Avx2(()), step, change, weights);
+fn apply_u8(row: ActiveRow<'_>, inputs: &[u8], step: f32, weights: &mut [Lanes]) {
+    kernels::update::apply(Avx2(()), row, inputs, step, weights);
 }
 
 #[target_feature(enable = "avx2,fma")]
-fn quantise(row: &[Lanes], rest: &mut [Lanes], digits: [&mut [DigitLanes]; 2]) -> Quantised {
-    kernels::quantise::quantise(Avx2(()), row, rest, digits)
+fn apply_f32(row: ActiveRow<'_>, inputs: &[f32], step: f32, weights: &mut [Lanes]) {
+    kernels::update::apply(Avx2(()), row, inputs, step, weights);
+}
+
+#[target_feature(enable = "avx2,fma")]
+fn quantise(row: &mut [Lanes], digits: [&mut [DigitLanes]; 2]) -> Quantised {
+    kernels::quantise::quantise(Avx2(()), row, digits)
 }
 
 #[target_feature(enable = "avx2,fma")]
@@ -392,8 +398,8 @@ fn screen(block: screen::Block<'_>, packed: &Packed, ends: Ends<'_>) {
 }
 
 #[target_feature(enable = "avx2,fma")]
-fn bars(lower: &[[Lanes; PANELS]], k: usize, bars: &mut [f32]) {
-    kernels::screen::bars(Avx2(()), lower, k, bars);
+fn highest(numbers: &[Lanes], best: &mut [f32]) {
+    kernels::screen::highest(Avx2(()), numbers, best);
 }
 
 #[target_feature(enable = "avx2,fma")]
@@ -407,13 +413,13 @@ fn prefetch(row: &[Lanes]) {
 }
 
 #[target_feature(enable = "avx2,fma")]
-fn look_closer(digits: &[Digits], rows: &[u32], example: &[Pixels64], sums: &mut [f32]) {
-    kernels::screen::look_closer(Avx2(()), digits, rows, example, sums);
+fn look_closer(at: Closer<'_>, sums: &mut [f32]) {
+    kernels::screen::look_closer(Avx2(()), at, sums);
 }
 
 #[target_feature(enable = "avx2,fma")]
-fn score_few(units: Panel<'_>, example: &[u8], out: &mut [f32]) {
-    kernels::score::score_few(Avx2(()), units, example, out);
+fn score_few(units: Panel<'_>, power: Option<Whole>, example: &[u8], out: &mut [f32]) {
+    kernels::score::score_few(Avx2(()), units, power, example, out);
 }
 
 #[target_feature(enable = "avx2,fma")]

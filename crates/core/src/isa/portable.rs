@@ -10,7 +10,7 @@ use crate::kernels::pack::{Packed, Pixels};
 use crate::kernels::power::Whole;
 use crate::kernels::quantise::{DigitLanes, Quantised};
 use crate::kernels::readout::{AdamStep, Deltas, Exponent, Moments, PowerLoss};
-use crate::kernels::screen::{self, Ends, PANELS};
+use crate::kernels::screen::{self, Closer, Ends};
 use crate::kernels::top_k::Block;
 use crate::kernels::update::ActiveRow;
 use crate::matrix::Panel;
@@ -234,11 +234,12 @@ static KERNELS: Kernels = Kernels {
     top_k,
     change_u8,
     change_f32,
-    apply,
+    apply_u8,
+    apply_f32,
     quantise,
     pack,
     screen,
-    bars,
+    highest,
     reach,
     prefetch,
     look_closer,
@@ -279,20 +280,24 @@ fn top_k(block: Block<'_>, k: usize, best: &mut [f32], who: &mut [u32]) {
     kernels::top_k::top_k(Portable, block, k, best, who);
 }
 
-fn change_u8(row: ActiveRow<'_>, inputs: &[u8], change: &mut [Lanes]) -> f32 {
-    kernels::update::change(Portable, row, inputs, change)
+fn change_u8(row: ActiveRow<'_>, inputs: &[u8], weights: &[Lanes]) -> f32 {
+    kernels::update::change(Portable, row, inputs, weights)
 }
 
-fn change_f32(row: ActiveRow<'_>, inputs: &[f32], change: &mut [Lanes]) -> f32 {
-    kernels::update::change(Portable, row, inputs, change)
+fn change_f32(row: ActiveRow<'_>, inputs: &[f32], weights: &[Lanes]) -> f32 {
+    kernels::update::change(Portable, row, inputs, weights)
 }
 
-fn apply(step: f32, change: &[Lanes], weights: &mut [Lanes]) {
-    kernels::update::apply(Portable, step, change, weights);
+fn apply_u8(row: ActiveRow<'_>, inputs: &[u8], step: f32, weights: &mut [Lanes]) {
+    kernels::update::apply(Portable, row, inputs, step, weights);
 }
 
-fn quantise(row: &[Lanes], rest: &mut [Lanes], digits: [&mut [DigitLanes]; 2]) -> Quantised {
-    kernels::quantise::quantise(Portable, row, rest, digits)
+fn apply_f32(row: ActiveRow<'_>, inputs: &[f32], step: f32, weights: &mut [Lanes]) {
+    kernels::update::apply(Portable, row, inputs, step, weights);
+}
+
+fn quantise(row: &mut [Lanes], digits: [&mut [DigitLanes]; 2]) -> Quantised {
+    kernels::quantise::quantise(Portable, row, digits)
 }
 
 fn pack(pixels: Pixels<'_>, packed: &mut Packed) {
@@ -303,8 +308,8 @@ fn screen(block: screen::Block<'_>, packed: &Packed, ends: Ends<'_>) {
     kernels::screen::screen::<_, { SHARED.0 }>(Portable, block, packed, ends);
 }
 
-fn bars(lower: &[[Lanes; PANELS]], k: usize, bars: &mut [f32]) {
-    kernels::screen::bars(Portable, lower, k, bars);
+fn highest(numbers: &[Lanes], best: &mut [f32]) {
+    kernels::screen::highest(Portable, numbers, best);
 }
 
 fn reach(upper: &[Lanes], bar: f32, found: &mut [u32]) -> usize {
@@ -315,12 +320,12 @@ fn prefetch(row: &[Lanes]) {
     kernels::stage::prefetch(Portable, row);
 }
 
-fn look_closer(digits: &[Digits], rows: &[u32], example: &[Pixels64], sums: &mut [f32]) {
-    kernels::screen::look_closer(Portable, digits, rows, example, sums);
+fn look_closer(at: Closer<'_>, sums: &mut [f32]) {
+    kernels::screen::look_closer(Portable, at, sums);
 }
 
-fn score_few(units: Panel<'_>, example: &[u8], out: &mut [f32]) {
-    kernels::score::score_few(Portable, units, example, out);
+fn score_few(units: Panel<'_>, power: Option<Whole>, example: &[u8], out: &mut [f32]) {
+    kernels::score::score_few(Portable, units, power, example, out);
 }
 
 fn features(scores: &mut [Lanes], factor: f32, n: Exponent) {

@@ -24,14 +24,9 @@ pub(crate) struct Quantised {
     pub(crate) left: [f32; 2],
 }
 
-/// Writes the two digits of a row. `rest` is memory for as many vectors.
+/// Writes the two digits of a row, and leaves in its place what they leave.
 #[inline(always)]
-pub(crate) fn quantise<S: Simd>(
-    simd: S,
-    row: &[Lanes],
-    rest: &mut [Lanes],
-    digits: [&mut [DigitLanes]; 2],
-) -> Quantised {
+pub(crate) fn quantise<S: Simd>(simd: S, row: &mut [Lanes], digits: [&mut [DigitLanes]; 2]) -> Quantised {
     let [first, second] = digits;
     let largest = magnitude(simd, row);
     if !(SMALLEST..=LARGEST).contains(&largest) {
@@ -42,12 +37,11 @@ pub(crate) fn quantise<S: Simd>(
         return Quantised { largest, steps: [0.0; 2], left: [0.0; 2] };
     }
     let levels = f32::from(S::LEVELS);
-    rest.copy_from_slice(row);
     let coarse = largest / levels;
-    let left = digit(simd, rest, coarse, first);
+    let left = digit(simd, row, coarse, first);
     // A row of one magnitude may leave nothing at all.
     let fine = if left >= SMALLEST / 1e6 { left / levels } else { 0.0 };
-    let last = digit(simd, rest, fine, second);
+    let last = digit(simd, row, fine, second);
     Quantised { largest, steps: [coarse, fine], left: [left, last] }
 }
 

@@ -95,7 +95,7 @@ fn tile<S: Simd, const P: usize, const N: usize, const DIGITS: usize>(
     for (p, row) in rows.iter_mut().enumerate() {
         *row = &block.digits[(panel + p) * block.stride..][..block.stride];
     }
-    let mut sums = [[simd.zero_i32x16(); N]; P];
+    let mut sums = [[simd.zero_i32x16(); P]; N];
     for (&group, pixels) in list.groups.iter().zip(list.pixels.as_chunks::<N>().0) {
         let group = group as usize;
         let mut four = [simd.splat_u8x4(pixels[0]); N];
@@ -104,21 +104,21 @@ fn tile<S: Simd, const P: usize, const N: usize, const DIGITS: usize>(
         }
         for p in 0..P {
             for n in 0..N {
-                sums[p][n] = simd.dot_u8i8x16(four[n], &rows[p][group], sums[p][n]);
+                sums[n][p] = simd.dot_u8i8x16(four[n], &rows[p][group], sums[n][p]);
             }
         }
     }
-    for n in 0..N.min(ends.lower.len() - list.first) {
-        let example = list.first + n;
+    // The last list may have places behind the last example.
+    for (example, sums) in (list.first..ends.lower.len()).zip(sums) {
         let ink = simd.splat_f32x16(packed.ink[example]);
         let minus_ink = simd.splat_f32x16(-packed.ink[example]);
         for unit in 0..P / DIGITS {
             let p = unit * DIGITS;
             let step = simd.load_f32x16(&block.steps[panel + p]);
-            let mut centre = simd.mul_f32x16(simd.float_i32x16(sums[p][n]), step);
+            let mut centre = simd.mul_f32x16(simd.float_i32x16(sums[p]), step);
             if DIGITS == 2 {
                 let step = simd.load_f32x16(&block.steps[panel + p + 1]);
-                centre = simd.fma_f32x16(simd.float_i32x16(sums[p + 1][n]), step, centre);
+                centre = simd.fma_f32x16(simd.float_i32x16(sums[p + 1]), step, centre);
             }
             let at = panel / DIGITS + unit;
             let slack = simd.load_f32x16(&block.slack[at]);
@@ -132,24 +132,35 @@ fn tile<S: Simd, const P: usize, const N: usize, const DIGITS: usize>(
     }
 }
 
-/// Finds for each example a number that at least k lanes reach, −∞ if there is none: the k-th largest where lanes differ.
+/// Finds the largest of up to [`PANELS`] vectors of numbers, in descending order, each of several equal ones once; −∞ where
+/// there are no more. NaN is left out.
 #[inline(always)]
-pub(crate) fn bars<S: Simd>(simd: S, lower: &[[Lanes; PANELS]], k: usize, bars: &mut [f32]) {
-    for (lower, bar) in lower.iter().zip(bars) {
-        let mut left = [simd.splat_f32x16(f32::NEG_INFINITY); PANELS];
-        for (left, lanes) in left.iter_mut().zip(lower) {
-            *left = simd.load_f32x16(lanes);
+pub(crate) fn highest<S: Simd>(simd: S, numbers: &[Lanes], best: &mut [f32]) {
+    match numbers.len() {
+        0..=1 => highest_of::<S, 1>(simd, numbers, best),
+        2 => highest_of::<S, 2>(simd, numbers, best),
+        3..=4 => highest_of::<S, 4>(simd, numbers, best),
+        _ => highest_of::<S, PANELS>(simd, numbers, best),
+    }
+}
+
+#[inline(always)]
+fn highest_of<S: Simd, const N: usize>(simd: S, numbers: &[Lanes], best: &mut [f32]) {
+    let nothing = simd.splat_f32x16(f32::NEG_INFINITY);
+    let mut left = [nothing; N];
+    for (left, lanes) in left.iter_mut().zip(numbers) {
+        *left = simd.load_f32x16(lanes);
+    }
+    let mut last = f32::INFINITY;
+    for best in best {
+        // What equals the last maximum is done with.
+        let mut largest = nothing;
+        for left in &mut left {
+            *left = simd.below_f32x16(*left, last);
+            largest = simd.max_f32x16(*left, largest);
         }
-        *bar = f32::INFINITY;
-        for _ in 0..k {
-            // What equals the last maximum is done with.
-            let mut highest = simd.splat_f32x16(f32::NEG_INFINITY);
-            for left in &mut left {
-                *left = simd.below_f32x16(*left, *bar);
-                highest = simd.max_f32x16(*left, highest);
-            }
-            *bar = simd.largest_f32x16(highest);
-        }
+        last = simd.largest_f32x16(largest);
+        *best = last;
     }
 }
 
@@ -170,34 +181,43 @@ pub(crate) fn reach<S: Simd>(simd: S, upper: &[Lanes], bar: f32, found: &mut [u3
     count
 }
 
-/// Writes Σ digit · pixel of the second digits of some rows, each `width` vectors of 64 inputs, to `sums`.
+/// Some rows of digits, 64 inputs to a vector, and an example as long.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Closer<'a> {
+    pub(crate) digits: &'a [Digits],
+    pub(crate) rows: &'a [u32],
+    pub(crate) example: &'a [Pixels64],
+}
+
+/// Writes Σ digit · pixel of each row to `sums`.
 #[inline(always)]
-pub(crate) fn look_closer<S: Simd>(simd: S, digits: &[Digits], rows: &[u32], example: &[Pixels64], sums: &mut [f32]) {
+pub(crate) fn look_closer<S: Simd>(simd: S, at: Closer<'_>, sums: &mut [f32]) {
     let mut row = 0;
-    while row + 4 <= rows.len() {
-        closer::<S, 4>(simd, digits, &rows[row..], example, &mut sums[row..]);
+    while row + 4 <= at.rows.len() {
+        closer::<S, 4>(simd, at, row, sums);
         row += 4;
     }
-    while row < rows.len() {
-        closer::<S, 1>(simd, digits, &rows[row..], example, &mut sums[row..]);
+    while row < at.rows.len() {
+        closer::<S, 1>(simd, at, row, sums);
         row += 1;
     }
 }
 
 #[inline(always)]
-fn closer<S: Simd, const M: usize>(simd: S, digits: &[Digits], rows: &[u32], example: &[Pixels64], sums: &mut [f32]) {
+fn closer<S: Simd, const M: usize>(simd: S, at: Closer<'_>, row: usize, sums: &mut [f32]) {
+    let width = at.example.len();
     let mut from: [&[Digits]; M] = [&[]; M];
-    for (from, row) in from.iter_mut().zip(rows) {
-        *from = &digits[*row as usize * example.len()..][..example.len()];
+    for (from, row) in from.iter_mut().zip(&at.rows[row..]) {
+        *from = &at.digits[*row as usize * width..][..width];
     }
     let mut running = [simd.zero_i32x16(); M];
-    for (i, pixels) in example.iter().enumerate() {
+    for (i, pixels) in at.example.iter().enumerate() {
         let pixels = simd.load_u8x64(pixels);
         for m in 0..M {
             running[m] = simd.dot_u8i8x16(pixels, &from[m][i], running[m]);
         }
     }
-    for m in 0..M {
-        sums[m] = simd.sum_i32x16(running[m]) as f32;
+    for (sum, running) in sums[row..].iter_mut().zip(running) {
+        *sum = simd.sum_i32x16(running) as f32;
     }
 }
