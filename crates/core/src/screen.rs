@@ -42,6 +42,7 @@ use crate::kernels::pack::{Packed, Pixels};
 use crate::kernels::quantise::DigitLanes;
 use crate::kernels::score::BLOCK;
 use crate::kernels::screen::{Block, Closer, Ends, PANELS};
+use crate::kernels::tiles::padded_groups;
 use crate::offers::{BarsAt, Offers, Stage, keep_best};
 use crate::rows::Scored;
 use crate::top_k::TopK;
@@ -158,7 +159,9 @@ impl Screen {
         }
         let width = inputs.div_ceil(LANES);
         let panels = rows.div_ceil(LANES);
-        let stride = if (width * 4).is_multiple_of(64) { width * 4 + 1 } else { width * 4 };
+        // A multiple of 4096 bytes would put all panels of a block on the same cache sets.
+        let stride = padded_groups(inputs);
+        let stride = if stride.is_multiple_of(64) { stride + 1 } else { stride };
         let chunk = (UPPER_BYTES / (panels * 64)).clamp(24, batch.max(24)).min(batch);
         let roundings = width.min(BLOCK) + 4 + width.div_ceil(BLOCK);
         let units = panels * LANES;

@@ -63,6 +63,7 @@ pub(crate) trait Simd: Copy {
     fn largest_f32x16(self, a: Self::F32x16) -> f32;
 
     fn zero_i32x16(self) -> Self::I32x16;
+    fn load_i32x16(self, from: &[i32; LANES]) -> Self::I32x16;
     /// The same four pixels sixteen times.
     fn splat_u8x4(self, pixels: [u8; 4]) -> Self::U8x64;
     fn load_u8x64(self, from: &Pixels64) -> Self::U8x64;
@@ -102,4 +103,25 @@ pub(crate) trait Simd: Copy {
         }
         sums
     }
+}
+
+/// Examples, and units, that a product of tiles serves at once.
+pub(crate) const TILE: usize = 32;
+/// Groups of four inputs in one step of it: 64 inputs.
+pub(crate) const TILE_GROUPS: usize = 16;
+/// The whole-number scores of [`TILE`] examples, for two panels of sixteen units each.
+pub(crate) type TileSums = [[[i32; LANES]; 2]; TILE];
+
+/// The integer product of a matrix unit, beside the vectors of [`Simd`].
+pub(crate) trait Tiles: Copy {
+    /// Prepares this thread; to be followed by [`Tiles::end`].
+    fn begin(self);
+
+    /// Writes Σ pixels · digits of [`TILE`] examples for two panels of units.
+    ///
+    /// `pixels` are the rows of the examples, as many groups each as a panel has vectors: a multiple of [`TILE_GROUPS`].
+    fn product(self, pixels: &[[u8; 4]], panels: [&[Digits]; 2], sums: &mut TileSums);
+
+    /// Leaves the matrix unit.
+    fn end(self);
 }

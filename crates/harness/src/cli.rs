@@ -58,7 +58,9 @@ pub enum Isa {
     /// The best that this CPU has.
     #[default]
     Auto,
-    /// AVX-512.
+    /// AVX-512 with AMX for whole-number scores.
+    Amx,
+    /// AVX-512 with VNNI.
     Avx512,
     /// AVX2 with FMA.
     Avx2,
@@ -71,6 +73,7 @@ impl Isa {
     pub fn name(self) -> &'static str {
         match self {
             Self::Auto => "auto",
+            Self::Amx => "amx",
             Self::Avx512 => "avx512",
             Self::Avx2 => "avx2",
             Self::Portable => "portable",

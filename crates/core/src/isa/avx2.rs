@@ -198,6 +198,15 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn load_i32x16(self, from: &[i32; LANES]) -> WholePair {
+        // SAFETY: the token proves AVX2; `from` is 64 readable bytes and the loads need no alignment.
+        unsafe {
+            let from = from.as_ptr().cast::<__m256i>();
+            (_mm256_loadu_si256(from), _mm256_loadu_si256(from.add(1)))
+        }
+    }
+
+    #[inline(always)]
     fn splat_u8x4(self, pixels: [u8; 4]) -> WholePair {
         // SAFETY: the token proves AVX2.
         let half = unsafe { _mm256_set1_epi32(i32::from_le_bytes(pixels)) };

@@ -15,7 +15,7 @@ use core::arch::x86_64::*;
 
 /// Proof that this CPU has AVX-512 F, BW, DQ, VL and VNNI (Cascade Lake and Zen 4 onwards; the few older ones run as AVX2).
 #[derive(Clone, Copy)]
-pub(super) struct Avx512(());
+pub(super) struct Avx512(pub(super) ());
 
 impl Avx512 {
     pub(super) fn detect() -> Option<Avx512> {
@@ -167,6 +167,12 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn load_i32x16(self, from: &[i32; LANES]) -> __m512i {
+        // SAFETY: the token proves AVX-512F; `from` is 64 readable bytes and the load needs no alignment.
+        unsafe { _mm512_loadu_si512(from.as_ptr().cast()) }
+    }
+
+    #[inline(always)]
     fn splat_u8x4(self, pixels: [u8; 4]) -> __m512i {
         // SAFETY: the token proves AVX-512F.
         unsafe { _mm512_set1_epi32(i32::from_le_bytes(pixels)) }
@@ -291,114 +297,114 @@ const GRADIENT: (usize, usize) = (5, 4);
 /// Examples that share a list of groups, and from how many groups of a hundred with ink on.
 const SHARED: (usize, usize) = (6, 60);
 /// Independent multiply-adds that fill the pipelines and fit the registers.
-const PEAK_CHAINS: usize = 12;
+pub(super) const PEAK_CHAINS: usize = 12;
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn stage_u8(example: &[u8], row: &mut [Lanes]) {
+pub(super) fn stage_u8(example: &[u8], row: &mut [Lanes]) {
     kernels::stage::stage(Avx512(()), example, row);
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn stage_f32(example: &[f32], row: &mut [Lanes]) {
+pub(super) fn stage_f32(example: &[f32], row: &mut [Lanes]) {
     kernels::stage::stage(Avx512(()), example, row);
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn score(units: Panel<'_>, examples: Panel<'_>, out: &mut [f32], out_stride: usize) {
+pub(super) fn score(units: Panel<'_>, examples: Panel<'_>, out: &mut [f32], out_stride: usize) {
     kernels::score::score::<_, { SCORE.0 }, { SCORE.1 }>(Avx512(()), units, examples, out, out_stride);
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn power(p: Whole, weights: &[Lanes], powers: &mut [Lanes]) {
+pub(super) fn power(p: Whole, weights: &[Lanes], powers: &mut [Lanes]) {
     kernels::power::power(Avx512(()), p, weights, powers);
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn top_k(block: Block<'_>, k: usize, best: &mut [f32], who: &mut [u32]) {
+pub(super) fn top_k(block: Block<'_>, k: usize, best: &mut [f32], who: &mut [u32]) {
     kernels::top_k::top_k(Avx512(()), block, k, best, who);
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn change_u8(row: ActiveRow<'_>, inputs: &[u8], weights: &[Lanes]) -> f32 {
+pub(super) fn change_u8(row: ActiveRow<'_>, inputs: &[u8], weights: &[Lanes]) -> f32 {
     kernels::update::change(Avx512(()), row, inputs, weights)
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn change_f32(row: ActiveRow<'_>, inputs: &[f32], weights: &[Lanes]) -> f32 {
+pub(super) fn change_f32(row: ActiveRow<'_>, inputs: &[f32], weights: &[Lanes]) -> f32 {
     kernels::update::change(Avx512(()), row, inputs, weights)
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn apply_u8(row: ActiveRow<'_>, inputs: &[u8], step: f32, weights: &mut [Lanes]) {
+pub(super) fn apply_u8(row: ActiveRow<'_>, inputs: &[u8], step: f32, weights: &mut [Lanes]) {
     kernels::update::apply(Avx512(()), row, inputs, step, weights);
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn apply_f32(row: ActiveRow<'_>, inputs: &[f32], step: f32, weights: &mut [Lanes]) {
+pub(super) fn apply_f32(row: ActiveRow<'_>, inputs: &[f32], step: f32, weights: &mut [Lanes]) {
     kernels::update::apply(Avx512(()), row, inputs, step, weights);
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn quantise(row: &mut [Lanes], digits: [&mut [DigitLanes]; 2]) -> Quantised {
+pub(super) fn quantise(row: &mut [Lanes], digits: [&mut [DigitLanes]; 2]) -> Quantised {
     kernels::quantise::quantise(Avx512(()), row, digits)
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn pack(pixels: Pixels<'_>, packed: &mut Packed) {
+pub(super) fn pack(pixels: Pixels<'_>, packed: &mut Packed) {
     kernels::pack::pack::<_, { SHARED.0 }, { SHARED.1 }>(Avx512(()), pixels, packed);
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn screen(block: screen::Block<'_>, packed: &Packed, ends: Ends<'_>) {
+pub(super) fn screen(block: screen::Block<'_>, packed: &Packed, ends: Ends<'_>) {
     kernels::screen::screen::<_, { SHARED.0 }>(Avx512(()), block, packed, ends);
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn highest(numbers: &[Lanes], best: &mut [f32]) {
+pub(super) fn highest(numbers: &[Lanes], best: &mut [f32]) {
     kernels::screen::highest(Avx512(()), numbers, best);
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn reach(upper: &[Lanes], bar: f32, found: &mut [u32]) -> usize {
+pub(super) fn reach(upper: &[Lanes], bar: f32, found: &mut [u32]) -> usize {
     kernels::screen::reach(Avx512(()), upper, bar, found)
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn prefetch(row: &[Lanes]) {
+pub(super) fn prefetch(row: &[Lanes]) {
     kernels::stage::prefetch(Avx512(()), row);
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn look_closer(at: Closer<'_>, sums: &mut [f32]) {
+pub(super) fn look_closer(at: Closer<'_>, sums: &mut [f32]) {
     kernels::screen::look_closer(Avx512(()), at, sums);
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn score_few(units: Panel<'_>, power: Option<Whole>, example: &[u8], out: &mut [f32]) {
+pub(super) fn score_few(units: Panel<'_>, power: Option<Whole>, example: &[u8], out: &mut [f32]) {
     kernels::score::score_few(Avx512(()), units, power, example, out);
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn features(scores: &mut [Lanes], factor: f32, n: Exponent) {
+pub(super) fn features(scores: &mut [Lanes], factor: f32, n: Exponent) {
     kernels::readout::features(Avx512(()), scores, factor, n);
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn power_loss(loss: PowerLoss, sums: &mut [Lanes], targets: &[Lanes]) {
+pub(super) fn power_loss(loss: PowerLoss, sums: &mut [Lanes], targets: &[Lanes]) {
     kernels::readout::power_loss(Avx512(()), loss, sums, targets);
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn gradient(examples: Panel<'_>, deltas: Deltas<'_>, out: &mut [Lanes], out_stride: usize) {
+pub(super) fn gradient(examples: Panel<'_>, deltas: Deltas<'_>, out: &mut [Lanes], out_stride: usize) {
     kernels::readout::gradient::<_, { GRADIENT.0 }, { GRADIENT.1 }>(Avx512(()), examples, deltas, out, out_stride);
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn adam(step: AdamStep, gradient: &[Lanes], moments: Moments<'_>, weights: &mut [Lanes]) {
+pub(super) fn adam(step: AdamStep, gradient: &[Lanes], moments: Moments<'_>, weights: &mut [Lanes]) {
     kernels::readout::adam(Avx512(()), step, gradient, moments, weights);
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn peak(turns: u64) -> f32 {
+pub(super) fn peak(turns: u64) -> f32 {
     kernels::peak::peak::<_, PEAK_CHAINS>(Avx512(()), turns)
 }

@@ -5,6 +5,8 @@
 //! [`Kernels::named`], which hand out what the CPU was found to have.
 
 #[cfg(target_arch = "x86_64")]
+mod amx;
+#[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
@@ -57,12 +59,16 @@ impl std::fmt::Debug for Kernels {
 
 impl Kernels {
     /// Every name that [`Kernels::named`] knows on some machine, fastest first.
-    pub const NAMES: [&'static str; 3] = ["avx512", "avx2", "portable"];
+    pub const NAMES: [&'static str; 4] = ["amx", "avx512", "avx2", "portable"];
 
     /// The tables that this machine can run, fastest first; the last one is always `portable`.
     pub fn all() -> Vec<&'static Kernels> {
         #[cfg(target_arch = "x86_64")]
-        let detected = [avx512::Avx512::detect().map(|it| it.kernels()), avx2::Avx2::detect().map(|it| it.kernels())];
+        let detected = [
+            amx::Amx::detect().map(|it| it.kernels()),
+            avx512::Avx512::detect().map(|it| it.kernels()),
+            avx2::Avx2::detect().map(|it| it.kernels()),
+        ];
         #[cfg(not(target_arch = "x86_64"))]
         let detected: [Option<&'static Kernels>; 0] = [];
         detected.into_iter().flatten().chain([portable::Portable.kernels()]).collect()

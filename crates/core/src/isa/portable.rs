@@ -164,6 +164,11 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
+    fn load_i32x16(self, from: &[i32; LANES]) -> [i32; LANES] {
+        *from
+    }
+
+    #[inline(always)]
     fn splat_u8x4(self, pixels: [u8; 4]) -> Pixels64 {
         [pixels; LANES]
     }

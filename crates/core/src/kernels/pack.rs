@@ -6,10 +6,11 @@
 //! Where nearly every group has ink, leaving out pays nothing, and examples share one list instead (the groups in which any
 //! of them has ink), so that each vector of weights that is loaded serves all of them.
 
+use super::tiles::padded_groups;
 use crate::vector::{LANES, Pixels64, Simd};
 
 /// The most examples that share a list on any instruction set.
-pub(crate) const MOST_TOGETHER: usize = 8;
+pub(crate) const MOST_TOGETHER: usize = 32;
 
 /// Examples lie anywhere in the data set: each is asked for while this many others are packed.
 const AHEAD: usize = 8;
@@ -68,7 +69,7 @@ impl Packed {
     /// Makes room for `examples` of `inputs` pixels.
     pub(crate) fn new(examples: usize, inputs: usize) -> Packed {
         // A last list that is not full, and one vector more, since whole vectors are written.
-        let places = (examples + MOST_TOGETHER) * groups_of(inputs) + LANES;
+        let places = (examples + MOST_TOGETHER) * padded_groups(inputs) + LANES;
         Packed {
             together: 1,
             groups: vec![0; places],
@@ -166,7 +167,7 @@ fn share<const TOGETHER: usize>(from: Pixels<'_>, packed: &mut Packed) {
 
 /// Σ of pixels, exact below 65 793 of them; 1 for a blank example, so that what is infinite stays so when multiplied.
 #[inline(always)]
-fn ink(pixels: &[u8]) -> f32 {
+pub(super) fn ink(pixels: &[u8]) -> f32 {
     let mut sum = 0_u32;
     for &pixel in pixels {
         sum += u32::from(pixel);

@@ -110,8 +110,23 @@ fn tile<S: Simd, const P: usize, const N: usize, const DIGITS: usize>(
     }
     // The last list may have places behind the last example.
     for (example, sums) in (list.first..ends.lower.len()).zip(sums) {
-        let ink = simd.splat_f32x16(packed.ink[example]);
-        let minus_ink = simd.splat_f32x16(-packed.ink[example]);
+        ends.take::<S, P, DIGITS>(simd, block, panel, sums, example, packed.ink[example]);
+    }
+}
+
+impl Ends<'_> {
+    /// Turns the whole-number scores of P panels, from number `panel` of a block on, into the ends of their intervals.
+    #[inline(always)]
+    pub(super) fn take<S: Simd, const P: usize, const DIGITS: usize>(
+        &mut self,
+        simd: S,
+        block: Block<'_>,
+        panel: usize,
+        sums: [S::I32x16; P],
+        example: usize,
+        ink: f32,
+    ) {
+        let (ink, minus_ink) = (simd.splat_f32x16(ink), simd.splat_f32x16(-ink));
         for unit in 0..P / DIGITS {
             let p = unit * DIGITS;
             let step = simd.load_f32x16(&block.steps[panel + p]);
@@ -122,10 +137,10 @@ fn tile<S: Simd, const P: usize, const N: usize, const DIGITS: usize>(
             }
             let at = panel / DIGITS + unit;
             let slack = simd.load_f32x16(&block.slack[at]);
-            let upper = &mut ends.upper[example * ends.stride + ends.first + at];
+            let upper = &mut self.upper[example * self.stride + self.first + at];
             simd.store_f32x16(simd.fma_f32x16(slack, ink, centre), upper);
             // The maximum is its second operand where the first is NaN: a unit that is not there never counts.
-            let highest = &mut ends.lower[example][at];
+            let highest = &mut self.lower[example][at];
             let lower = simd.fma_f32x16(slack, minus_ink, centre);
             simd.store_f32x16(simd.max_f32x16(lower, simd.load_f32x16(highest)), highest);
         }
