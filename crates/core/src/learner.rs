@@ -119,7 +119,8 @@ impl Learner {
             shard.forget_wins();
             shard.prepare(engine);
             for (i, samples) in order.chunks_exact(self.batch).enumerate() {
-                let minibatch = Minibatch { number: self.minibatches.wrapping_add(i as u32), inputs, samples };
+                let next = order.chunks_exact(self.batch).nth(i + 1).unwrap_or(&[]);
+                let minibatch = Minibatch { number: self.minibatches.wrapping_add(i as u32), inputs, samples, next };
                 shard.score(kernels, rule, minibatch, offers);
                 self.barrier.wait();
                 shard.update(kernels, rule, minibatch, offers);

@@ -4,6 +4,7 @@
 //! nothing and the ranks are those of one shard that holds everything. Workers write and read through atomics; the
 //! barrier between writing and reading orders them.
 
+use crate::team::patience;
 use crate::top_k::{NOBODY, TopK};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
@@ -62,6 +63,8 @@ pub(crate) fn keep_best(best: &mut [f32], number: f32) -> bool {
 pub(crate) struct Offers {
     k: usize,
     batch: usize,
+    /// Turns of waiting for bars.
+    patience: u32,
     /// [shards × batch × k], each a score's bits above a unit.
     places: Vec<AtomicU64>,
     /// [shards × stages × batch × k], each a minibatch above the bits of a lower end.
@@ -77,6 +80,7 @@ impl Offers {
         Offers {
             k,
             batch,
+            patience: patience(shards),
             places: (0..shards * batch * k).map(|_| AtomicU64::new(0)).collect(),
             bars: (0..shards * STAGES * batch * k).map(|_| AtomicU64::new(nothing)).collect(),
             largest: (0..shards).map(|_| AtomicU32::new(0)).collect(),
@@ -91,13 +95,28 @@ impl Offers {
         &self.bars[((shard * STAGES + stage as usize) * self.batch + example) * self.k..][..self.k]
     }
 
-    /// Tells the other shards what the k best own units of an example are not below, in descending order.
+    /// Tells the other shards what the k best own units of an example are not below, in descending order; −∞ for
+    /// those that are missing.
     ///
     /// There is no barrier, so a reader must see what is old: minibatches are numbered, and the numbers come again only after
     /// 2³² of them, of which every shard that ever published publishes one in some thousand.
     pub(crate) fn publish_bars(&self, at: BarsAt, best: &[f32]) {
-        for (place, bar) in self.bars(at.shard, at.stage, at.example).iter().zip(best) {
+        let bars = best.iter().copied().chain(std::iter::repeat(f32::NEG_INFINITY));
+        for (place, bar) in self.bars(at.shard, at.stage, at.example).iter().zip(bars) {
             place.store(u64::from(at.minibatch) << 32 | u64::from(bar.to_bits()), Relaxed);
+        }
+    }
+
+    /// Waits until the other shards have told their bars for an example, but not for long: bars only save work, and whoever
+    /// is late is so for a reason.
+    pub(crate) fn wait_for_bars(&self, at: BarsAt) {
+        let mut patience = self.patience;
+        for shard in (0..self.largest.len()).filter(|&shard| shard != at.shard) {
+            let last = &self.bars(shard, at.stage, at.example)[self.k - 1];
+            while (last.load(Relaxed) >> 32) as u32 != at.minibatch && patience > 0 {
+                patience -= 1;
+                std::hint::spin_loop();
+            }
         }
     }
 

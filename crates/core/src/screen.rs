@@ -39,7 +39,7 @@
 
 use crate::isa::Kernels;
 use crate::kernels::pack::{Packed, Pixels};
-use crate::kernels::quantise::DigitLanes;
+use crate::kernels::quantise::{DigitLanes, Places};
 use crate::kernels::score::BLOCK;
 use crate::kernels::screen::{Block, Closer, Ends, PANELS};
 use crate::kernels::tiles::padded_groups;
@@ -128,6 +128,12 @@ pub(crate) struct Place<'a> {
 }
 
 impl Place<'_> {
+    /// Says that there will be no bars from this shard, so that nobody waits for them.
+    pub(crate) fn publish_nothing(&self, examples: usize) {
+        (0..examples)
+            .for_each(|example| self.offers.publish_bars(self.bars(Stage::All, example), &[f32::NEG_INFINITY]));
+    }
+
     fn bars(&self, stage: Stage, example: usize) -> BarsAt {
         BarsAt { shard: self.shard, stage, minibatch: self.minibatch, example }
     }
@@ -223,15 +229,12 @@ impl Screen {
     /// Brings the digits of one row up to date.
     pub(crate) fn renew(&mut self, kernels: &Kernels, scored: Scored<'_>, row: usize) {
         let values = scored.rows.lanes(row);
-        match scored.power {
-            Some(power) => kernels.power(power, values, &mut self.rest),
-            None => self.rest.copy_from_slice(values),
-        }
         let (digits, panel, lane) = (self.course.digits(), row / LANES, row % LANES);
         let width = self.image.len();
         let second: &mut [Digits] = &mut bytemuck::cast_slice_mut(&mut self.second)[row * width..][..width];
         let second: &mut [DigitLanes] = &mut bytemuck::cast_slice_mut(second)[..values.len()];
-        let found = kernels.quantise(&mut self.rest, [&mut self.first, second]);
+        let found =
+            kernels.quantise(values, scored.power, Places { rest: &mut self.rest, digits: [&mut self.first, second] });
         let panels: &mut [Digits] = bytemuck::cast_slice_mut(&mut self.panels);
         for (digit, from) in [&self.first[..], second].into_iter().enumerate().take(digits) {
             let place = panel * digits + digit;
@@ -251,7 +254,7 @@ impl Screen {
         &mut self,
         kernels: &Kernels,
         scored: Scored<'_>,
-        pixels: Pixels<'_>,
+        [pixels, next]: [Pixels<'_>; 2],
         place: Place<'_>,
         lists: &mut TopK,
     ) {
@@ -259,16 +262,20 @@ impl Screen {
         for (samples, first) in pixels.samples.chunks(chunk).zip((0..).step_by(chunk)) {
             let pixels = Pixels { samples, ..pixels };
             self.intervals(kernels, pixels, place, first);
+            place.offers.wait_for_bars(place.bars(Stage::All, first + samples.len() - 1));
             for step in 0..samples.len() + LAG + 1 {
                 if step < samples.len() {
                     candidates += self.survive(kernels, step, pixels, place, first);
+                    if first + step < next.samples.len() {
+                        kernels.prefetch(next.example(first + step));
+                    }
                 }
                 // Rows are asked for one example before they are scored.
                 if let Some(example) = step.checked_sub(LAG).filter(|&example| example < samples.len()) {
                     self.settle(example, place, first);
                     let Survivors { rows, count, .. } = &self.survivors[example % (LAG + 2)];
                     let starts = rows[..*count].iter().map(|&row| scored.rows.lanes(row as usize));
-                    starts.for_each(|row| kernels.prefetch(&row[..ASKED.min(row.len())]));
+                    starts.for_each(|row| kernels.prefetch(bytemuck::cast_slice(&row[..ASKED.min(row.len())])));
                 }
                 if let Some(example) = step.checked_sub(LAG + 1) {
                     let Survivors { rows, count, .. } = &self.survivors[example % (LAG + 2)];

@@ -35,6 +35,8 @@ pub(crate) struct Minibatch<'a> {
     pub(crate) number: u32,
     pub(crate) inputs: &'a Inputs<'a>,
     pub(crate) samples: &'a [u32],
+    /// Those of the minibatch behind it, if there is one: they lie anywhere in memory, and are asked for in time.
+    pub(crate) next: &'a [u32],
 }
 
 /// The sizes a shard is made for.
@@ -82,15 +84,21 @@ impl Shard {
 
     /// Offers the k best own units of every example of the minibatch.
     pub(crate) fn score(&mut self, kernels: &Kernels, rule: &Rule, minibatch: Minibatch<'_>, offers: &Offers) {
-        let Minibatch { number, inputs, samples } = minibatch;
+        let Minibatch { number, inputs, samples, next } = minibatch;
         self.workspace.lists.clear();
+        let place = Place { offers, shard: self.index, minibatch: number, first_unit: self.units.start };
         match (self.rows.begin(kernels, rule), inputs.elements()) {
             ((scored, Some(screen)), Elements::U8(all)) => {
                 let pixels = Pixels { all, inputs: inputs.inputs(), samples };
-                let place = Place { offers, shard: self.index, minibatch: number, first_unit: self.units.start };
-                screen.offer(kernels, scored, pixels, place, &mut self.workspace.lists);
+                let next = Pixels { samples: next, ..pixels };
+                screen.offer(kernels, scored, [pixels, next], place, &mut self.workspace.lists);
             }
-            ((scored, _), _) => self.workspace.offer_all(kernels, scored.rows, inputs, samples, self.units.start),
+            ((scored, _), elements) => {
+                if matches!(elements, Elements::U8(_)) {
+                    place.publish_nothing(samples.len());
+                }
+                self.workspace.offer_all(kernels, scored.rows, inputs, samples, self.units.start);
+            }
         }
         offers.publish(self.index, &self.workspace.lists);
     }

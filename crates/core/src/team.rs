@@ -78,13 +78,16 @@ pub struct Barrier {
     broken: AtomicBool,
 }
 
-/// Turns of waiting before the core is given away: some tens of microseconds.
-const PATIENCE: u32 = 400;
+/// Turns of waiting before the core is given away: some tens of microseconds. Where workers outnumber the cores nobody spins,
+/// since the last one may need this core.
+pub(crate) fn patience(workers: usize) -> u32 {
+    if workers > cores() { 0 } else { 400 }
+}
 
 impl Barrier {
-    /// A barrier for that many workers. Where they outnumber the cores nobody spins, since the last one may need this core.
+    /// A barrier for that many workers.
     pub fn new(workers: usize) -> Barrier {
-        let patience = if workers > cores() { 0 } else { PATIENCE };
+        let patience = patience(workers);
         let (arrived, round) = (AtomicUsize::new(0), AtomicUsize::new(0));
         Barrier { workers, patience, arrived, round, broken: AtomicBool::new(false) }
     }

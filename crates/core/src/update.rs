@@ -93,7 +93,10 @@ impl Update {
         self.pulls.clear();
         self.ends.clear();
         let mut largest = 0.0_f32;
-        for &row in &self.active {
+        for (i, &row) in self.active.iter().enumerate() {
+            if let Some(&next) = self.active.get(i + 1) {
+                kernels.prefetch(bytemuck::cast_slice(weights.lanes(next as usize)));
+            }
             let start = self.pulls.len();
             let (mut decay, mut at) = (0.0, self.first[row as usize]);
             while at != NONE {

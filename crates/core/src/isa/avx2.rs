@@ -4,7 +4,7 @@ use super::Kernels;
 use crate::kernels;
 use crate::kernels::pack::{Packed, Pixels};
 use crate::kernels::power::Whole;
-use crate::kernels::quantise::{DigitLanes, Quantised};
+use crate::kernels::quantise::{Places, Quantised};
 use crate::kernels::readout::{AdamStep, Deltas, Exponent, Moments, PowerLoss};
 use crate::kernels::screen::{self, Closer, Ends};
 use crate::kernels::top_k::Block;
@@ -392,8 +392,8 @@ fn apply_f32(row: ActiveRow<'_>, inputs: &[f32], step: f32, weights: &mut [Lanes
 }
 
 #[target_feature(enable = "avx2,fma")]
-fn quantise(row: &mut [Lanes], digits: [&mut [DigitLanes]; 2]) -> Quantised {
-    kernels::quantise::quantise(Avx2(()), row, digits)
+fn quantise(row: &[Lanes], power: Option<Whole>, to: Places<'_>) -> Quantised {
+    kernels::quantise::quantise(Avx2(()), row, power, to)
 }
 
 #[target_feature(enable = "avx2,fma")]
@@ -417,8 +417,8 @@ fn reach(upper: &[Lanes], bar: f32, found: &mut [u32]) -> usize {
 }
 
 #[target_feature(enable = "avx2,fma")]
-fn prefetch(row: &[Lanes]) {
-    kernels::stage::prefetch(Avx2(()), row);
+fn prefetch(memory: &[u8]) {
+    kernels::stage::prefetch(Avx2(()), memory);
 }
 
 #[target_feature(enable = "avx2,fma")]

@@ -4,7 +4,7 @@ use super::Kernels;
 use crate::kernels;
 use crate::kernels::pack::{Packed, Pixels};
 use crate::kernels::power::Whole;
-use crate::kernels::quantise::{DigitLanes, Quantised};
+use crate::kernels::quantise::{Places, Quantised};
 use crate::kernels::readout::{AdamStep, Deltas, Exponent, Moments, PowerLoss};
 use crate::kernels::screen::{self, Closer, Ends};
 use crate::kernels::top_k::Block;
@@ -345,8 +345,8 @@ pub(super) fn apply_f32(row: ActiveRow<'_>, inputs: &[f32], step: f32, weights: 
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-pub(super) fn quantise(row: &mut [Lanes], digits: [&mut [DigitLanes]; 2]) -> Quantised {
-    kernels::quantise::quantise(Avx512(()), row, digits)
+pub(super) fn quantise(row: &[Lanes], power: Option<Whole>, to: Places<'_>) -> Quantised {
+    kernels::quantise::quantise(Avx512(()), row, power, to)
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
@@ -370,8 +370,8 @@ pub(super) fn reach(upper: &[Lanes], bar: f32, found: &mut [u32]) -> usize {
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-pub(super) fn prefetch(row: &[Lanes]) {
-    kernels::stage::prefetch(Avx512(()), row);
+pub(super) fn prefetch(memory: &[u8]) {
+    kernels::stage::prefetch(Avx512(()), memory);
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]

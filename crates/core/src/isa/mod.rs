@@ -15,7 +15,7 @@ mod portable;
 use crate::error::{Error, Result};
 use crate::kernels::pack::{Packed, Pixels};
 use crate::kernels::power::Whole;
-use crate::kernels::quantise::{DigitLanes, Quantised};
+use crate::kernels::quantise::{Places, Quantised};
 use crate::kernels::readout::{AdamStep, Deltas, Exponent, Moments, PowerLoss};
 use crate::kernels::screen::{self, Closer, Ends};
 use crate::kernels::top_k::Block;
@@ -36,12 +36,12 @@ pub struct Kernels {
     change_f32: unsafe fn(ActiveRow<'_>, &[f32], &[Lanes]) -> f32,
     apply_u8: unsafe fn(ActiveRow<'_>, &[u8], f32, &mut [Lanes]),
     apply_f32: unsafe fn(ActiveRow<'_>, &[f32], f32, &mut [Lanes]),
-    quantise: unsafe fn(&mut [Lanes], [&mut [DigitLanes]; 2]) -> Quantised,
+    quantise: unsafe fn(&[Lanes], Option<Whole>, Places<'_>) -> Quantised,
     pack: unsafe fn(Pixels<'_>, &mut Packed),
     screen: unsafe fn(screen::Block<'_>, &Packed, Ends<'_>),
     highest: unsafe fn(&[Lanes], &mut [f32]),
     reach: unsafe fn(&[Lanes], f32, &mut [u32]) -> usize,
-    prefetch: unsafe fn(&[Lanes]),
+    prefetch: unsafe fn(&[u8]),
     look_closer: unsafe fn(Closer<'_>, &mut [f32]),
     score_few: unsafe fn(Panel<'_>, Option<Whole>, &[u8], &mut [f32]),
     features: unsafe fn(&mut [Lanes], f32, Exponent),
@@ -168,10 +168,10 @@ impl Kernels {
         unsafe { (self.apply_f32)(row, inputs, step, weights) }
     }
 
-    /// Writes the digits of a row and leaves what they leave.
-    pub(crate) fn quantise(&self, row: &mut [Lanes], digits: [&mut [DigitLanes]; 2]) -> Quantised {
+    /// Writes the digits of a row or of its powers.
+    pub(crate) fn quantise(&self, row: &[Lanes], power: Option<Whole>, to: Places<'_>) -> Quantised {
         // SAFETY: this table was handed out because the CPU has its instructions.
-        unsafe { (self.quantise)(row, digits) }
+        unsafe { (self.quantise)(row, power, to) }
     }
 
     /// Packs examples for [`Kernels::screen`].
@@ -198,10 +198,10 @@ impl Kernels {
         unsafe { (self.reach)(upper, bar, found) }
     }
 
-    /// Asks for a row.
-    pub(crate) fn prefetch(&self, row: &[Lanes]) {
+    /// Asks for the cache lines of some memory.
+    pub(crate) fn prefetch(&self, memory: &[u8]) {
         // SAFETY: this table was handed out because the CPU has its instructions.
-        unsafe { (self.prefetch)(row) }
+        unsafe { (self.prefetch)(memory) }
     }
 
     /// Sums the second digits of some rows.

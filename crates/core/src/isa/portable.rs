@@ -8,7 +8,7 @@ use super::Kernels;
 use crate::kernels;
 use crate::kernels::pack::{Packed, Pixels};
 use crate::kernels::power::Whole;
-use crate::kernels::quantise::{DigitLanes, Quantised};
+use crate::kernels::quantise::{Places, Quantised};
 use crate::kernels::readout::{AdamStep, Deltas, Exponent, Moments, PowerLoss};
 use crate::kernels::screen::{self, Closer, Ends};
 use crate::kernels::top_k::Block;
@@ -301,8 +301,8 @@ fn apply_f32(row: ActiveRow<'_>, inputs: &[f32], step: f32, weights: &mut [Lanes
     kernels::update::apply(Portable, row, inputs, step, weights);
 }
 
-fn quantise(row: &mut [Lanes], digits: [&mut [DigitLanes]; 2]) -> Quantised {
-    kernels::quantise::quantise(Portable, row, digits)
+fn quantise(row: &[Lanes], power: Option<Whole>, to: Places<'_>) -> Quantised {
+    kernels::quantise::quantise(Portable, row, power, to)
 }
 
 fn pack(pixels: Pixels<'_>, packed: &mut Packed) {
@@ -321,8 +321,8 @@ fn reach(upper: &[Lanes], bar: f32, found: &mut [u32]) -> usize {
     kernels::screen::reach(Portable, upper, bar, found)
 }
 
-fn prefetch(row: &[Lanes]) {
-    kernels::stage::prefetch(Portable, row);
+fn prefetch(memory: &[u8]) {
+    kernels::stage::prefetch(Portable, memory);
 }
 
 fn look_closer(at: Closer<'_>, sums: &mut [f32]) {

@@ -12,9 +12,6 @@ use crate::vector::{LANES, Pixels64, Simd};
 /// The most examples that share a list on any instruction set.
 pub(crate) const MOST_TOGETHER: usize = 32;
 
-/// Examples lie anywhere in the data set: each is asked for while this many others are packed.
-const AHEAD: usize = 8;
-
 /// Four pixels.
 pub(crate) type Group = [u8; 4];
 
@@ -99,11 +96,6 @@ pub(crate) fn pack<S: Simd, const TOGETHER: usize, const SHARED: usize>(
     let mut places = 0;
     for example in 0..from.samples.len() {
         let pixels = from.example(example);
-        if example + AHEAD < from.samples.len() {
-            for line in from.example(example + AHEAD).chunks(64) {
-                simd.prefetch(line.as_ptr().cast());
-            }
-        }
         packed.ink[example] = ink(pixels);
         let (groups, rest) = pixels.as_chunks::<4>();
         let (vectors, tail) = groups.as_chunks::<LANES>();

@@ -3,6 +3,7 @@
 //! Plainly: step = max|v| / levels; digit = the nearest whole number to v / step; rest = v − step · digit. The rest is
 //! quantised again, by its own largest magnitude. The bound of what is left is measured, not assumed.
 
+use super::power::{Whole, powered};
 use crate::vector::{LANES, Lanes, Simd};
 
 /// Rows whose largest magnitude is outside are not quantised: their arithmetic could leave the range of f32.
@@ -12,6 +13,13 @@ pub(crate) const LARGEST: f32 = 1e25;
 
 /// Sixteen digits.
 pub(crate) type DigitLanes = [i8; LANES];
+
+/// Memory for quantising one row: what the digits leave, and the two digits.
+#[derive(Debug)]
+pub(crate) struct Places<'a> {
+    pub(crate) rest: &'a mut [Lanes],
+    pub(crate) digits: [&'a mut [DigitLanes]; 2],
+}
 
 /// What the digits of a row stand for.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,11 +32,16 @@ pub(crate) struct Quantised {
     pub(crate) left: [f32; 2],
 }
 
-/// Writes the two digits of a row, and leaves in its place what they leave.
+/// Writes the two digits of a row, or of its powers, and what they leave.
 #[inline(always)]
-pub(crate) fn quantise<S: Simd>(simd: S, row: &mut [Lanes], digits: [&mut [DigitLanes]; 2]) -> Quantised {
-    let [first, second] = digits;
-    let largest = magnitude(simd, row);
+pub(crate) fn quantise<S: Simd>(simd: S, row: &[Lanes], power: Option<Whole>, to: Places<'_>) -> Quantised {
+    let Places { rest, digits: [first, second] } = to;
+    let largest = match power {
+        None => copy::<S, 1>(simd, row, rest),
+        Some(Whole::Three) => copy::<S, 3>(simd, row, rest),
+        Some(Whole::Four) => copy::<S, 4>(simd, row, rest),
+        Some(Whole::Five) => copy::<S, 5>(simd, row, rest),
+    };
     if !(SMALLEST..=LARGEST).contains(&largest) {
         // A row of zeros has nothing left; of any other nothing is known.
         let largest = if largest == 0.0 { 0.0 } else { f32::INFINITY };
@@ -38,20 +51,27 @@ pub(crate) fn quantise<S: Simd>(simd: S, row: &mut [Lanes], digits: [&mut [Digit
     }
     let levels = f32::from(S::LEVELS);
     let coarse = largest / levels;
-    let left = digit(simd, row, coarse, first);
+    let left = digit(simd, rest, coarse, first);
     // A row of one magnitude may leave nothing at all.
     let fine = if left >= SMALLEST / 1e6 { left / levels } else { 0.0 };
-    let last = digit(simd, row, fine, second);
+    let last = digit(simd, rest, fine, second);
     Quantised { largest, steps: [coarse, fine], left: [left, last] }
 }
 
-/// max |v|, NaN and infinity becoming infinity.
+/// Copies a row, or its powers (P is the norm, 1 for none), and returns max |v|, NaN and infinity becoming infinity.
 #[inline(always)]
-fn magnitude<S: Simd>(simd: S, row: &[Lanes]) -> f32 {
+fn copy<S: Simd, const P: u8>(simd: S, row: &[Lanes], to: &mut [Lanes]) -> f32 {
     let zero = simd.splat_f32x16(0.0);
     let (mut largest, mut alarm) = (zero, zero);
-    for lanes in row {
-        let v = simd.load_f32x16(lanes);
+    for (from, to) in row.iter().zip(to) {
+        let v = simd.load_f32x16(from);
+        let v = match P {
+            3 => powered(simd, Whole::Three, v),
+            4 => powered(simd, Whole::Four, v),
+            5 => powered(simd, Whole::Five, v),
+            _ => v,
+        };
+        simd.store_f32x16(v, to);
         largest = simd.max_f32x16(simd.abs_f32x16(v), largest);
         // 0 for a number, NaN for anything else, which a maximum could overlook.
         alarm = simd.fma_f32x16(v, zero, alarm);

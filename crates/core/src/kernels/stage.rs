@@ -48,10 +48,10 @@ pub(crate) fn stage<S: Simd, E: Element>(simd: S, example: &[E], row: &mut [Lane
     }
 }
 
-/// Asks for every cache line of a row.
+/// Asks for every cache line of some memory.
 #[inline(always)]
-pub(crate) fn prefetch<S: Simd>(simd: S, row: &[Lanes]) {
-    for lanes in row {
-        simd.prefetch(lanes);
+pub(crate) fn prefetch<S: Simd>(simd: S, memory: &[u8]) {
+    for line in memory.chunks(64) {
+        simd.prefetch(line.as_ptr().cast());
     }
 }
