@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every test: format, lints, documentation, the portable build, and all tests, which end with a short run on real data
-# whose error is checked (tests/tests/accuracy.rs).
+# whose error is checked (tests/tests/accuracy.rs); then the instructions of a minibatch against the recorded count.
 #
 #   scripts/check.sh             all of it
 #   scripts/check.sh --offline   the same without downloading anything
@@ -132,3 +132,13 @@ for isa in amx avx512 avx2; do
   esac
 done
 step 'tests' cargo test --locked --workspace
+current='counts'
+case " $supported " in
+  *' avx2 '*)
+    if command -v valgrind >/dev/null 2>&1; then
+      step 'counts' scripts/counted.sh
+    else
+      skip 'counts' 'valgrind is not installed: instructions per minibatch are not compared'
+    fi ;;
+  *) skip 'counts' 'this CPU lacks AVX2, whose instructions are counted' ;;
+esac
