@@ -119,13 +119,12 @@ impl Block {
     }
 }
 
-/// h(unit, example) = max(Σ w x, 0) [UNITS × batch], and zeros behind the last example.
+/// h(unit, example) = max(Σ w x, 0) [UNITS × batch]; behind the last example stands what was there before.
 pub(super) fn activate(kernels: &Kernels, weights: &Matrix, x: Panel<'_>, activations: &mut Matrix) {
     // The roles of units and examples are exchanged, so that the activations of a unit lie side by side.
     score::score_rows(kernels, x, weights.panel(0, UNITS), activations, 0);
     for unit in 0..UNITS {
         head::features(kernels, activations.lanes_mut(unit), 1.0, Exponent::Halves(2));
-        activations.row_mut(unit)[x.rows()..].fill(0.0);
     }
 }
 

@@ -21,8 +21,8 @@ impl Loss {
         }
     }
 
-    /// Turns the sums [classes × batch] of the first examples into ∂C/∂s and everything behind them into zeros, so that a
-    /// small last minibatch needs no sizes of its own. `targets` [classes × batch] is working memory.
+    /// Turns the sums [classes × batch] of the first examples into ∂C/∂s and everything behind them into zeros: what an
+    /// earlier, larger minibatch left in the activations then counts for nothing. `targets` [classes × batch] is working memory.
     pub(super) fn derive(
         self,
         kernels: &Kernels,
