@@ -12,7 +12,7 @@ const REMARK: &str = "synthetic digits instead of MNIST, which is not here: made
 
 /// A run folder as a finished run leaves it.
 fn finished(place: &Place, seed: u64, test_error_pct: f64) {
-    let experiment = Experiment::named("synthetic", Protocol::Quick, seed).unwrap();
+    let experiment = Experiment::named("synthetic", Method::Biological, Protocol::Quick, seed).unwrap();
     let row = ResultRow {
         experiment: "synthetic".to_owned(),
         dataset: "synthetic".to_owned(),

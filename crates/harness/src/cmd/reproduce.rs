@@ -19,7 +19,7 @@ use super::train::RUNS;
 use crate::cli::{Common, ReproduceArgs, Reproducible};
 use crate::compute::Compute;
 use crate::dataset::{self, Splits};
-use crate::experiment::{Experiment, Protocol};
+use crate::experiment::{Experiment, Method, Protocol};
 use crate::failure::failure;
 use crate::output;
 use crate::provenance::Provenance;
@@ -88,7 +88,7 @@ impl Part {
     }
 
     fn mnist(protocol: Protocol, common: &Common) -> anyhow::Result<Self> {
-        let open = |name| dataset::open(&Experiment::named(name, protocol, 1)?, common);
+        let open = |name| dataset::open(&Experiment::named(name, Method::Biological, protocol, 1)?, common);
         match open("mnist") {
             Ok(data) => Ok(Self { what: "mnist", experiment: "mnist", data, remark: String::new() }),
             Err(error) if dataset::is_missing(&error) => {
@@ -116,7 +116,7 @@ struct Run {
 
 impl Run {
     fn open(part: &Part, protocol: Protocol, seed: u64, path: &Path, existing: Existing) -> anyhow::Result<Self> {
-        let experiment = Experiment::named(part.experiment, protocol, seed)?;
+        let experiment = Experiment::named(part.experiment, Method::Biological, protocol, seed)?;
         let path = path.join(format!("{}-seed{seed}", part.experiment));
         let folder = RunFolder::open(&path, existing, &experiment)?;
         let finished = folder.finished()?;

@@ -39,13 +39,13 @@ fn named_experiments_give_every_key() {
 
 #[test]
 fn the_mnist_protocol_is_that_of_the_paper() {
-    let paper = Experiment::named("mnist", Protocol::Paper, 3).unwrap();
+    let paper = Experiment::named("mnist", Method::Biological, Protocol::Paper, 3).unwrap();
     assert_eq!((paper.hidden, paper.p, paper.k, paper.delta), (2000, 3.0, 7, 0.4));
     assert_eq!((paper.epochs, paper.batch, paper.rate, paper.seed), (1000, 100, 0.04, 3));
     assert_eq!((paper.power_n, paper.loss_m, paper.readout_epochs, paper.readout_batch), (4.5, 6.0, 300, 100));
     assert_eq!(paper.unit_length, UnitLength::Readout);
     assert_eq!(paper.published.as_ref().unwrap().test_error_pct, 1.46);
-    let quick = Experiment::named("mnist", Protocol::Quick, 3).unwrap();
+    let quick = Experiment::named("mnist", Method::Biological, Protocol::Quick, 3).unwrap();
     assert_eq!((quick.epochs, quick.readout_epochs), (100, 60));
     let tolerance = quick.published.as_ref().unwrap().tolerance_pct;
     assert!(tolerance > paper.published.as_ref().unwrap().tolerance_pct);
