@@ -127,7 +127,8 @@ fn little_endian(values: &[f32]) -> Vec<u8> {
     values.iter().flat_map(|value| value.to_le_bytes()).collect()
 }
 
-/// Both layers by name, as far as they are there. With `off_sphere = drop`, `units` holds the hidden units that the columns of the readout are for.
+/// Both layers by name, as far as they are there. With `off_sphere = drop`, `units` holds the hidden units that the
+/// columns of the readout are for.
 fn tensors(job: &Job<'_>, layer: Option<&Layer>, checkpoint: &Checkpoint) -> anyhow::Result<Vec<u8>> {
     let mut tensors = Vec::new();
     if layer.is_some() {
