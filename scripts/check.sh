@@ -125,7 +125,7 @@ fi
 current='kernels'
 supported=$(rivalry info | sed -n 's/^supported *//p')
 printf '\n== kernels tested here: %s\n' "$supported"
-for isa in avx512 avx2; do
+for isa in amx avx512 avx2; do
   case " $supported " in
     *" $isa "*) ;;
     *) skip "$isa kernels" 'this CPU lacks the instructions' ;;

@@ -41,6 +41,9 @@ pub enum Error {
         /// The name that was asked for.
         found: String,
     },
+    /// Screening needs pixels.
+    #[error("engine: expected dense or auto for inputs that are floats, found screened")]
+    Engine,
     /// The operating system refused to start the worker threads.
     #[error("worker threads: expected {threads} to start, found {found}")]
     Threads {
@@ -63,6 +66,9 @@ impl Error {
                 Some("scale the inputs or the weights down; large p raises weights to the power p - 1".into())
             }
             Error::Isa { .. } => Some("`auto` picks the fastest instruction set of this machine".into()),
+            Error::Engine => {
+                Some("`auto` screens pixels and computes every score of floats; the weights are the same".into())
+            }
             Error::Threads { .. } => Some("ask for fewer threads".into()),
         }
     }

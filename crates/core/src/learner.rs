@@ -4,6 +4,7 @@
 //! largest │ apply, and go on to score the next minibatch at once, since a shard scores only rows that it updated
 //! itself. An offer is overwritten only behind the next barrier, when everybody has read it.
 
+use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::inputs::Inputs;
 use crate::isa::Kernels;
@@ -11,7 +12,7 @@ use crate::layer::Layer;
 use crate::matrix::Matrix;
 use crate::offers::Offers;
 use crate::rule::Rule;
-use crate::shard::{Applied, Shard, Sizes};
+use crate::shard::{Applied, Minibatch, Shard, Sizes};
 use crate::team::{Barrier, Team, share};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -48,22 +49,23 @@ pub struct Learner {
     inputs: usize,
     batch: usize,
     kernels: &'static Kernels,
+    engine: Engine,
     shards: Vec<Mutex<Shard>>,
     offers: Offers,
     barrier: Barrier,
+    /// The number of the next minibatch.
+    minibatches: u32,
 }
 
 impl Learner {
-    /// The only engine there is yet.
-    pub const ENGINE: &'static str = "dense";
-
     /// Spreads a layer over the workers of a team.
     ///
     /// # Errors
     /// [`Error::Value`] if k exceeds the number of units or the minibatch is empty or larger than 2³⁰.
     ///
     /// # Allocates
-    /// All memory of learning: weights, powers for p ≠ 2, staged examples, changes of at most 2·batch rows per worker.
+    /// All memory of learning: weights, powers for p ≠ 2, staged examples, changes of at most 2·batch rows per worker. The
+    /// first call of [`Learner::learn`] that screens adds the digits, half of that for the weights.
     pub fn new(layer: Layer, rule: Rule, batch: usize, team: &Team, kernels: &'static Kernels) -> Result<Learner> {
         if rule.k() > layer.hidden() {
             return Err(Error::value("k", format!("at most the {} hidden units", layer.hidden()), rule.k()));
@@ -71,14 +73,20 @@ impl Learner {
         if !(1..=1 << 30).contains(&batch) {
             return Err(Error::value("batch", "1 to 1073741824 examples", batch));
         }
-        let sizes = Sizes { batch, shards: team.threads() };
+        let sizes = Sizes { batch, k: rule.k(), shards: team.threads() };
         let shards = team.map(|worker| {
             let units = share(layer.hidden(), 1, worker, sizes.shards);
-            Mutex::new(Shard::new(worker, units, &layer, &rule, sizes, kernels))
+            Mutex::new(Shard::new(worker, units, &layer, &rule, sizes))
         });
         let offers = Offers::new(sizes.shards, batch, rule.k());
         let (hidden, inputs) = (layer.hidden(), layer.inputs());
-        Ok(Learner { rule, hidden, inputs, batch, kernels, shards, offers, barrier: team.barrier() })
+        let (engine, barrier) = (Engine::Auto, team.barrier());
+        Ok(Learner { rule, hidden, inputs, batch, kernels, engine, shards, offers, barrier, minibatches: 1 })
+    }
+
+    /// Chooses how scores are found; a new learner has [`Engine::Auto`].
+    pub fn with_engine(self, engine: Engine) -> Learner {
+        Learner { engine, ..self }
     }
 
     /// Learns from consecutive minibatches of `order`; a remainder smaller than a minibatch is dropped.
@@ -96,34 +104,38 @@ impl Learner {
     /// # Errors
     /// [`Error::Shape`] if the inputs have another length than the units, the team another size than the one the learner
     /// was made for, the order holds less than a minibatch, or there is not one rate per minibatch; [`Error::Value`] if a
-    /// sample number or a rate is out of range. Nothing is learned then. [`Error::Overflow`] if a current or a change leaves
+    /// sample number or a rate is out of range; [`Error::Engine`] if it is to screen floats. Nothing is learned then. [`Error::Overflow`] if a current or a change leaves
     /// the range of f32: the weights are then those before that minibatch.
     ///
     /// # Allocates
     /// Nothing per minibatch; a constant amount per call.
     pub fn learn(&mut self, team: &Team, inputs: &Inputs<'_>, order: &[u32], rates: Rates<'_>) -> Result<()> {
         self.check(team, inputs, order, rates)?;
+        let engine = self.engine.on(inputs)?;
         let (kernels, rule, offers) = (self.kernels, &self.rule, &self.offers);
         let overflows = team.map(|worker| {
             let _guard = self.barrier.guard();
             let mut shard = lock(&self.shards[worker]);
             shard.forget_wins();
-            for (i, minibatch) in order.chunks_exact(self.batch).enumerate() {
-                shard.score(kernels, inputs, minibatch, offers);
+            shard.prepare(engine);
+            for (i, samples) in order.chunks_exact(self.batch).enumerate() {
+                let minibatch = Minibatch { number: self.minibatches.wrapping_add(i as u32), inputs, samples };
+                shard.score(kernels, rule, minibatch, offers);
                 self.barrier.wait();
-                shard.update(kernels, rule, inputs, minibatch, offers);
+                shard.update(kernels, rule, minibatch, offers);
                 self.barrier.wait();
                 let rate = match rates {
                     Rates::Constant(rate) => rate,
                     Rates::PerMinibatch(rates) => rates[i],
                 };
                 // Every worker sees the same maximum, so all of them stop here together.
-                if shard.apply(kernels, rule, rate, offers) == Applied::Overflow {
+                if shard.apply(kernels, rule, inputs, rate, offers) == Applied::Overflow {
                     return Some(i);
                 }
             }
             None
         });
+        self.minibatches = self.minibatches.wrapping_add((order.len() / self.batch) as u32);
         match overflows.into_iter().flatten().next() {
             Some(minibatch) => Err(Error::Overflow { minibatch }),
             None => Ok(()),
@@ -190,11 +202,6 @@ impl Learner {
     /// The number of examples in a minibatch.
     pub fn batch(&self) -> usize {
         self.batch
-    }
-
-    /// How scores are found: `dense` computes all of them.
-    pub fn engine_name(&self) -> &'static str {
-        Learner::ENGINE
     }
 }
 

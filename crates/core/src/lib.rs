@@ -21,6 +21,7 @@
 
 #![deny(unsafe_code)]
 
+mod engine;
 mod error;
 pub mod head;
 mod inputs;
@@ -34,8 +35,10 @@ mod offers;
 pub mod peak;
 mod random;
 pub mod reference;
+mod rows;
 mod rule;
 pub mod score;
+mod screen;
 mod shard;
 pub mod team;
 mod top_k;
@@ -43,6 +46,7 @@ mod update;
 mod vector;
 mod workspace;
 
+pub use engine::Engine;
 pub use error::{Error, Result};
 pub use inputs::{Elements, Inputs};
 pub use isa::Kernels;

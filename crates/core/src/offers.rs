@@ -21,6 +21,42 @@ pub(crate) fn larger(a: f32, b: f32) -> f32 {
     if a.is_nan() || b < a { a } else { b }
 }
 
+/// Whose bars, and when.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BarsAt {
+    pub(crate) shard: usize,
+    pub(crate) stage: Stage,
+    pub(crate) minibatch: u32,
+    pub(crate) example: usize,
+}
+
+/// How closely scores are known when bars are told.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Stage {
+    /// From the intervals of all units.
+    All,
+    /// From the narrower intervals of the candidates.
+    Candidates,
+}
+
+const STAGES: usize = 2;
+
+/// Inserts a number into a descending list in place of the last one, if it is greater than that. NaN is not.
+pub(crate) fn keep_best(best: &mut [f32], number: f32) -> bool {
+    let mut at = best.len();
+    while at > 0 && number > best[at - 1] {
+        if at < best.len() {
+            best[at] = best[at - 1];
+        }
+        at -= 1;
+    }
+    match best.get_mut(at) {
+        Some(place) => *place = number,
+        None => return false,
+    }
+    true
+}
+
 /// The exchange of one team.
 #[derive(Debug)]
 pub(crate) struct Offers {
@@ -28,22 +64,54 @@ pub(crate) struct Offers {
     batch: usize,
     /// [shards × batch × k], each a score's bits above a unit.
     places: Vec<AtomicU64>,
+    /// [shards × stages × batch × k], each a minibatch above the bits of a lower end.
+    bars: Vec<AtomicU64>,
     /// The bits of max |ds| per shard: of numbers of at least 0.
     largest: Vec<AtomicU32>,
 }
 
 impl Offers {
     pub(crate) fn new(shards: usize, batch: usize, k: usize) -> Offers {
+        // Of minibatch 0, and below every score.
+        let nothing = u64::from(f32::NEG_INFINITY.to_bits());
         Offers {
             k,
             batch,
             places: (0..shards * batch * k).map(|_| AtomicU64::new(0)).collect(),
+            bars: (0..shards * STAGES * batch * k).map(|_| AtomicU64::new(nothing)).collect(),
             largest: (0..shards).map(|_| AtomicU32::new(0)).collect(),
         }
     }
 
     fn list(&self, shard: usize, example: usize) -> &[AtomicU64] {
         &self.places[(shard * self.batch + example) * self.k..][..self.k]
+    }
+
+    fn bars(&self, shard: usize, stage: Stage, example: usize) -> &[AtomicU64] {
+        &self.bars[((shard * STAGES + stage as usize) * self.batch + example) * self.k..][..self.k]
+    }
+
+    /// Tells the other shards what the k best own units of an example are not below, in descending order.
+    ///
+    /// There is no barrier, so a reader must see what is old: minibatches are numbered, and the numbers come again only after
+    /// 2³² of them, of which every shard that ever published publishes one in some thousand.
+    pub(crate) fn publish_bars(&self, at: BarsAt, best: &[f32]) {
+        for (place, bar) in self.bars(at.shard, at.stage, at.example).iter().zip(best) {
+            place.store(u64::from(at.minibatch) << 32 | u64::from(bar.to_bits()), Relaxed);
+        }
+    }
+
+    /// Merges into `best` what other shards have told about an example, as far as they have come. Whatever is missing, the
+    /// last number in `best` remains one that k units are not below.
+    pub(crate) fn raise_bars(&self, at: BarsAt, best: &mut [f32]) {
+        for shard in (0..self.largest.len()).filter(|&shard| shard != at.shard) {
+            for place in self.bars(shard, at.stage, at.example) {
+                let place = place.load(Relaxed);
+                if (place >> 32) as u32 != at.minibatch || !keep_best(best, f32::from_bits(place as u32)) {
+                    break;
+                }
+            }
+        }
     }
 
     /// Publishes the lists of a shard.

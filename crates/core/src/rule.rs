@@ -83,6 +83,14 @@ impl Rule {
         }
     }
 
+    /// The norm, if w′ is a few multiplications.
+    pub(crate) fn whole(&self) -> Option<Whole> {
+        match self.norm() {
+            Norm::Whole(p) => Some(p),
+            Norm::Two | Norm::Real(_) => None,
+        }
+    }
+
     /// Whether w′ differs from w, so that it has to be kept beside it.
     pub(crate) fn has_powers(&self) -> bool {
         self.norm() != Norm::Two

@@ -1,7 +1,7 @@
 //! The k best units of every example of a minibatch: the lists, and the safe front of the kernel that keeps them.
 
 use crate::isa::Kernels;
-use crate::kernels::top_k::Block;
+use crate::kernels::top_k::{self, Block};
 use crate::vector::{LANES, Lanes};
 
 /// The unit of a place in a list that nobody has taken.
@@ -72,6 +72,12 @@ impl TopK {
         let (from, to) = (first * self.k, (first + scores.len() / stride) * self.k);
         let block = Block { scores, stride, units, first_unit };
         kernels.top_k(block, self.k, &mut self.best[from..to], &mut self.who[from..to]);
+    }
+
+    /// Offers one score. Units must come in increasing order to each list.
+    pub(crate) fn insert(&mut self, example: usize, score: f32, unit: u32) {
+        let places = example * self.k..(example + 1) * self.k;
+        top_k::insert(&mut self.best[places.clone()], &mut self.who[places], score, unit);
     }
 
     /// The list of one example, best first; places not taken hold [`NOBODY`].

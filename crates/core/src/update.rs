@@ -8,6 +8,7 @@ use crate::isa::Kernels;
 use crate::kernels::update::{ActiveRow, Pull};
 use crate::matrix::Matrix;
 use crate::offers::{Ranked, larger};
+use crate::rows::Rows;
 use crate::rule::Rule;
 use std::ops::Range;
 
@@ -23,27 +24,30 @@ struct Link {
     next: u32,
 }
 
-/// The active rows of a shard and their changes, for one minibatch at a time.
+/// The active rows of a shard and what pulls them, for one minibatch at a time.
 #[derive(Debug)]
 pub(crate) struct Update {
     first: Vec<u32>,
     last: Vec<u32>,
     links: Vec<Link>,
     active: Vec<u32>,
+    /// The pulls of all active rows, row after row.
     pulls: Vec<Pull>,
-    changes: Matrix,
+    /// Of each active row, where its pulls end, and its decay.
+    ends: Vec<(u32, f32)>,
 }
 
 impl Update {
     /// Sized for a shard of `rows` rows and minibatches of `batch` examples.
-    pub(crate) fn new(rows: usize, inputs: usize, batch: usize) -> Update {
+    pub(crate) fn new(rows: usize, batch: usize) -> Update {
+        let most = rows.min(2 * batch);
         Update {
             first: vec![NONE; rows],
             last: vec![NONE; rows],
             links: Vec::with_capacity(2 * batch),
-            active: Vec::with_capacity(rows.min(2 * batch)),
+            active: Vec::with_capacity(most),
             pulls: Vec::with_capacity(2 * batch),
-            changes: Matrix::zeros(rows.min(2 * batch), inputs),
+            ends: Vec::with_capacity(most),
         }
     }
 
@@ -82,11 +86,15 @@ impl Update {
         self.last[row] = link;
     }
 
-    /// Builds ds of every active row and returns the largest |ds|.
+    /// Gathers what pulls every active row and returns the largest |ds|.
     pub(crate) fn build(&mut self, kernels: &Kernels, weights: &Matrix, inputs: &Inputs<'_>) -> f32 {
+        // Rows near one another share cache lines of what is kept beside them.
+        self.active.sort_unstable();
+        self.pulls.clear();
+        self.ends.clear();
         let mut largest = 0.0_f32;
-        for (slot, &row) in self.active.iter().enumerate() {
-            self.pulls.clear();
+        for &row in &self.active {
+            let start = self.pulls.len();
             let (mut decay, mut at) = (0.0, self.first[row as usize]);
             while at != NONE {
                 let link = self.links[at as usize];
@@ -94,34 +102,29 @@ impl Update {
                 decay += link.decay;
                 at = link.next;
             }
+            self.ends.push((self.pulls.len() as u32, decay));
+            let active = ActiveRow { pulls: &self.pulls[start..], decay, inputs: inputs.inputs() };
             let weights = weights.lanes(row as usize);
-            let row = ActiveRow { weights, pulls: &self.pulls, decay, inputs: inputs.inputs() };
-            let change = self.changes.lanes_mut(slot);
             let row_largest = match inputs.elements() {
-                Elements::U8(pixels) => kernels.change_u8(row, pixels, change),
-                Elements::F32(values) => kernels.change_f32(row, values, change),
+                Elements::U8(pixels) => kernels.change_u8(active, pixels, weights),
+                Elements::F32(values) => kernels.change_f32(active, values, weights),
             };
             largest = larger(largest, row_largest);
         }
         largest
     }
 
-    /// Adds step · ds to every active row, and renews the powers of those rows where there are any.
-    pub(crate) fn apply(
-        &mut self,
-        kernels: &Kernels,
-        rule: &Rule,
-        step: f32,
-        weights: &mut Matrix,
-        mut powers: Option<&mut Matrix>,
-    ) {
-        for (slot, &row) in self.active.iter().enumerate() {
-            let row = row as usize;
-            kernels.apply(step, self.changes.lanes(slot), weights.lanes_mut(row));
-            // At once, while the row is in the first-level cache.
-            if let Some(powers) = &mut powers {
-                rule.power(kernels, weights.lanes(row), powers.lanes_mut(row));
-            }
+    /// Adds step · ds to every active row.
+    pub(crate) fn apply(&self, kernels: &Kernels, rule: &Rule, inputs: &Inputs<'_>, step: f32, rows: &mut Rows) {
+        let mut start = 0;
+        for (&row, &(end, decay)) in self.active.iter().zip(&self.ends) {
+            let pulls = &self.pulls[start..end as usize];
+            let active = ActiveRow { pulls, decay, inputs: inputs.inputs() };
+            rows.change(kernels, rule, row as usize, |weights| match inputs.elements() {
+                Elements::U8(pixels) => kernels.apply_u8(active, pixels, step, weights),
+                Elements::F32(values) => kernels.apply_f32(active, values, step, weights),
+            });
+            start = end as usize;
         }
     }
 }
@@ -129,6 +132,7 @@ impl Update {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::layer::Layer;
     use crate::top_k::NOBODY;
 
     const INPUTS: usize = 3;
@@ -150,7 +154,7 @@ mod tests {
         let (rule, units) = (Rule::new(2.0, 2, 0.5).unwrap(), 10..14);
         let inputs = Inputs::f32(&EXAMPLES, INPUTS).unwrap();
         for kernels in Kernels::all() {
-            let mut update = Update::new(4, INPUTS, 3);
+            let mut update = Update::new(4, 3);
             // A minibatch before, which must be forgotten.
             update.note(&rule, &units, 1, 1.0, ranked((1.0, 11), (1.0, 13)));
             assert!(update.build(kernels, &weights(), &inputs) > 0.0);
@@ -163,12 +167,14 @@ mod tests {
             let largest = update.build(kernels, &weights(), &inputs);
             let ds = [2.0 - 2.5 + 5.0 - 33.0, 4.0 + 3.5 + 10.0 - 33.0, 6.0 + 0.0 + 15.0 - 33.0];
             assert_eq!(largest, 28.5);
-            let (mut found, mut powers) = (weights(), Matrix::zeros(4, INPUTS));
-            update.apply(kernels, &Rule::new(3.0, 2, 0.5).unwrap(), 0.25, &mut found, Some(&mut powers));
+            let (layer, cubic) = (Layer::from_matrix(weights()), Rule::new(3.0, 2, 0.5).unwrap());
+            let mut found = Rows::new(0..4, &layer, &cubic);
+            update.apply(kernels, &cubic, &inputs, 0.25, &mut found);
             let expected = ds.map(|ds| 3.0 + 0.25 * ds);
-            assert_eq!(found.to_rows(), [[1.0; 3], [2.0; 3], expected, [4.0; 3]].concat());
-            // Powers are renewed where weights changed.
-            assert_eq!(powers.to_rows(), [[0.0; 3], [0.0; 3], expected.map(|w| w * w.abs()), [0.0; 3]].concat());
+            assert_eq!(found.weights().to_rows(), [[1.0; 3], [2.0; 3], expected, [4.0; 3]].concat());
+            // Scores are made with the new powers.
+            let powers = [[1.0; 3], [4.0; 3], expected.map(|w| w * w.abs()), [16.0; 3]];
+            assert_eq!(found.begin(kernels, &cubic).0.rows.to_rows(), powers.concat());
         }
     }
 
@@ -176,7 +182,7 @@ mod tests {
     fn with_delta_0_the_last_is_not_even_active() {
         let units = 10..14;
         let inputs = Inputs::f32(&EXAMPLES, INPUTS).unwrap();
-        let mut update = Update::new(4, INPUTS, 3);
+        let mut update = Update::new(4, 3);
         update.note(&Rule::new(2.0, 2, 0.0).unwrap(), &units, 0, 1.0, ranked((1.0, 3), (1.0, 12)));
         assert_eq!(update.build(Kernels::best(), &weights(), &inputs), 0.0);
         assert!(update.active.is_empty());
@@ -187,7 +193,7 @@ mod tests {
         let (rule, units) = (Rule::new(2.0, 2, 0.5).unwrap(), 0..50);
         let values = [1.0; 8 * INPUTS];
         let inputs = Inputs::f32(&values, INPUTS).unwrap();
-        let mut update = Update::new(50, INPUTS, 8);
+        let mut update = Update::new(50, 8);
         let capacities = |update: &Update| [update.links.capacity(), update.active.capacity(), update.pulls.capacity()];
         let before = capacities(&update);
         for distinct in [true, false] {

@@ -1,8 +1,10 @@
-//! The whole vector vocabulary: sixteen f32 lanes, and nothing that the kernels do not use.
+//! The whole vector vocabulary: sixteen f32 lanes, sixteen i32 lanes for whole-number scores, and nothing that the kernels do
+//! not use.
 //!
 //! A kernel is written once, generic over [`Simd`], and compiled once per instruction set. A value of a type that
 //! implements [`Simd`] proves that the CPU has the instructions, so the bodies are safe code. Every operation is
-//! IEEE-754 single precision with one rounding, so a kernel gives the same bits on every instruction set.
+//! IEEE-754 single precision with one rounding, or whole numbers without any, so a kernel gives the same bits on every
+//! instruction set.
 
 /// Lanes of a vector, on every instruction set.
 pub const LANES: usize = 16;
@@ -10,10 +12,23 @@ pub const LANES: usize = 16;
 /// One vector's worth of memory.
 pub type Lanes = [f32; LANES];
 
+/// Whole numbers for one vector of the integer product: four inputs of each of sixteen units, or 64 inputs of one.
+pub(crate) type Digits = [[i8; 4]; LANES];
+
+/// Pixels for one vector of the integer product.
+pub(crate) type Pixels64 = [[u8; 4]; LANES];
+
 /// Sixteen f32 lanes and their operations. `self` is the proof that the CPU has them.
 pub(crate) trait Simd: Copy {
     /// Sixteen lanes in registers: one of AVX-512, two of AVX2, an array elsewhere.
     type F32x16: Copy;
+    /// Sixteen whole numbers in registers.
+    type I32x16: Copy;
+    /// 64 pixels in registers.
+    type U8x64: Copy;
+
+    /// The largest magnitude of a digit for which [`Simd::dot_u8i8x16`] is exact.
+    const LEVELS: i8;
 
     fn splat_f32x16(self, value: f32) -> Self::F32x16;
     fn load_f32x16(self, from: &Lanes) -> Self::F32x16;
@@ -40,6 +55,30 @@ pub(crate) trait Simd: Copy {
     /// Bit i is set where lane i of `a` is greater than lane i of `b`; never for NaN.
     fn greater_f32x16(self, a: Self::F32x16, b: Self::F32x16) -> u16;
 
+    /// Bit i is set where lane i of `a` is at least lane i of `b`; never for NaN.
+    fn at_least_f32x16(self, a: Self::F32x16, b: Self::F32x16) -> u16;
+    /// Lanes below a bound, −∞ in place of the others.
+    fn below_f32x16(self, a: Self::F32x16, bound: f32) -> Self::F32x16;
+    /// The largest lane, of lanes that are not NaN.
+    fn largest_f32x16(self, a: Self::F32x16) -> f32;
+
+    fn zero_i32x16(self) -> Self::I32x16;
+    fn load_i32x16(self, from: &[i32; LANES]) -> Self::I32x16;
+    /// The same four pixels sixteen times.
+    fn splat_u8x4(self, pixels: [u8; 4]) -> Self::U8x64;
+    fn load_u8x64(self, from: &Pixels64) -> Self::U8x64;
+    /// sum + Σ of four pixels times four digits, lane by lane, exactly: digits are at most [`Simd::LEVELS`] in magnitude.
+    fn dot_u8i8x16(self, pixels: Self::U8x64, digits: &Digits, sum: Self::I32x16) -> Self::I32x16;
+    /// The lanes added.
+    fn sum_i32x16(self, a: Self::I32x16) -> i32;
+    /// The nearest f32 of each whole number.
+    fn float_i32x16(self, a: Self::I32x16) -> Self::F32x16;
+    /// Whole numbers −128 … 127 as bytes.
+    fn store_i8x16(self, whole: Self::F32x16, to: &mut [i8; LANES]);
+    /// Moves those of sixteen groups of four pixels that are not all 0 to the front, each beside its number counted from
+    /// `first`, and returns how many they are. What lies behind them is undefined.
+    fn inked_u8x4(self, pixels: &Pixels64, first: u32, groups: &mut [u32; LANES], inked: &mut Pixels64) -> usize;
+
     /// The lanes of each vector added by the tree +8, +4, +2, +1.
     fn sum4_f32x16(self, vectors: [Self::F32x16; 4]) -> [f32; 4];
     /// The lanes added by the tree +8, +4, +2, +1.
@@ -64,4 +103,25 @@ pub(crate) trait Simd: Copy {
         }
         sums
     }
+}
+
+/// Examples, and units, that a product of tiles serves at once.
+pub(crate) const TILE: usize = 32;
+/// Groups of four inputs in one step of it: 64 inputs.
+pub(crate) const TILE_GROUPS: usize = 16;
+/// The whole-number scores of [`TILE`] examples, for two panels of sixteen units each.
+pub(crate) type TileSums = [[[i32; LANES]; 2]; TILE];
+
+/// The integer product of a matrix unit, beside the vectors of [`Simd`].
+pub(crate) trait Tiles: Copy {
+    /// Prepares this thread; to be followed by [`Tiles::end`].
+    fn begin(self);
+
+    /// Writes Σ pixels · digits of [`TILE`] examples for two panels of units.
+    ///
+    /// `pixels` are the rows of the examples, as many groups each as a panel has vectors: a multiple of [`TILE_GROUPS`].
+    fn product(self, pixels: &[[u8; 4]], panels: [&[Digits]; 2], sums: &mut TileSums);
+
+    /// Leaves the matrix unit.
+    fn end(self);
 }

@@ -1,12 +1,16 @@
 //! The working memory of a shard, sized once from shapes; nothing in a minibatch allocates.
 
+use crate::inputs::Inputs;
+use crate::isa::Kernels;
 use crate::matrix::Matrix;
+use crate::score;
+use crate::shard::Sizes;
 use crate::top_k::TopK;
 use crate::update::Update;
 use crate::vector::{LANES, Lanes};
 
 /// Units whose scores are held at once: 6 vectors, so that a block for 100 examples stays near the core.
-pub(crate) const UNITS: usize = 96;
+const UNITS: usize = 96;
 
 /// Bytes of staged examples that are scored against all units before the next ones are staged: they and a tile of units
 /// should stay in a second-level cache of 1 MiB.
@@ -16,9 +20,9 @@ const STAGED_BYTES: usize = 640 << 10;
 #[derive(Debug)]
 pub(crate) struct Workspace {
     /// A block of examples as padded f32.
-    pub(crate) staged: Matrix,
+    staged: Matrix,
     /// Scores of [staged examples × UNITS].
-    pub(crate) scores: Vec<Lanes>,
+    scores: Vec<Lanes>,
     /// The shard's top k of every example of the minibatch.
     pub(crate) lists: TopK,
     /// The active rows.
@@ -28,15 +32,38 @@ pub(crate) struct Workspace {
 }
 
 impl Workspace {
-    pub(crate) fn new(rows: usize, inputs: usize, batch: usize, k: usize, shards: usize) -> Workspace {
+    pub(crate) fn new(rows: usize, inputs: usize, sizes: Sizes) -> Workspace {
+        let Sizes { batch, k, shards } = sizes;
         let row_bytes = inputs.next_multiple_of(LANES) * 4;
         let block = (STAGED_BYTES / row_bytes).clamp(8, batch.max(8)).min(batch);
         Workspace {
             staged: Matrix::zeros(block, inputs),
             scores: vec![[0.0; LANES]; block * UNITS / LANES],
             lists: TopK::new(batch, k),
-            update: Update::new(rows, inputs, batch),
+            update: Update::new(rows, batch),
             heads: vec![0; shards],
+        }
+    }
+
+    /// Scores every unit of a shard for every example of the minibatch and offers all of them to the lists.
+    pub(crate) fn offer_all(
+        &mut self,
+        kernels: &Kernels,
+        rows: &Matrix,
+        inputs: &Inputs<'_>,
+        minibatch: &[u32],
+        first_unit: usize,
+    ) {
+        let Workspace { staged, scores, lists, .. } = self;
+        for (block, samples) in minibatch.chunks(staged.rows()).enumerate() {
+            let example = block * staged.rows();
+            let examples = inputs.stage_all(kernels, samples.iter().map(|&sample| sample as usize), staged);
+            let scores = &mut scores[..samples.len() * UNITS / LANES];
+            for first in (0..rows.rows()).step_by(UNITS) {
+                let units = UNITS.min(rows.rows() - first);
+                score::score(kernels, rows.panel(first, units), examples, scores.as_flattened_mut(), UNITS);
+                lists.offer_from(kernels, example, scores, UNITS / LANES, units, (first_unit + first) as u32);
+            }
         }
     }
 }

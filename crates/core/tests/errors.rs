@@ -109,7 +109,7 @@ fn learners() {
     assert_eq!(learner.layer().to_rows(), layer.to_rows(), "an error taught something");
     assert_eq!(learner.wins(), [0; 5]);
     assert!(learner.learn(&two, &inputs, &order, rate).is_ok());
-    assert_eq!((learner.hidden(), learner.inputs(), learner.batch(), learner.engine_name()), (5, 4, 3, "dense"));
+    assert_eq!((learner.hidden(), learner.inputs(), learner.batch()), (5, 4, 3));
 }
 
 #[test]

@@ -60,7 +60,9 @@ pub enum Isa {
     /// The best that this CPU has.
     #[default]
     Auto,
-    /// AVX-512.
+    /// AVX-512 with AMX for whole-number scores.
+    Amx,
+    /// AVX-512 with VNNI.
     Avx512,
     /// AVX2 with FMA.
     Avx2,
@@ -73,6 +75,7 @@ impl Isa {
     pub fn name(self) -> &'static str {
         match self {
             Self::Auto => "auto",
+            Self::Amx => "amx",
             Self::Avx512 => "avx512",
             Self::Avx2 => "avx2",
             Self::Portable => "portable",
@@ -83,11 +86,13 @@ impl Isa {
 /// How scores are computed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Engine {
-    /// The fastest that the inputs allow.
+    /// Screened for pixels, dense for floats.
     #[default]
     Auto,
     /// Every score in f32.
     Dense,
+    /// Whole-number scores first, then in f32 only those that can matter.
+    Screened,
 }
 
 /// What to do.

@@ -1,16 +1,18 @@
-//! The threads and the kernels that a command uses, by `--threads` and `--isa`.
+//! The threads, the kernels and the engine that a command uses, by `--threads`, `--isa` and `--engine`.
 
-use rivalry_core::{Kernels, Team};
+use rivalry_core::{Engine, Kernels, Layer, Learner, Rule, Team};
 
-use crate::cli::Common;
+use crate::cli::{self, Common};
 
-/// Threads and kernels. Results do not depend on either.
+/// Threads, kernels and engine. Results do not depend on any of them.
 #[derive(Debug)]
 pub struct Compute {
     /// The threads.
     pub team: Team,
     /// The kernels of one instruction set.
     pub kernels: &'static Kernels,
+    /// How scores are found.
+    pub engine: Engine,
 }
 
 impl Compute {
@@ -20,6 +22,19 @@ impl Compute {
     /// The CPU lacks the instruction set, or threads cannot be started.
     pub fn new(common: &Common) -> anyhow::Result<Self> {
         let kernels = Kernels::named(common.isa.name())?;
-        Ok(Self { team: Team::new(common.threads.map(usize::from))?, kernels })
+        let engine = match common.engine {
+            cli::Engine::Auto => Engine::Auto,
+            cli::Engine::Dense => Engine::Dense,
+            cli::Engine::Screened => Engine::Screened,
+        };
+        Ok(Self { team: Team::new(common.threads.map(usize::from))?, kernels, engine })
+    }
+
+    /// A learner on these threads.
+    ///
+    /// # Errors
+    /// k or the minibatch does not fit the layer.
+    pub fn learner(&self, layer: Layer, rule: Rule, batch: usize) -> rivalry_core::Result<Learner> {
+        Ok(Learner::new(layer, rule, batch, &self.team, self.kernels)?.with_engine(self.engine))
     }
 }

@@ -50,7 +50,7 @@ fn threads_and_instruction_sets_change_no_bit() {
     write(&place, &case);
     replay(&place, &case, &["--threads", "1", "--isa", "portable"]).succeeded();
     let first = std::fs::read(place.file("w2.npy")).unwrap();
-    for isa in ["avx2", "avx512"] {
+    for isa in ["avx2", "avx512", "amx"] {
         if rivalry_core::Kernels::named(isa).is_err() {
             eprintln!("SKIPPED {isa}: this CPU does not have it");
             continue;

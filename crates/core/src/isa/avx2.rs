@@ -2,12 +2,15 @@
 
 use super::Kernels;
 use crate::kernels;
+use crate::kernels::pack::{Packed, Pixels};
 use crate::kernels::power::Whole;
+use crate::kernels::quantise::{DigitLanes, Quantised};
 use crate::kernels::readout::{AdamStep, Deltas, Exponent, Moments, PowerLoss};
+use crate::kernels::screen::{self, Closer, Ends};
 use crate::kernels::top_k::Block;
 use crate::kernels::update::ActiveRow;
 use crate::matrix::Panel;
-use crate::vector::{LANES, Lanes, Simd};
+use crate::vector::{Digits, LANES, Lanes, Pixels64, Simd};
 use core::arch::x86_64::*;
 
 /// Proof that this CPU has AVX2 and FMA.
@@ -16,6 +19,8 @@ pub(super) struct Avx2(());
 
 /// Lanes 0–7, then lanes 8–15.
 type Pair = (__m256, __m256);
+/// The same of whole numbers.
+type WholePair = (__m256i, __m256i);
 
 impl Avx2 {
     pub(super) fn detect() -> Option<Avx2> {
@@ -30,6 +35,11 @@ impl Avx2 {
 
 impl Simd for Avx2 {
     type F32x16 = Pair;
+    type I32x16 = WholePair;
+    type U8x64 = WholePair;
+
+    /// Two products of a pixel and a digit are added in 16 bits: 2 · 255 · 64 = 32 640 is the most that fits.
+    const LEVELS: i8 = 64;
 
     #[inline(always)]
     fn splat_f32x16(self, value: f32) -> Pair {
@@ -149,6 +159,118 @@ impl Simd for Avx2 {
         }
     }
 
+    #[inline(always)]
+    fn at_least_f32x16(self, a: Pair, b: Pair) -> u16 {
+        // SAFETY: the token proves AVX2.
+        unsafe {
+            let low = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_GE_OQ>(a.0, b.0)) as u16;
+            let high = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_GE_OQ>(a.1, b.1)) as u16;
+            low | high << 8
+        }
+    }
+
+    #[inline(always)]
+    fn below_f32x16(self, a: Pair, bound: f32) -> Pair {
+        // SAFETY: the token proves AVX2.
+        unsafe {
+            let (bound, nothing) = (_mm256_set1_ps(bound), _mm256_set1_ps(f32::NEG_INFINITY));
+            let below = |half| _mm256_blendv_ps(nothing, half, _mm256_cmp_ps::<_CMP_LT_OQ>(half, bound));
+            (below(a.0), below(a.1))
+        }
+    }
+
+    #[inline(always)]
+    fn largest_f32x16(self, a: Pair) -> f32 {
+        // SAFETY: the token proves AVX2, and with it AVX and SSE3.
+        unsafe {
+            let eight = _mm256_max_ps(a.0, a.1);
+            let four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps::<1>(eight));
+            let two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+            _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)))
+        }
+    }
+
+    #[inline(always)]
+    fn zero_i32x16(self) -> WholePair {
+        // SAFETY: the token proves AVX2.
+        let zero = unsafe { _mm256_setzero_si256() };
+        (zero, zero)
+    }
+
+    #[inline(always)]
+    fn load_i32x16(self, from: &[i32; LANES]) -> WholePair {
+        // SAFETY: the token proves AVX2; `from` is 64 readable bytes and the loads need no alignment.
+        unsafe {
+            let from = from.as_ptr().cast::<__m256i>();
+            (_mm256_loadu_si256(from), _mm256_loadu_si256(from.add(1)))
+        }
+    }
+
+    #[inline(always)]
+    fn splat_u8x4(self, pixels: [u8; 4]) -> WholePair {
+        // SAFETY: the token proves AVX2.
+        let half = unsafe { _mm256_set1_epi32(i32::from_le_bytes(pixels)) };
+        (half, half)
+    }
+
+    #[inline(always)]
+    fn load_u8x64(self, from: &Pixels64) -> WholePair {
+        // SAFETY: the token proves AVX2; `from` is 64 readable bytes and the loads need no alignment.
+        unsafe {
+            let from = from.as_ptr().cast::<__m256i>();
+            (_mm256_loadu_si256(from), _mm256_loadu_si256(from.add(1)))
+        }
+    }
+
+    /// Pairs of products in 16 bits, which [`Avx2::LEVELS`] keeps from saturating, then pairs of those in 32.
+    #[inline(always)]
+    fn dot_u8i8x16(self, pixels: WholePair, digits: &Digits, sum: WholePair) -> WholePair {
+        // SAFETY: the token proves AVX2; `digits` is 64 readable bytes and the loads need no alignment.
+        unsafe {
+            let (from, ones) = (digits.as_ptr().cast::<__m256i>(), _mm256_set1_epi16(1));
+            let low = _mm256_maddubs_epi16(pixels.0, _mm256_loadu_si256(from));
+            let high = _mm256_maddubs_epi16(pixels.1, _mm256_loadu_si256(from.add(1)));
+            (
+                _mm256_add_epi32(sum.0, _mm256_madd_epi16(low, ones)),
+                _mm256_add_epi32(sum.1, _mm256_madd_epi16(high, ones)),
+            )
+        }
+    }
+
+    #[inline(always)]
+    fn sum_i32x16(self, a: WholePair) -> i32 {
+        // SAFETY: the token proves AVX2.
+        unsafe {
+            let eight = _mm256_add_epi32(a.0, a.1);
+            let four = _mm_add_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256::<1>(eight));
+            let two = _mm_add_epi32(four, _mm_shuffle_epi32::<0b01_00_11_10>(four));
+            _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32::<0b10_11_00_01>(two)))
+        }
+    }
+
+    #[inline(always)]
+    fn float_i32x16(self, a: WholePair) -> Pair {
+        // SAFETY: the token proves AVX2.
+        unsafe { (_mm256_cvtepi32_ps(a.0), _mm256_cvtepi32_ps(a.1)) }
+    }
+
+    #[inline(always)]
+    fn store_i8x16(self, whole: Pair, to: &mut [i8; LANES]) {
+        // SAFETY: the token proves AVX2; `to` is 16 writable bytes and the store needs no alignment.
+        unsafe {
+            // Per half of 128 bits: lanes 0–3 and 8–11 │ 4–7 and 12–15, which one permutation puts in order.
+            let words = _mm256_packs_epi32(_mm256_cvtps_epi32(whole.0), _mm256_cvtps_epi32(whole.1));
+            let ordered = _mm256_permute4x64_epi64::<0b11_01_10_00>(words);
+            let bytes = _mm_packs_epi16(_mm256_castsi256_si128(ordered), _mm256_extracti128_si256::<1>(ordered));
+            _mm_storeu_si128(to.as_mut_ptr().cast(), bytes);
+        }
+    }
+
+    #[inline(always)]
+    fn inked_u8x4(self, pixels: &Pixels64, first: u32, groups: &mut [u32; LANES], inked: &mut Pixels64) -> usize {
+        kernels::pack::inked(pixels, first, groups, inked)
+    }
+
     /// Two vectors share each shuffle, so four sums cost what two cost one by one; each addition is one of the tree.
     #[inline(always)]
     fn sum4_f32x16(self, [a, b, c, d]: [Pair; 4]) -> [f32; 4] {
@@ -198,7 +320,16 @@ static KERNELS: Kernels = Kernels {
     top_k,
     change_u8,
     change_f32,
-    apply,
+    apply_u8,
+    apply_f32,
+    quantise,
+    pack,
+    screen,
+    highest,
+    reach,
+    prefetch,
+    look_closer,
+    score_few,
     features,
     power_loss,
     gradient,
@@ -210,6 +341,8 @@ static KERNELS: Kernels = Kernels {
 const SCORE: (usize, usize) = (2, 3);
 /// Classes × vectors of features of a tile of the gradient.
 const GRADIENT: (usize, usize) = (5, 1);
+/// Examples that share a list of groups, and from how many groups of a hundred with ink on.
+const SHARED: (usize, usize) = (2, 75);
 /// Independent multiply-adds that fill the pipelines and fit the registers.
 const PEAK_CHAINS: usize = 6;
 
@@ -239,18 +372,63 @@ fn top_k(block: Block<'_>, k: usize, best: &mut [f32], who: &mut [u32]) {
 }
 
 #[target_feature(enable = "avx2,fma")]
-fn change_u8(row: ActiveRow<'_>, inputs: &[u8], change: &mut [Lanes]) -> f32 {
-    kernels::update::change(Avx2(()), row, inputs, change)
+fn change_u8(row: ActiveRow<'_>, inputs: &[u8], weights: &[Lanes]) -> f32 {
+    kernels::update::change(Avx2(()), row, inputs, weights)
 }
 
 #[target_feature(enable = "avx2,fma")]
-fn change_f32(row: ActiveRow<'_>, inputs: &[f32], change: &mut [Lanes]) -> f32 {
-    kernels::update::change(Avx2(()), row, inputs, change)
+fn change_f32(row: ActiveRow<'_>, inputs: &[f32], weights: &[Lanes]) -> f32 {
+    kernels::update::change(Avx2(()), row, inputs, weights)
 }
 
 #[target_feature(enable = "avx2,fma")]
-fn apply(step: f32, change: &[Lanes], weights: &mut [Lanes]) {
-    kernels::update::apply(Avx2(()), step, change, weights);
+fn apply_u8(row: ActiveRow<'_>, inputs: &[u8], step: f32, weights: &mut [Lanes]) {
+    kernels::update::apply(Avx2(()), row, inputs, step, weights);
+}
+
+#[target_feature(enable = "avx2,fma")]
+fn apply_f32(row: ActiveRow<'_>, inputs: &[f32], step: f32, weights: &mut [Lanes]) {
+    kernels::update::apply(Avx2(()), row, inputs, step, weights);
+}
+
+#[target_feature(enable = "avx2,fma")]
+fn quantise(row: &mut [Lanes], digits: [&mut [DigitLanes]; 2]) -> Quantised {
+    kernels::quantise::quantise(Avx2(()), row, digits)
+}
+
+#[target_feature(enable = "avx2,fma")]
+fn pack(pixels: Pixels<'_>, packed: &mut Packed) {
+    kernels::pack::pack::<_, { SHARED.0 }, { SHARED.1 }>(Avx2(()), pixels, packed);
+}
+
+#[target_feature(enable = "avx2,fma")]
+fn screen(block: screen::Block<'_>, packed: &Packed, ends: Ends<'_>) {
+    kernels::screen::screen::<_, { SHARED.0 }>(Avx2(()), block, packed, ends);
+}
+
+#[target_feature(enable = "avx2,fma")]
+fn highest(numbers: &[Lanes], best: &mut [f32]) {
+    kernels::screen::highest(Avx2(()), numbers, best);
+}
+
+#[target_feature(enable = "avx2,fma")]
+fn reach(upper: &[Lanes], bar: f32, found: &mut [u32]) -> usize {
+    kernels::screen::reach(Avx2(()), upper, bar, found)
+}
+
+#[target_feature(enable = "avx2,fma")]
+fn prefetch(row: &[Lanes]) {
+    kernels::stage::prefetch(Avx2(()), row);
+}
+
+#[target_feature(enable = "avx2,fma")]
+fn look_closer(at: Closer<'_>, sums: &mut [f32]) {
+    kernels::screen::look_closer(Avx2(()), at, sums);
+}
+
+#[target_feature(enable = "avx2,fma")]
+fn score_few(units: Panel<'_>, power: Option<Whole>, example: &[u8], out: &mut [f32]) {
+    kernels::score::score_few(Avx2(()), units, power, example, out);
 }
 
 #[target_feature(enable = "avx2,fma")]

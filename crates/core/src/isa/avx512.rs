@@ -2,24 +2,28 @@
 
 use super::Kernels;
 use crate::kernels;
+use crate::kernels::pack::{Packed, Pixels};
 use crate::kernels::power::Whole;
+use crate::kernels::quantise::{DigitLanes, Quantised};
 use crate::kernels::readout::{AdamStep, Deltas, Exponent, Moments, PowerLoss};
+use crate::kernels::screen::{self, Closer, Ends};
 use crate::kernels::top_k::Block;
 use crate::kernels::update::ActiveRow;
 use crate::matrix::Panel;
-use crate::vector::{LANES, Lanes, Simd};
+use crate::vector::{Digits, LANES, Lanes, Pixels64, Simd};
 use core::arch::x86_64::*;
 
-/// Proof that this CPU has AVX-512 F, BW, DQ and VL.
+/// Proof that this CPU has AVX-512 F, BW, DQ, VL and VNNI (Cascade Lake and Zen 4 onwards; the few older ones run as AVX2).
 #[derive(Clone, Copy)]
-pub(super) struct Avx512(());
+pub(super) struct Avx512(pub(super) ());
 
 impl Avx512 {
     pub(super) fn detect() -> Option<Avx512> {
         let all = is_x86_feature_detected!("avx512f")
             && is_x86_feature_detected!("avx512bw")
             && is_x86_feature_detected!("avx512dq")
-            && is_x86_feature_detected!("avx512vl");
+            && is_x86_feature_detected!("avx512vl")
+            && is_x86_feature_detected!("avx512vnni");
         all.then_some(Avx512(()))
     }
 
@@ -31,6 +35,10 @@ impl Avx512 {
 
 impl Simd for Avx512 {
     type F32x16 = __m512;
+    type I32x16 = __m512i;
+    type U8x64 = __m512i;
+
+    const LEVELS: i8 = 127;
 
     #[inline(always)]
     fn splat_f32x16(self, value: f32) -> __m512 {
@@ -131,6 +139,92 @@ impl Simd for Avx512 {
         unsafe { _mm512_cmp_ps_mask::<_CMP_GT_OQ>(a, b) }
     }
 
+    #[inline(always)]
+    fn at_least_f32x16(self, a: __m512, b: __m512) -> u16 {
+        // SAFETY: the token proves AVX-512F.
+        unsafe { _mm512_cmp_ps_mask::<_CMP_GE_OQ>(a, b) }
+    }
+
+    #[inline(always)]
+    fn below_f32x16(self, a: __m512, bound: f32) -> __m512 {
+        // SAFETY: the token proves AVX-512F.
+        unsafe {
+            let below = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(a, _mm512_set1_ps(bound));
+            _mm512_mask_mov_ps(_mm512_set1_ps(f32::NEG_INFINITY), below, a)
+        }
+    }
+
+    #[inline(always)]
+    fn largest_f32x16(self, a: __m512) -> f32 {
+        // SAFETY: the token proves AVX-512F.
+        unsafe { _mm512_reduce_max_ps(a) }
+    }
+
+    #[inline(always)]
+    fn zero_i32x16(self) -> __m512i {
+        // SAFETY: the token proves AVX-512F.
+        unsafe { _mm512_setzero_si512() }
+    }
+
+    #[inline(always)]
+    fn load_i32x16(self, from: &[i32; LANES]) -> __m512i {
+        // SAFETY: the token proves AVX-512F; `from` is 64 readable bytes and the load needs no alignment.
+        unsafe { _mm512_loadu_si512(from.as_ptr().cast()) }
+    }
+
+    #[inline(always)]
+    fn splat_u8x4(self, pixels: [u8; 4]) -> __m512i {
+        // SAFETY: the token proves AVX-512F.
+        unsafe { _mm512_set1_epi32(i32::from_le_bytes(pixels)) }
+    }
+
+    #[inline(always)]
+    fn load_u8x64(self, from: &Pixels64) -> __m512i {
+        // SAFETY: the token proves AVX-512F; `from` is 64 readable bytes and the load needs no alignment.
+        unsafe { _mm512_loadu_si512(from.as_ptr().cast()) }
+    }
+
+    /// One instruction, and none of its sums can leave 32 bits before 65 536 inputs.
+    #[inline(always)]
+    fn dot_u8i8x16(self, pixels: __m512i, digits: &Digits, sum: __m512i) -> __m512i {
+        // SAFETY: the token proves AVX-512 VNNI; `digits` is 64 readable bytes and the load needs no alignment.
+        unsafe { _mm512_dpbusd_epi32(sum, pixels, _mm512_loadu_si512(digits.as_ptr().cast())) }
+    }
+
+    #[inline(always)]
+    fn sum_i32x16(self, a: __m512i) -> i32 {
+        // SAFETY: the token proves AVX-512F.
+        unsafe { _mm512_reduce_add_epi32(a) }
+    }
+
+    #[inline(always)]
+    fn float_i32x16(self, a: __m512i) -> __m512 {
+        // SAFETY: the token proves AVX-512F.
+        unsafe { _mm512_cvtepi32_ps(a) }
+    }
+
+    #[inline(always)]
+    fn store_i8x16(self, whole: __m512, to: &mut [i8; LANES]) {
+        // SAFETY: the token proves AVX-512F; `to` is 16 writable bytes and the store needs no alignment.
+        unsafe { _mm_storeu_si128(to.as_mut_ptr().cast(), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(whole))) }
+    }
+
+    #[inline(always)]
+    fn inked_u8x4(self, pixels: &Pixels64, first: u32, groups: &mut [u32; LANES], inked: &mut Pixels64) -> usize {
+        // SAFETY: the token proves AVX-512F; all three references are 64 bytes and nothing here needs alignment.
+        unsafe {
+            let all = _mm512_loadu_si512(pixels.as_ptr().cast());
+            let numbers = _mm512_add_epi32(
+                _mm512_set1_epi32(first as i32),
+                _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
+            );
+            let not_empty = _mm512_test_epi32_mask(all, all);
+            _mm512_storeu_si512(groups.as_mut_ptr().cast(), _mm512_maskz_compress_epi32(not_empty, numbers));
+            _mm512_storeu_si512(inked.as_mut_ptr().cast(), _mm512_maskz_compress_epi32(not_empty, all));
+            not_empty.count_ones() as usize
+        }
+    }
+
     /// Two vectors share each shuffle, so four sums cost what two cost one by one; each addition is one of the tree.
     #[inline(always)]
     fn sum4_f32x16(self, [a, b, c, d]: [__m512; 4]) -> [f32; 4] {
@@ -179,7 +273,16 @@ static KERNELS: Kernels = Kernels {
     top_k,
     change_u8,
     change_f32,
-    apply,
+    apply_u8,
+    apply_f32,
+    quantise,
+    pack,
+    screen,
+    highest,
+    reach,
+    prefetch,
+    look_closer,
+    score_few,
     features,
     power_loss,
     gradient,
@@ -191,70 +294,117 @@ static KERNELS: Kernels = Kernels {
 const SCORE: (usize, usize) = (8, 3);
 /// Classes × vectors of features of a tile of the gradient.
 const GRADIENT: (usize, usize) = (5, 4);
+/// Examples that share a list of groups, and from how many groups of a hundred with ink on.
+const SHARED: (usize, usize) = (6, 60);
 /// Independent multiply-adds that fill the pipelines and fit the registers.
-const PEAK_CHAINS: usize = 12;
+pub(super) const PEAK_CHAINS: usize = 12;
 
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-fn stage_u8(example: &[u8], row: &mut [Lanes]) {
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(super) fn stage_u8(example: &[u8], row: &mut [Lanes]) {
     kernels::stage::stage(Avx512(()), example, row);
 }
 
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-fn stage_f32(example: &[f32], row: &mut [Lanes]) {
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(super) fn stage_f32(example: &[f32], row: &mut [Lanes]) {
     kernels::stage::stage(Avx512(()), example, row);
 }
 
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-fn score(units: Panel<'_>, examples: Panel<'_>, out: &mut [f32], out_stride: usize) {
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(super) fn score(units: Panel<'_>, examples: Panel<'_>, out: &mut [f32], out_stride: usize) {
     kernels::score::score::<_, { SCORE.0 }, { SCORE.1 }>(Avx512(()), units, examples, out, out_stride);
 }
 
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-fn power(p: Whole, weights: &[Lanes], powers: &mut [Lanes]) {
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(super) fn power(p: Whole, weights: &[Lanes], powers: &mut [Lanes]) {
     kernels::power::power(Avx512(()), p, weights, powers);
 }
 
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-fn top_k(block: Block<'_>, k: usize, best: &mut [f32], who: &mut [u32]) {
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(super) fn top_k(block: Block<'_>, k: usize, best: &mut [f32], who: &mut [u32]) {
     kernels::top_k::top_k(Avx512(()), block, k, best, who);
 }
 
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-fn change_u8(row: ActiveRow<'_>, inputs: &[u8], change: &mut [Lanes]) -> f32 {
-    kernels::update::change(Avx512(()), row, inputs, change)
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(super) fn change_u8(row: ActiveRow<'_>, inputs: &[u8], weights: &[Lanes]) -> f32 {
+    kernels::update::change(Avx512(()), row, inputs, weights)
 }
 
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-fn change_f32(row: ActiveRow<'_>, inputs: &[f32], change: &mut [Lanes]) -> f32 {
-    kernels::update::change(Avx512(()), row, inputs, change)
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(super) fn change_f32(row: ActiveRow<'_>, inputs: &[f32], weights: &[Lanes]) -> f32 {
+    kernels::update::change(Avx512(()), row, inputs, weights)
 }
 
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-fn apply(step: f32, change: &[Lanes], weights: &mut [Lanes]) {
-    kernels::update::apply(Avx512(()), step, change, weights);
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(super) fn apply_u8(row: ActiveRow<'_>, inputs: &[u8], step: f32, weights: &mut [Lanes]) {
+    kernels::update::apply(Avx512(()), row, inputs, step, weights);
 }
 
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-fn features(scores: &mut [Lanes], factor: f32, n: Exponent) {
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(super) fn apply_f32(row: ActiveRow<'_>, inputs: &[f32], step: f32, weights: &mut [Lanes]) {
+    kernels::update::apply(Avx512(()), row, inputs, step, weights);
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(super) fn quantise(row: &mut [Lanes], digits: [&mut [DigitLanes]; 2]) -> Quantised {
+    kernels::quantise::quantise(Avx512(()), row, digits)
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(super) fn pack(pixels: Pixels<'_>, packed: &mut Packed) {
+    kernels::pack::pack::<_, { SHARED.0 }, { SHARED.1 }>(Avx512(()), pixels, packed);
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(super) fn screen(block: screen::Block<'_>, packed: &Packed, ends: Ends<'_>) {
+    kernels::screen::screen::<_, { SHARED.0 }>(Avx512(()), block, packed, ends);
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(super) fn highest(numbers: &[Lanes], best: &mut [f32]) {
+    kernels::screen::highest(Avx512(()), numbers, best);
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(super) fn reach(upper: &[Lanes], bar: f32, found: &mut [u32]) -> usize {
+    kernels::screen::reach(Avx512(()), upper, bar, found)
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(super) fn prefetch(row: &[Lanes]) {
+    kernels::stage::prefetch(Avx512(()), row);
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(super) fn look_closer(at: Closer<'_>, sums: &mut [f32]) {
+    kernels::screen::look_closer(Avx512(()), at, sums);
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(super) fn score_few(units: Panel<'_>, power: Option<Whole>, example: &[u8], out: &mut [f32]) {
+    kernels::score::score_few(Avx512(()), units, power, example, out);
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(super) fn features(scores: &mut [Lanes], factor: f32, n: Exponent) {
     kernels::readout::features(Avx512(()), scores, factor, n);
 }
 
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-fn power_loss(loss: PowerLoss, sums: &mut [Lanes], targets: &[Lanes]) {
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(super) fn power_loss(loss: PowerLoss, sums: &mut [Lanes], targets: &[Lanes]) {
     kernels::readout::power_loss(Avx512(()), loss, sums, targets);
 }
 
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-fn gradient(examples: Panel<'_>, deltas: Deltas<'_>, out: &mut [Lanes], out_stride: usize) {
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(super) fn gradient(examples: Panel<'_>, deltas: Deltas<'_>, out: &mut [Lanes], out_stride: usize) {
     kernels::readout::gradient::<_, { GRADIENT.0 }, { GRADIENT.1 }>(Avx512(()), examples, deltas, out, out_stride);
 }
 
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-fn adam(step: AdamStep, gradient: &[Lanes], moments: Moments<'_>, weights: &mut [Lanes]) {
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(super) fn adam(step: AdamStep, gradient: &[Lanes], moments: Moments<'_>, weights: &mut [Lanes]) {
     kernels::readout::adam(Avx512(()), step, gradient, moments, weights);
 }
 
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-fn peak(turns: u64) -> f32 {
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(super) fn peak(turns: u64) -> f32 {
     kernels::peak::peak::<_, PEAK_CHAINS>(Avx512(()), turns)
 }

@@ -5,14 +5,19 @@
 //! [`Kernels::named`], which hand out what the CPU was found to have.
 
 #[cfg(target_arch = "x86_64")]
+mod amx;
+#[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod portable;
 
 use crate::error::{Error, Result};
+use crate::kernels::pack::{Packed, Pixels};
 use crate::kernels::power::Whole;
+use crate::kernels::quantise::{DigitLanes, Quantised};
 use crate::kernels::readout::{AdamStep, Deltas, Exponent, Moments, PowerLoss};
+use crate::kernels::screen::{self, Closer, Ends};
 use crate::kernels::top_k::Block;
 use crate::kernels::update::ActiveRow;
 use crate::matrix::Panel;
@@ -27,9 +32,18 @@ pub struct Kernels {
     score: unsafe fn(Panel<'_>, Panel<'_>, &mut [f32], usize),
     power: unsafe fn(Whole, &[Lanes], &mut [Lanes]),
     top_k: unsafe fn(Block<'_>, usize, &mut [f32], &mut [u32]),
-    change_u8: unsafe fn(ActiveRow<'_>, &[u8], &mut [Lanes]) -> f32,
-    change_f32: unsafe fn(ActiveRow<'_>, &[f32], &mut [Lanes]) -> f32,
-    apply: unsafe fn(f32, &[Lanes], &mut [Lanes]),
+    change_u8: unsafe fn(ActiveRow<'_>, &[u8], &[Lanes]) -> f32,
+    change_f32: unsafe fn(ActiveRow<'_>, &[f32], &[Lanes]) -> f32,
+    apply_u8: unsafe fn(ActiveRow<'_>, &[u8], f32, &mut [Lanes]),
+    apply_f32: unsafe fn(ActiveRow<'_>, &[f32], f32, &mut [Lanes]),
+    quantise: unsafe fn(&mut [Lanes], [&mut [DigitLanes]; 2]) -> Quantised,
+    pack: unsafe fn(Pixels<'_>, &mut Packed),
+    screen: unsafe fn(screen::Block<'_>, &Packed, Ends<'_>),
+    highest: unsafe fn(&[Lanes], &mut [f32]),
+    reach: unsafe fn(&[Lanes], f32, &mut [u32]) -> usize,
+    prefetch: unsafe fn(&[Lanes]),
+    look_closer: unsafe fn(Closer<'_>, &mut [f32]),
+    score_few: unsafe fn(Panel<'_>, Option<Whole>, &[u8], &mut [f32]),
     features: unsafe fn(&mut [Lanes], f32, Exponent),
     power_loss: unsafe fn(PowerLoss, &mut [Lanes], &[Lanes]),
     gradient: unsafe fn(Panel<'_>, Deltas<'_>, &mut [Lanes], usize),
@@ -45,12 +59,16 @@ impl std::fmt::Debug for Kernels {
 
 impl Kernels {
     /// Every name that [`Kernels::named`] knows on some machine, fastest first.
-    pub const NAMES: [&'static str; 3] = ["avx512", "avx2", "portable"];
+    pub const NAMES: [&'static str; 4] = ["amx", "avx512", "avx2", "portable"];
 
     /// The tables that this machine can run, fastest first; the last one is always `portable`.
     pub fn all() -> Vec<&'static Kernels> {
         #[cfg(target_arch = "x86_64")]
-        let detected = [avx512::Avx512::detect().map(|it| it.kernels()), avx2::Avx2::detect().map(|it| it.kernels())];
+        let detected = [
+            amx::Amx::detect().map(|it| it.kernels()),
+            avx512::Avx512::detect().map(|it| it.kernels()),
+            avx2::Avx2::detect().map(|it| it.kernels()),
+        ];
         #[cfg(not(target_arch = "x86_64"))]
         let detected: [Option<&'static Kernels>; 0] = [];
         detected.into_iter().flatten().chain([portable::Portable.kernels()]).collect()
@@ -126,22 +144,76 @@ impl Kernels {
         unsafe { (self.top_k)(block, k, best, who) }
     }
 
-    /// Builds ds of a row from u8 inputs and returns max |ds|.
-    pub(crate) fn change_u8(&self, row: ActiveRow<'_>, inputs: &[u8], change: &mut [Lanes]) -> f32 {
+    /// Returns max |ds| of a row pulled by u8 inputs.
+    pub(crate) fn change_u8(&self, row: ActiveRow<'_>, inputs: &[u8], weights: &[Lanes]) -> f32 {
         // SAFETY: this table was handed out because the CPU has its instructions.
-        unsafe { (self.change_u8)(row, inputs, change) }
+        unsafe { (self.change_u8)(row, inputs, weights) }
     }
 
-    /// Builds ds of a row from f32 inputs and returns max |ds|.
-    pub(crate) fn change_f32(&self, row: ActiveRow<'_>, inputs: &[f32], change: &mut [Lanes]) -> f32 {
+    /// Returns max |ds| of a row pulled by f32 inputs.
+    pub(crate) fn change_f32(&self, row: ActiveRow<'_>, inputs: &[f32], weights: &[Lanes]) -> f32 {
         // SAFETY: this table was handed out because the CPU has its instructions.
-        unsafe { (self.change_f32)(row, inputs, change) }
+        unsafe { (self.change_f32)(row, inputs, weights) }
     }
 
-    /// w += step · ds.
-    pub(crate) fn apply(&self, step: f32, change: &[Lanes], weights: &mut [Lanes]) {
+    /// w += step · ds of a row pulled by u8 inputs.
+    pub(crate) fn apply_u8(&self, row: ActiveRow<'_>, inputs: &[u8], step: f32, weights: &mut [Lanes]) {
         // SAFETY: this table was handed out because the CPU has its instructions.
-        unsafe { (self.apply)(step, change, weights) }
+        unsafe { (self.apply_u8)(row, inputs, step, weights) }
+    }
+
+    /// w += step · ds of a row pulled by f32 inputs.
+    pub(crate) fn apply_f32(&self, row: ActiveRow<'_>, inputs: &[f32], step: f32, weights: &mut [Lanes]) {
+        // SAFETY: this table was handed out because the CPU has its instructions.
+        unsafe { (self.apply_f32)(row, inputs, step, weights) }
+    }
+
+    /// Writes the digits of a row and leaves what they leave.
+    pub(crate) fn quantise(&self, row: &mut [Lanes], digits: [&mut [DigitLanes]; 2]) -> Quantised {
+        // SAFETY: this table was handed out because the CPU has its instructions.
+        unsafe { (self.quantise)(row, digits) }
+    }
+
+    /// Packs examples for [`Kernels::screen`].
+    pub(crate) fn pack(&self, pixels: Pixels<'_>, packed: &mut Packed) {
+        // SAFETY: this table was handed out because the CPU has its instructions.
+        unsafe { (self.pack)(pixels, packed) }
+    }
+
+    /// Finds the intervals of a block of units for every packed example.
+    pub(crate) fn screen(&self, block: screen::Block<'_>, packed: &Packed, ends: Ends<'_>) {
+        // SAFETY: this table was handed out because the CPU has its instructions.
+        unsafe { (self.screen)(block, packed, ends) }
+    }
+
+    /// Finds the largest numbers of a few vectors.
+    pub(crate) fn highest(&self, numbers: &[Lanes], best: &mut [f32]) {
+        // SAFETY: this table was handed out because the CPU has its instructions.
+        unsafe { (self.highest)(numbers, best) }
+    }
+
+    /// Lists the units whose upper end reaches the bar.
+    pub(crate) fn reach(&self, upper: &[Lanes], bar: f32, found: &mut [u32]) -> usize {
+        // SAFETY: this table was handed out because the CPU has its instructions.
+        unsafe { (self.reach)(upper, bar, found) }
+    }
+
+    /// Asks for a row.
+    pub(crate) fn prefetch(&self, row: &[Lanes]) {
+        // SAFETY: this table was handed out because the CPU has its instructions.
+        unsafe { (self.prefetch)(row) }
+    }
+
+    /// Sums the second digits of some rows.
+    pub(crate) fn look_closer(&self, at: Closer<'_>, sums: &mut [f32]) {
+        // SAFETY: this table was handed out because the CPU has its instructions.
+        unsafe { (self.look_closer)(at, sums) }
+    }
+
+    /// Scores a few units for one example as it stands.
+    pub(crate) fn score_few(&self, units: Panel<'_>, power: Option<Whole>, example: &[u8], out: &mut [f32]) {
+        // SAFETY: this table was handed out because the CPU has its instructions.
+        unsafe { (self.score_few)(units, power, example, out) }
     }
 
     /// See [`crate::head::features`].

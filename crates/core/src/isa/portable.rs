@@ -6,12 +6,15 @@
 
 use super::Kernels;
 use crate::kernels;
+use crate::kernels::pack::{Packed, Pixels};
 use crate::kernels::power::Whole;
+use crate::kernels::quantise::{DigitLanes, Quantised};
 use crate::kernels::readout::{AdamStep, Deltas, Exponent, Moments, PowerLoss};
+use crate::kernels::screen::{self, Closer, Ends};
 use crate::kernels::top_k::Block;
 use crate::kernels::update::ActiveRow;
 use crate::matrix::Panel;
-use crate::vector::{LANES, Lanes, Simd};
+use crate::vector::{Digits, LANES, Lanes, Pixels64, Simd};
 use wide::f32x16;
 
 /// Needs no proof: every CPU can do this.
@@ -37,6 +40,10 @@ fn by_lane(a: f32x16, b: f32x16, function: impl Fn(f32, f32) -> f32) -> f32x16 {
 
 impl Simd for Portable {
     type F32x16 = f32x16;
+    type I32x16 = [i32; LANES];
+    type U8x64 = Pixels64;
+
+    const LEVELS: i8 = 127;
 
     #[inline(always)]
     fn splat_f32x16(self, value: f32) -> f32x16 {
@@ -128,6 +135,80 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
+    fn at_least_f32x16(self, a: f32x16, b: f32x16) -> u16 {
+        let (a, b) = (a.to_array(), b.to_array());
+        let mut mask = 0;
+        for lane in 0..LANES {
+            mask |= u16::from(a[lane] >= b[lane]) << lane;
+        }
+        mask
+    }
+
+    #[inline(always)]
+    fn below_f32x16(self, a: f32x16, bound: f32) -> f32x16 {
+        f32x16::from(a.to_array().map(|lane| if lane < bound { lane } else { f32::NEG_INFINITY }))
+    }
+
+    #[inline(always)]
+    fn largest_f32x16(self, a: f32x16) -> f32 {
+        let mut largest = f32::NEG_INFINITY;
+        for lane in a.to_array() {
+            largest = if lane > largest { lane } else { largest };
+        }
+        largest
+    }
+
+    #[inline(always)]
+    fn zero_i32x16(self) -> [i32; LANES] {
+        [0; LANES]
+    }
+
+    #[inline(always)]
+    fn load_i32x16(self, from: &[i32; LANES]) -> [i32; LANES] {
+        *from
+    }
+
+    #[inline(always)]
+    fn splat_u8x4(self, pixels: [u8; 4]) -> Pixels64 {
+        [pixels; LANES]
+    }
+
+    #[inline(always)]
+    fn load_u8x64(self, from: &Pixels64) -> Pixels64 {
+        *from
+    }
+
+    #[inline(always)]
+    fn dot_u8i8x16(self, pixels: Pixels64, digits: &Digits, mut sum: [i32; LANES]) -> [i32; LANES] {
+        for lane in 0..LANES {
+            for i in 0..4 {
+                sum[lane] += i32::from(pixels[lane][i]) * i32::from(digits[lane][i]);
+            }
+        }
+        sum
+    }
+
+    #[inline(always)]
+    fn sum_i32x16(self, a: [i32; LANES]) -> i32 {
+        a.iter().sum()
+    }
+
+    #[inline(always)]
+    fn float_i32x16(self, a: [i32; LANES]) -> f32x16 {
+        f32x16::from(a.map(|whole| whole as f32))
+    }
+
+    #[inline(always)]
+    fn store_i8x16(self, whole: f32x16, to: &mut [i8; LANES]) {
+        *to = whole.to_array().map(|whole| whole as i8);
+    }
+
+    #[inline(always)]
+    fn inked_u8x4(self, pixels: &Pixels64, first: u32, groups: &mut [u32; LANES], inked: &mut Pixels64) -> usize {
+        kernels::pack::inked(pixels, first, groups, inked)
+    }
+
+    #[inline(always)]
     fn sum4_f32x16(self, [a, b, c, d]: [f32x16; 4]) -> [f32; 4] {
         [self.sum_f32x16(a), self.sum_f32x16(b), self.sum_f32x16(c), self.sum_f32x16(d)]
     }
@@ -158,7 +239,16 @@ static KERNELS: Kernels = Kernels {
     top_k,
     change_u8,
     change_f32,
-    apply,
+    apply_u8,
+    apply_f32,
+    quantise,
+    pack,
+    screen,
+    highest,
+    reach,
+    prefetch,
+    look_closer,
+    score_few,
     features,
     power_loss,
     gradient,
@@ -170,6 +260,8 @@ static KERNELS: Kernels = Kernels {
 const SCORE: (usize, usize) = (4, 1);
 /// Classes × vectors of features of a tile of the gradient.
 const GRADIENT: (usize, usize) = (2, 1);
+/// Examples that share a list of groups, and from how many groups of a hundred with ink on.
+const SHARED: (usize, usize) = (2, 75);
 /// Independent multiply-adds that fill the pipelines and fit the registers.
 const PEAK_CHAINS: usize = 4;
 
@@ -193,16 +285,52 @@ fn top_k(block: Block<'_>, k: usize, best: &mut [f32], who: &mut [u32]) {
     kernels::top_k::top_k(Portable, block, k, best, who);
 }
 
-fn change_u8(row: ActiveRow<'_>, inputs: &[u8], change: &mut [Lanes]) -> f32 {
-    kernels::update::change(Portable, row, inputs, change)
+fn change_u8(row: ActiveRow<'_>, inputs: &[u8], weights: &[Lanes]) -> f32 {
+    kernels::update::change(Portable, row, inputs, weights)
 }
 
-fn change_f32(row: ActiveRow<'_>, inputs: &[f32], change: &mut [Lanes]) -> f32 {
-    kernels::update::change(Portable, row, inputs, change)
+fn change_f32(row: ActiveRow<'_>, inputs: &[f32], weights: &[Lanes]) -> f32 {
+    kernels::update::change(Portable, row, inputs, weights)
 }
 
-fn apply(step: f32, change: &[Lanes], weights: &mut [Lanes]) {
-    kernels::update::apply(Portable, step, change, weights);
+fn apply_u8(row: ActiveRow<'_>, inputs: &[u8], step: f32, weights: &mut [Lanes]) {
+    kernels::update::apply(Portable, row, inputs, step, weights);
+}
+
+fn apply_f32(row: ActiveRow<'_>, inputs: &[f32], step: f32, weights: &mut [Lanes]) {
+    kernels::update::apply(Portable, row, inputs, step, weights);
+}
+
+fn quantise(row: &mut [Lanes], digits: [&mut [DigitLanes]; 2]) -> Quantised {
+    kernels::quantise::quantise(Portable, row, digits)
+}
+
+fn pack(pixels: Pixels<'_>, packed: &mut Packed) {
+    kernels::pack::pack::<_, { SHARED.0 }, { SHARED.1 }>(Portable, pixels, packed);
+}
+
+fn screen(block: screen::Block<'_>, packed: &Packed, ends: Ends<'_>) {
+    kernels::screen::screen::<_, { SHARED.0 }>(Portable, block, packed, ends);
+}
+
+fn highest(numbers: &[Lanes], best: &mut [f32]) {
+    kernels::screen::highest(Portable, numbers, best);
+}
+
+fn reach(upper: &[Lanes], bar: f32, found: &mut [u32]) -> usize {
+    kernels::screen::reach(Portable, upper, bar, found)
+}
+
+fn prefetch(row: &[Lanes]) {
+    kernels::stage::prefetch(Portable, row);
+}
+
+fn look_closer(at: Closer<'_>, sums: &mut [f32]) {
+    kernels::screen::look_closer(Portable, at, sums);
+}
+
+fn score_few(units: Panel<'_>, power: Option<Whole>, example: &[u8], out: &mut [f32]) {
+    kernels::score::score_few(Portable, units, power, example, out);
 }
 
 fn features(scores: &mut [Lanes], factor: f32, n: Exponent) {

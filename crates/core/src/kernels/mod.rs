@@ -4,11 +4,15 @@
 //! which alone is compiled with the instructions enabled.
 #![forbid(unsafe_code)]
 
+pub(crate) mod pack;
 pub(crate) mod peak;
 pub(crate) mod power;
+pub(crate) mod quantise;
 pub(crate) mod readout;
 pub(crate) mod score;
+pub(crate) mod screen;
 pub(crate) mod stage;
+pub(crate) mod tiles;
 pub(crate) mod top_k;
 pub(crate) mod update;
 

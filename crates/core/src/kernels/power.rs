@@ -8,13 +8,17 @@ use crate::vector::{Lanes, Simd};
 #[inline(always)]
 pub(crate) fn power<S: Simd>(simd: S, p: Whole, weights: &[Lanes], powers: &mut [Lanes]) {
     for (w, out) in weights.iter().zip(powers) {
-        let w = simd.load_f32x16(w);
-        let power = match p {
-            Whole::Three => simd.mul_f32x16(w, simd.abs_f32x16(w)),
-            Whole::Four => simd.mul_f32x16(w, simd.mul_f32x16(w, w)),
-            Whole::Five => simd.mul_f32x16(simd.mul_f32x16(w, simd.abs_f32x16(w)), simd.mul_f32x16(w, w)),
-        };
-        simd.store_f32x16(power, out);
+        simd.store_f32x16(powered(simd, p, simd.load_f32x16(w)), out);
+    }
+}
+
+/// w′ of sixteen weights.
+#[inline(always)]
+pub(crate) fn powered<S: Simd>(simd: S, p: Whole, w: S::F32x16) -> S::F32x16 {
+    match p {
+        Whole::Three => simd.mul_f32x16(w, simd.abs_f32x16(w)),
+        Whole::Four => simd.mul_f32x16(w, simd.mul_f32x16(w, w)),
+        Whole::Five => simd.mul_f32x16(simd.mul_f32x16(w, simd.abs_f32x16(w)), simd.mul_f32x16(w, w)),
     }
 }
 

@@ -8,6 +8,8 @@
 //! next units are prefetched during the present tiles (no arithmetic). Left-over pairs repeat the last row and drop
 //! the result.
 
+use super::power::{Whole, powered};
+use super::stage::{Element, vector};
 use crate::matrix::Panel;
 use crate::vector::{Lanes, Simd};
 
@@ -108,4 +110,84 @@ fn tile<S: Simd, const M: usize, const N: usize>(
         sums[n] = simd.sums_f32x16(running[n]);
     }
     sums
+}
+
+/// Writes s(rows[i], example) to `out[i]` for a few rows of a panel and one example as it stands. The rows are w′, or
+/// weights of which w′ is computed on the way.
+#[inline(always)]
+pub(crate) fn score_few<S: Simd, E: Element>(
+    simd: S,
+    units: Panel<'_>,
+    power: Option<Whole>,
+    example: &[E],
+    out: &mut [f32],
+) {
+    match power {
+        None => few::<S, E, 1>(simd, units, example, out),
+        Some(Whole::Three) => few::<S, E, 3>(simd, units, example, out),
+        Some(Whole::Four) => few::<S, E, 4>(simd, units, example, out),
+        Some(Whole::Five) => few::<S, E, 5>(simd, units, example, out),
+    }
+}
+
+/// P is the norm, or 1 for rows as they are.
+#[inline(always)]
+fn few<S: Simd, E: Element, const P: u8>(simd: S, units: Panel<'_>, example: &[E], out: &mut [f32]) {
+    let mut unit = 0;
+    while unit + 8 <= units.rows() {
+        few_tile::<S, E, P, 8>(simd, units, unit, example, out);
+        unit += 8;
+    }
+    if unit + 4 <= units.rows() {
+        few_tile::<S, E, P, 4>(simd, units, unit, example, out);
+        unit += 4;
+    }
+    if unit + 2 <= units.rows() {
+        few_tile::<S, E, P, 2>(simd, units, unit, example, out);
+        unit += 2;
+    }
+    if unit < units.rows() {
+        few_tile::<S, E, P, 1>(simd, units, unit, example, out);
+    }
+}
+
+/// M units and one example, over all blocks of inputs.
+#[inline(always)]
+fn few_tile<S: Simd, E: Element, const P: u8, const M: usize>(
+    simd: S,
+    units: Panel<'_>,
+    unit: usize,
+    example: &[E],
+    out: &mut [f32],
+) {
+    let out = &mut out[unit..unit + M];
+    let mut first = 0;
+    loop {
+        let width = (units.width() - first).min(BLOCK);
+        let mut w: [&[Lanes]; M] = [&[]; M];
+        for (m, row) in w.iter_mut().enumerate() {
+            *row = &units.lanes(unit + m)[first..][..width];
+        }
+        let mut running = [simd.splat_f32x16(0.0); M];
+        for i in 0..width {
+            let x = vector(simd, example, first + i);
+            for m in 0..M {
+                let w = simd.load_f32x16(&w[m][i]);
+                let w = match P {
+                    3 => powered(simd, Whole::Three, w),
+                    4 => powered(simd, Whole::Four, w),
+                    5 => powered(simd, Whole::Five, w),
+                    _ => w,
+                };
+                running[m] = simd.fma_f32x16(w, x, running[m]);
+            }
+        }
+        for (out, sum) in out.iter_mut().zip(simd.sums_f32x16(running)) {
+            *out = if first > 0 { *out + sum } else { sum };
+        }
+        first += BLOCK;
+        if first >= units.width() {
+            return;
+        }
+    }
 }

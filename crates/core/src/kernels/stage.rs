@@ -47,3 +47,11 @@ pub(crate) fn stage<S: Simd, E: Element>(simd: S, example: &[E], row: &mut [Lane
         simd.store_f32x16(vector(simd, example, i), lanes);
     }
 }
+
+/// Asks for every cache line of a row.
+#[inline(always)]
+pub(crate) fn prefetch<S: Simd>(simd: S, row: &[Lanes]) {
+    for lanes in row {
+        simd.prefetch(lanes);
+    }
+}

@@ -1,7 +1,8 @@
 //! The weight change of one active row, ds = Σ_examples g·x − (Σ g·I)·w, its largest magnitude, and its application.
 //!
 //! Plainly, examples in increasing order: d = fma(g·c, x, d) from +0; then ds = fma(−a, w, d) with a = Σ g·I. Applying is
-//! w = fma(t, ds, w). A tile of four vectors of d stays in registers over all examples of the row.
+//! w = fma(t, ds, w). A tile of four vectors of d stays in registers over all examples of the row. ds is computed twice, for
+//! its maximum and to apply it: that costs less than to write it down and read it again.
 
 use super::stage::{Element, vector};
 use crate::vector::{Lanes, Simd};
@@ -9,37 +10,56 @@ use crate::vector::{Lanes, Simd};
 /// Vectors of ds that are built side by side.
 const TILE: usize = 4;
 
-/// Builds ds of one row and returns max |ds|, or NaN if a ds is not finite. `inputs` are all examples, [samples × row.inputs].
+/// Returns max |ds| of one row, or NaN if a ds is not finite. `inputs` are all examples, [samples × row.inputs].
 #[inline(always)]
-pub(crate) fn change<S: Simd, E: Element>(simd: S, row: ActiveRow<'_>, inputs: &[E], change: &mut [Lanes]) -> f32 {
-    let ActiveRow { weights, pulls, decay, inputs: width } = row;
+pub(crate) fn change<S: Simd, E: Element>(simd: S, row: ActiveRow<'_>, inputs: &[E], weights: &[Lanes]) -> f32 {
     let zero = simd.splat_f32x16(0.0);
-    let minus_decay = simd.splat_f32x16(-decay);
     let mut largest = zero;
     // 0 · ds summed: 0 while every ds is a number, NaN for ever after one that is not, which a maximum would overlook.
     let mut alarm = zero;
-    let mut i = 0;
-    while i < weights.len() {
-        let tile = TILE.min(weights.len() - i);
-        let mut d = [zero; TILE];
-        for of in pulls {
-            let example = &inputs[of.example as usize * width..][..width];
-            let strength = simd.splat_f32x16(of.strength);
-            for (j, d) in d.iter_mut().enumerate().take(tile) {
-                *d = simd.fma_f32x16(strength, vector(simd, example, i + j), *d);
-            }
-        }
-        for (j, d) in d.iter().enumerate().take(tile) {
-            let ds = simd.fma_f32x16(minus_decay, simd.load_f32x16(&weights[i + j]), *d);
+    for (tile, weights) in weights.chunks(TILE).enumerate() {
+        for ds in changes(simd, row, inputs, weights, tile).into_iter().take(weights.len()) {
             largest = simd.max_f32x16(simd.abs_f32x16(ds), largest);
             alarm = simd.fma_f32x16(ds, zero, alarm);
-            simd.store_f32x16(ds, &mut change[i + j]);
         }
-        i += TILE;
     }
-    let mut lanes = [0.0; 16];
-    simd.store_f32x16(largest, &mut lanes);
-    lanes.into_iter().fold(0.0, f32::max) + simd.sum_f32x16(alarm)
+    simd.largest_f32x16(largest) + simd.sum_f32x16(alarm)
+}
+
+/// w = fma(step, ds, w) for one row.
+#[inline(always)]
+pub(crate) fn apply<S: Simd, E: Element>(simd: S, row: ActiveRow<'_>, inputs: &[E], step: f32, weights: &mut [Lanes]) {
+    let step = simd.splat_f32x16(step);
+    for (tile, weights) in weights.chunks_mut(TILE).enumerate() {
+        let changes = changes(simd, row, inputs, weights, tile);
+        for (ds, w) in changes.into_iter().zip(weights) {
+            simd.store_f32x16(simd.fma_f32x16(step, ds, simd.load_f32x16(w)), w);
+        }
+    }
+}
+
+/// ds of tile number `tile` of a row, whose weights there are given.
+#[inline(always)]
+fn changes<S: Simd, E: Element>(
+    simd: S,
+    row: ActiveRow<'_>,
+    inputs: &[E],
+    weights: &[Lanes],
+    tile: usize,
+) -> [S::F32x16; TILE] {
+    let mut d = [simd.splat_f32x16(0.0); TILE];
+    for of in row.pulls {
+        let example = &inputs[of.example as usize * row.inputs..][..row.inputs];
+        let strength = simd.splat_f32x16(of.strength);
+        for (j, d) in d.iter_mut().enumerate().take(weights.len()) {
+            *d = simd.fma_f32x16(strength, vector(simd, example, tile * TILE + j), *d);
+        }
+    }
+    let minus_decay = simd.splat_f32x16(-row.decay);
+    for (d, w) in d.iter_mut().zip(weights) {
+        *d = simd.fma_f32x16(minus_decay, simd.load_f32x16(w), *d);
+    }
+    d
 }
 
 /// How strongly one example pulls a row: g·c.
@@ -51,24 +71,13 @@ pub(crate) struct Pull {
     pub(crate) strength: f32,
 }
 
-/// A row that is rank 1 or rank k for some example, before the update.
+/// What pulls a row that is rank 1 or rank k for some example.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ActiveRow<'a> {
-    /// The weights w.
-    pub(crate) weights: &'a [Lanes],
     /// The examples that pull it, in increasing order of their place in the minibatch.
     pub(crate) pulls: &'a [Pull],
     /// a = Σ g·I.
     pub(crate) decay: f32,
     /// The length of an example.
     pub(crate) inputs: usize,
-}
-
-/// w = fma(t, ds, w).
-#[inline(always)]
-pub(crate) fn apply<S: Simd>(simd: S, step: f32, change: &[Lanes], weights: &mut [Lanes]) {
-    let step = simd.splat_f32x16(step);
-    for (ds, w) in change.iter().zip(weights) {
-        simd.store_f32x16(simd.fma_f32x16(step, simd.load_f32x16(ds), simd.load_f32x16(w)), w);
-    }
 }

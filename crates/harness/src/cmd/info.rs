@@ -10,7 +10,7 @@ use crate::provenance::{Provenance, peak};
 
 /// Runs the command.
 pub(crate) fn run(_args: &InfoArgs, common: &Common) -> anyhow::Result<()> {
-    let Compute { team, kernels } = Compute::new(common)?;
+    let Compute { team, kernels, .. } = Compute::new(common)?;
     let report = Report {
         provenance: Provenance::collect(kernels.name(), team.threads()),
         supported: Kernels::all().iter().map(|kernels| kernels.name()).collect(),

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use rivalry_core::{Inputs, Layer, Learner, Rates, Rule};
+use rivalry_core::{Inputs, Layer, Rates, Rule};
 use rivalry_data::npy::{self, Dtype, Npy};
 
 use crate::cli::{Common, ReplayArgs};
@@ -42,7 +42,7 @@ pub(crate) fn run(args: &ReplayArgs, common: &Common) -> anyhow::Result<()> {
         Numbers::U8(values) => Inputs::u8(values, width)?,
         Numbers::F32(values) => Inputs::f32(values, width)?,
     };
-    let mut learner = Learner::new(layer, rule, args.batch, &compute.team, compute.kernels)?;
+    let mut learner = compute.learner(layer, rule, args.batch)?;
     let order: Vec<u32> = (0..samples as u32).collect();
     learner.learn(&compute.team, &view, &order, Rates::PerMinibatch(&rates))?;
 

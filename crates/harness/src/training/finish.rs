@@ -6,14 +6,14 @@
 use std::borrow::Cow;
 
 use anyhow::Context;
-use rivalry_core::{Layer, Learner};
+use rivalry_core::Layer;
 use rivalry_data::npy;
 use safetensors::tensor::{Dtype, TensorView};
 use sha2::{Digest, Sha256};
 
 use super::learn::silent;
 use super::{Job, Outcome, check_finite};
-use crate::dataset::Evaluated;
+use crate::dataset::{Evaluated, Length};
 use crate::experiment::{Method, OffSphere};
 use crate::plot::curves::{HeldOut, Point, error_curves};
 use crate::plot::fields::{DEFAULT_UNITS, Tile, receptive_fields, shown};
@@ -30,7 +30,7 @@ pub(super) fn run(
     provenance: &Provenance,
 ) -> anyhow::Result<Outcome> {
     check_finite("weights", "the last epoch", &checkpoint.weights)?;
-    let row = row(job, layer, checkpoint, provenance);
+    let row = row(job, layer, checkpoint, provenance)?;
     let mut unwritten = None;
     for (name, content) in files(job, layer, checkpoint) {
         let written = content.and_then(|content| job.folder.write(name, &content));
@@ -66,7 +66,12 @@ fn files<'a>(
     files
 }
 
-fn row(job: &Job<'_>, layer: Option<&Layer>, checkpoint: &Checkpoint, provenance: &Provenance) -> ResultRow {
+fn row(
+    job: &Job<'_>,
+    layer: Option<&Layer>,
+    checkpoint: &Checkpoint,
+    provenance: &Provenance,
+) -> anyhow::Result<ResultRow> {
     let experiment = job.experiment;
     let method = experiment.method;
     // Units of a network that knows no p-sphere are neither on nor off it.
@@ -77,7 +82,13 @@ fn row(job: &Job<'_>, layer: Option<&Layer>, checkpoint: &Checkpoint, provenance
     let test_error_pct = last.and_then(|row| row.test_error_pct);
     // A figure for the test set says nothing about held-out training examples.
     let published = experiment.published.as_ref().filter(|_| test_error_pct.is_some());
-    ResultRow {
+    let engine = match method {
+        Method::Biological => {
+            job.compute.engine.on(&job.splits.learn.scaled(Length::AsItIs)?.view()?)?.name().to_owned()
+        }
+        _ => String::new(),
+    };
+    Ok(ResultRow {
         experiment: experiment.experiment.clone(),
         dataset: experiment.dataset.clone(),
         method: method.name().to_owned(),
@@ -111,7 +122,7 @@ fn row(job: &Job<'_>, layer: Option<&Layer>, checkpoint: &Checkpoint, provenance
         epoch_ms: median(times).map(rounded),
         epoch_first_ms: times.first().copied().map(rounded),
         epoch_last_ms: times.last().copied().map(rounded),
-        engine: if method == Method::Biological { Learner::ENGINE.to_owned() } else { String::new() },
+        engine,
         isa: provenance.isa.clone(),
         threads: Some(provenance.threads),
         cpu: provenance.machine.cpu.clone(),
@@ -120,7 +131,7 @@ fn row(job: &Job<'_>, layer: Option<&Layer>, checkpoint: &Checkpoint, provenance
         dataset_sha256: job.dataset_sha256.to_owned(),
         weights_sha256: layer.map(|_| hex(&Sha256::digest(little_endian(&checkpoint.weights)))).unwrap_or_default(),
         err: job.remark.to_owned(),
-    }
+    })
 }
 
 fn little_endian(values: &[f32]) -> Vec<u8> {

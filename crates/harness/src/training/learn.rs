@@ -22,7 +22,7 @@ pub(super) fn run(job: &Job<'_>, checkpoint: &mut Checkpoint, saver: &mut Saver<
     let scaled = job.splits.learn.scaled(length)?;
     let inputs = scaled.view()?;
     let rule = Rule::new(experiment.p, experiment.k, experiment.delta)?;
-    let mut learner = Learner::new(layer(checkpoint)?, rule, experiment.batch, &compute.team, compute.kernels)?;
+    let mut learner = compute.learner(layer(checkpoint)?, rule, experiment.batch)?;
     let mut progress = Progress::new(job.common, "unsupervised", experiment.epochs.into());
     let examples = (inputs.samples() / experiment.batch * experiment.batch) as u64;
 

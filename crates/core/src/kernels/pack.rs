@@ -1,0 +1,189 @@
+//! Pixels made ready for the integer product: groups of four, those without ink left out.
+//!
+//! Plainly: for each example, the groups of four pixels that are not all 0, with their numbers, in increasing order. A group
+//! left out adds nothing to any score, and 72 % of those of MNIST are.
+//!
+//! Where nearly every group has ink, leaving out pays nothing, and examples share one list instead (the groups in which any
+//! of them has ink), so that each vector of weights that is loaded serves all of them.
+
+use super::tiles::padded_groups;
+use crate::vector::{LANES, Pixels64, Simd};
+
+/// The most examples that share a list on any instruction set.
+pub(crate) const MOST_TOGETHER: usize = 32;
+
+/// Examples lie anywhere in the data set: each is asked for while this many others are packed.
+const AHEAD: usize = 8;
+
+/// Four pixels.
+pub(crate) type Group = [u8; 4];
+
+/// The number of groups of four inputs that whole vectors of an example hold.
+pub(crate) fn groups_of(inputs: usize) -> usize {
+    inputs.div_ceil(4)
+}
+
+/// Examples of which some are to be packed: [samples × inputs].
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pixels<'a> {
+    /// The pixels of all examples.
+    pub(crate) all: &'a [u8],
+    /// The length of an example.
+    pub(crate) inputs: usize,
+    /// The examples to be packed.
+    pub(crate) samples: &'a [u32],
+}
+
+impl<'a> Pixels<'a> {
+    /// One of the examples to be packed.
+    #[inline(always)]
+    pub(crate) fn example(self, example: usize) -> &'a [u8] {
+        &self.all[self.samples[example] as usize * self.inputs..][..self.inputs]
+    }
+}
+
+/// Packed examples. The buffers are made once, for the most examples of the fullest kind.
+#[derive(Debug, Clone)]
+pub(crate) struct Packed {
+    /// How many examples share a list.
+    pub(crate) together: usize,
+    /// The numbers of the groups of all lists, one list after another.
+    pub(crate) groups: Vec<u32>,
+    /// For each of them, the pixels of each example of the list.
+    pub(crate) pixels: Vec<Group>,
+    /// Where each list ends.
+    pub(crate) ends: Vec<u32>,
+    /// Σ of the pixels of each example, at least 1.
+    pub(crate) ink: Vec<f32>,
+}
+
+/// One list: the examples from `first` on, and their groups.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct List<'a> {
+    pub(crate) first: usize,
+    pub(crate) groups: &'a [u32],
+    pub(crate) pixels: &'a [Group],
+}
+
+impl Packed {
+    /// Makes room for `examples` of `inputs` pixels.
+    pub(crate) fn new(examples: usize, inputs: usize) -> Packed {
+        // A last list that is not full, and one vector more, since whole vectors are written.
+        let places = (examples + MOST_TOGETHER) * padded_groups(inputs) + LANES;
+        Packed {
+            together: 1,
+            groups: vec![0; places],
+            pixels: vec![[0; 4]; places],
+            ends: vec![0; examples],
+            ink: vec![0.0; examples],
+        }
+    }
+
+    /// The lists of the first `examples`.
+    #[inline(always)]
+    pub(crate) fn list(&self, list: usize) -> List<'_> {
+        let from = if list == 0 { 0 } else { self.ends[list - 1] as usize };
+        let to = self.ends[list] as usize;
+        let pixels = &self.pixels[from * self.together..to * self.together];
+        List { first: list * self.together, groups: &self.groups[from..to], pixels }
+    }
+}
+
+/// Packs examples one by one, or `TOGETHER` in a list if more than `SHARED` of a hundred groups have ink.
+#[inline(always)]
+pub(crate) fn pack<S: Simd, const TOGETHER: usize, const SHARED: usize>(
+    simd: S,
+    from: Pixels<'_>,
+    packed: &mut Packed,
+) {
+    let mut places = 0;
+    for example in 0..from.samples.len() {
+        let pixels = from.example(example);
+        if example + AHEAD < from.samples.len() {
+            for line in from.example(example + AHEAD).chunks(64) {
+                simd.prefetch(line.as_ptr().cast());
+            }
+        }
+        packed.ink[example] = ink(pixels);
+        let (groups, rest) = pixels.as_chunks::<4>();
+        let (vectors, tail) = groups.as_chunks::<LANES>();
+        let mut first = 0;
+        for vector in vectors {
+            places += append(simd, vector, first, places, packed);
+            first += LANES as u32;
+        }
+        if !tail.is_empty() || !rest.is_empty() {
+            let mut padded = [[0; 4]; LANES];
+            padded[..tail.len()].copy_from_slice(tail);
+            padded[tail.len()][..rest.len()].copy_from_slice(rest);
+            places += append(simd, &padded, first, places, packed);
+        }
+        packed.ends[example] = places as u32;
+    }
+    packed.together = 1;
+    if places * 100 > SHARED * from.samples.len() * groups_of(from.inputs) {
+        share::<TOGETHER>(from, packed);
+    }
+}
+
+/// Appends one vector of groups at `place` and returns how many have ink.
+#[inline(always)]
+fn append<S: Simd>(simd: S, vector: &Pixels64, first: u32, place: usize, packed: &mut Packed) -> usize {
+    let groups = packed.groups[place..].first_chunk_mut().expect("room for a vector behind the last group");
+    let pixels = packed.pixels[place..].first_chunk_mut().expect("room for a vector behind the last group");
+    simd.inked_u8x4(vector, first, groups, pixels)
+}
+
+/// Packs `TOGETHER` examples in a list. Places behind the last example are blank.
+#[inline(always)]
+fn share<const TOGETHER: usize>(from: Pixels<'_>, packed: &mut Packed) {
+    let (mut places, mut list) = (0, 0);
+    let mut example = 0;
+    while example < from.samples.len() {
+        let mut pixels: [&[u8]; TOGETHER] = [&[]; TOGETHER];
+        let present = TOGETHER.min(from.samples.len() - example);
+        for (other, pixels) in pixels.iter_mut().enumerate().take(present) {
+            *pixels = from.example(example + other);
+        }
+        for group in 0..groups_of(from.inputs) {
+            let (inputs, mut any) = (group * 4..(group * 4 + 4).min(from.inputs), 0);
+            let row = &mut packed.pixels[places * TOGETHER..][..TOGETHER];
+            for (other, place) in row.iter_mut().enumerate() {
+                *place = [0; 4];
+                if other < present {
+                    place[..inputs.len()].copy_from_slice(&pixels[other][inputs.clone()]);
+                }
+                any |= u32::from_ne_bytes(*place);
+            }
+            packed.groups[places] = group as u32;
+            places += usize::from(any != 0);
+        }
+        packed.ends[list] = places as u32;
+        list += 1;
+        example += TOGETHER;
+    }
+    packed.together = TOGETHER;
+}
+
+/// Σ of pixels, exact below 65 793 of them; 1 for a blank example, so that what is infinite stays so when multiplied.
+#[inline(always)]
+pub(super) fn ink(pixels: &[u8]) -> f32 {
+    let mut sum = 0_u32;
+    for &pixel in pixels {
+        sum += u32::from(pixel);
+    }
+    sum.max(1) as f32
+}
+
+/// [`Simd::inked_u8x4`] for instruction sets that cannot compress: no branch, since which groups have ink is hard to guess.
+#[inline(always)]
+pub(crate) fn inked(pixels: &Pixels64, first: u32, groups: &mut [u32; LANES], inked: &mut Pixels64) -> usize {
+    let mut count = 0;
+    for (i, group) in pixels.iter().enumerate() {
+        // `count` is at most i here.
+        groups[count.min(LANES - 1)] = first + i as u32;
+        inked[count.min(LANES - 1)] = *group;
+        count += usize::from(*group != [0; 4]);
+    }
+    count
+}

@@ -1,0 +1,81 @@
+//! A row of weights as a sum of whole numbers times a step, and how far off that is at most.
+//!
+//! Plainly: step = max|v| / levels; digit = the nearest whole number to v / step; rest = v − step · digit. The rest is
+//! quantised again, by its own largest magnitude. The bound of what is left is measured, not assumed.
+
+use crate::vector::{LANES, Lanes, Simd};
+
+/// Rows whose largest magnitude is outside are not quantised: their arithmetic could leave the range of f32.
+pub(crate) const SMALLEST: f32 = 1e-25;
+/// See [`SMALLEST`].
+pub(crate) const LARGEST: f32 = 1e25;
+
+/// Sixteen digits.
+pub(crate) type DigitLanes = [i8; LANES];
+
+/// What the digits of a row stand for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Quantised {
+    /// The largest magnitude in the row, infinite for a row that is not quantised: its digits mean nothing.
+    pub(crate) largest: f32,
+    /// The value of 1 in each digit.
+    pub(crate) steps: [f32; 2],
+    /// The largest magnitude of what is left of the row behind each digit.
+    pub(crate) left: [f32; 2],
+}
+
+/// Writes the two digits of a row, and leaves in its place what they leave.
+#[inline(always)]
+pub(crate) fn quantise<S: Simd>(simd: S, row: &mut [Lanes], digits: [&mut [DigitLanes]; 2]) -> Quantised {
+    let [first, second] = digits;
+    let largest = magnitude(simd, row);
+    if !(SMALLEST..=LARGEST).contains(&largest) {
+        // A row of zeros has nothing left; of any other nothing is known.
+        let largest = if largest == 0.0 { 0.0 } else { f32::INFINITY };
+        first.fill([0; LANES]);
+        second.fill([0; LANES]);
+        return Quantised { largest, steps: [0.0; 2], left: [0.0; 2] };
+    }
+    let levels = f32::from(S::LEVELS);
+    let coarse = largest / levels;
+    let left = digit(simd, row, coarse, first);
+    // A row of one magnitude may leave nothing at all.
+    let fine = if left >= SMALLEST / 1e6 { left / levels } else { 0.0 };
+    let last = digit(simd, row, fine, second);
+    Quantised { largest, steps: [coarse, fine], left: [left, last] }
+}
+
+/// max |v|, NaN and infinity becoming infinity.
+#[inline(always)]
+fn magnitude<S: Simd>(simd: S, row: &[Lanes]) -> f32 {
+    let zero = simd.splat_f32x16(0.0);
+    let (mut largest, mut alarm) = (zero, zero);
+    for lanes in row {
+        let v = simd.load_f32x16(lanes);
+        largest = simd.max_f32x16(simd.abs_f32x16(v), largest);
+        // 0 for a number, NaN for anything else, which a maximum could overlook.
+        alarm = simd.fma_f32x16(v, zero, alarm);
+    }
+    if simd.sum_f32x16(alarm) == 0.0 { simd.largest_f32x16(largest) } else { f32::INFINITY }
+}
+
+/// Writes one digit of a row, leaves the rest in its place, and returns the largest magnitude of that. A step of 0 gives
+/// digits 0.
+#[inline(always)]
+fn digit<S: Simd>(simd: S, row: &mut [Lanes], step: f32, digits: &mut [DigitLanes]) -> f32 {
+    let levels = f32::from(S::LEVELS);
+    let (most, least) = (simd.splat_f32x16(levels), simd.splat_f32x16(-levels));
+    let inverse = simd.splat_f32x16(if step > 0.0 { 1.0 / step } else { 0.0 });
+    let minus_step = simd.splat_f32x16(-step);
+    let mut largest = simd.splat_f32x16(0.0);
+    for (lanes, digits) in row.iter_mut().zip(digits) {
+        let v = simd.load_f32x16(lanes);
+        let whole = simd.round_f32x16(simd.mul_f32x16(v, inverse));
+        let whole = simd.max_f32x16(simd.min_f32x16(whole, most), least);
+        let left = simd.fma_f32x16(minus_step, whole, v);
+        largest = simd.max_f32x16(simd.abs_f32x16(left), largest);
+        simd.store_f32x16(left, lanes);
+        simd.store_i8x16(whole, digits);
+    }
+    simd.largest_f32x16(largest)
+}

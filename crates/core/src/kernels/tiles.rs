@@ -1,0 +1,63 @@
+//! The intervals of `super::screen` from a matrix unit: every group of every example, since its dense product costs less
+//! than looking for ink.
+//!
+//! Plainly: 32 examples × two panels of sixteen units at a time; their sums go through a buffer that stays in the first-level
+//! cache, and are turned into intervals there. Places behind the last example and the last group are blank; an odd last
+//! panel is multiplied twice and taken once.
+
+use super::pack::{Packed, Pixels, ink};
+use super::screen::{Block, Ends};
+use crate::vector::{Digits, LANES, Simd, TILE, TILE_GROUPS, TileSums, Tiles};
+
+/// The groups of an example whose row is filled up to whole steps of the matrix unit.
+pub(crate) fn padded_groups(inputs: usize) -> usize {
+    inputs.div_ceil(4).next_multiple_of(TILE_GROUPS)
+}
+
+/// Packs examples as rows of [`padded_groups`] each, and blank ones up to a multiple of [`TILE`].
+#[inline(always)]
+pub(crate) fn pack(from: Pixels<'_>, packed: &mut Packed) {
+    let width = padded_groups(from.inputs);
+    let rows = packed.pixels.chunks_exact_mut(width).take(from.samples.len().next_multiple_of(TILE));
+    for (example, row) in rows.enumerate() {
+        let row = row.as_flattened_mut();
+        row.fill(0);
+        if example < from.samples.len() {
+            let pixels = from.example(example);
+            row[..from.inputs].copy_from_slice(pixels);
+            packed.ink[example] = ink(pixels);
+        }
+    }
+    packed.together = TILE;
+}
+
+/// Scores a block of units for every packed example.
+#[inline(always)]
+pub(crate) fn screen<S: Simd, T: Tiles>(simd: S, tiles: T, block: Block<'_>, packed: &Packed, mut ends: Ends<'_>) {
+    let width = block.stride / TILE_GROUPS * TILE_GROUPS;
+    let mut sums: TileSums = [[[0; LANES]; 2]; TILE];
+    tiles.begin();
+    for first in (0..ends.lower.len()).step_by(TILE) {
+        let pixels = &packed.pixels[first * width..][..TILE * width];
+        for panel in (0..block.steps.len()).step_by(2) {
+            let pair = [panel, (panel + 1).min(block.steps.len() - 1)];
+            let mut panels: [&[Digits]; 2] = [&[]; 2];
+            for (panels, panel) in panels.iter_mut().zip(pair) {
+                *panels = &block.digits[panel * block.stride..][..width];
+            }
+            tiles.product(pixels, panels, &mut sums);
+            for (example, sums) in (first..ends.lower.len()).zip(&sums) {
+                let ink = packed.ink[example];
+                let sums = [simd.load_i32x16(&sums[0]), simd.load_i32x16(&sums[1])];
+                if block.steps.len() == 2 * block.slack.len() {
+                    ends.take::<S, 2, 2>(simd, block, panel, sums, example, ink);
+                } else if panel + 1 < block.steps.len() {
+                    ends.take::<S, 2, 1>(simd, block, panel, sums, example, ink);
+                } else {
+                    ends.take::<S, 1, 1>(simd, block, panel, [sums[0]], example, ink);
+                }
+            }
+        }
+    }
+    tiles.end();
+}

@@ -1,0 +1,403 @@
+//! Integer screening: which units can be among the k best of an example, found from whole-number scores. Only those are
+//! scored exactly, so the ranks, and with them the weights, have the bits of the dense engine.
+//!
+//! # The proof
+//!
+//! Let v be a row of (transformed) weights, x the pixels of an example, X = Σ x, u = 2⁻²⁴, m = max |v|, and S the canonical
+//! score of the [crate docs](crate#numerics). The row is kept as two digits: v_i = s q_i + s₂ r_i + e_i.
+//!
+//! 1. Q = Σ q_i x_i and R = Σ r_i x_i are whole numbers below 127 · 255 · 65 536 < 2³¹: the integer product is exact.
+//! 2. |Σ v_i x_i − (s Q + s₂ R)| ≤ max |e_i| X, and |Σ v_i x_i − s Q| ≤ max |v_i − s q_i| X. `quantise` returns both maxima,
+//!    as fused multiply-adds give them: each is known to a factor 1 + u, and of the second digit's rest, u m / 60 beside it
+//!    is covered by 5.
+//! 3. |S − Σ v_i x_i| ≤ γ Σ |v_i| x_i ≤ γ m X, γ = n u / (1 − n u), n roundings behind one another: a lane takes at most 64
+//!    multiply-adds in a block, four additions of the tree, then the blocks are added.
+//! 4. c, the f32 value of s Q or of s Q + s₂ R, costs two roundings of at most m X each (conversion and product), with the
+//!    second digit one of a sixtieth of that and one more: at most 3.2 u m X. The ends c ± a X cost one more rounding each;
+//!    X < 2²⁴ is exact. Where c is found again from the upper end, to add the second digit to it, that costs two more (the
+//!    products a X, s₂ R are so small that their own roundings are nothing beside it).
+//! 5. All of 4 and what 2 left is below 8 u m X. Sixteen are granted: 2⁻²⁰.
+//! 6. So with a = max |e_i| (1 + 2⁻²²) + m (γ + 2⁻²⁰), rounded up, S lies in [c − a X, c + a X]; the same for one digit with
+//!    max |v_i − s q_i|.
+//!
+//! Underflow adds at most 2⁻¹⁴⁹ for each of 2¹⁸ operations; rows with m below 10⁻²⁵ are not quantised, and for the others
+//! 2⁻²⁰ m is a hundred million times more. Nothing overflows below 10²⁵. A row outside has the interval (−∞, ∞); a row of
+//! zeros has S = 0 = c exactly; a blank example has S = 0 for every finite row, and c = 0.
+//!
+//! At least k lower ends, of different units, reach the bar of an example: the last of a descending list of k. A unit whose upper end does not is
+//! less than k others, strictly, so it is not among the k best in the order of [`crate::TopK`], ties included. Units that are
+//! never ranked (S = −∞ or NaN) come only from rows that are not quantised; their lower end is −∞ or NaN and holds up no bar.
+//!
+//! # The course
+//!
+//! One digit of all units gives a bar and, typically, one candidate in a hundred. Their second digits, kept row by row, give
+//! intervals two hundred times narrower, a higher bar, and k survivors or few more: these are scored exactly. Shards tell
+//! each other their lists of lower ends as they find them, which raises the bars of all; nobody waits for that, since a list
+//! that is not there yet only leaves a lower bar, and more to score exactly. Where one
+//! digit leaves too many candidates (few large weights among many small ones, bright images), both digits of all units are
+//! summed at once; where that leaves too many as well, the dense engine takes over. Both are tried again later.
+
+use crate::isa::Kernels;
+use crate::kernels::pack::{Packed, Pixels};
+use crate::kernels::quantise::DigitLanes;
+use crate::kernels::score::BLOCK;
+use crate::kernels::screen::{Block, Closer, Ends, PANELS};
+use crate::kernels::tiles::padded_groups;
+use crate::offers::{BarsAt, Offers, Stage, keep_best};
+use crate::rows::Scored;
+use crate::top_k::TopK;
+use crate::vector::{Digits, LANES, Lanes, Pixels64};
+use wide::f32x16;
+
+/// The longest example whose integer scores fit 32 bits.
+const MOST_INPUTS: usize = 1 << 16;
+/// With more ranks than this too many of them would share a lane of the lower ends.
+const MOST_RANKS: usize = 32;
+/// Bytes of upper ends that are kept at once: they should stay in a second-level cache.
+const UPPER_BYTES: usize = 512 << 10;
+/// Of a hundred units this many may be candidates; beyond, another digit or the dense engine costs less.
+const DEAR: usize = 16;
+/// Minibatches before fewer digits are tried again: at first, and at most.
+const PAUSE: (u32, u32) = (64, 4096);
+/// Vectors of a row that are asked for: the hardware sees the stream by then.
+const ASKED: usize = 12;
+/// Examples between finding survivors and scoring them, so that the bars of other shards have come.
+const LAG: usize = 16;
+
+/// The digits of a shard's rows, and the memory of screening.
+#[derive(Debug)]
+pub(crate) struct Screen {
+    k: usize,
+    /// γ.
+    rounding: f64,
+    course: Course,
+    pause: u32,
+    left: u32,
+    /// Digits of sixteen units side by side, panel after panel; with two digits the panels of both alternate.
+    panels: Vec<f32x16>,
+    /// Vectors of digits from one panel to the next.
+    stride: usize,
+    steps: Vec<Lanes>,
+    slack: Vec<Lanes>,
+    /// The second digits row by row.
+    second: Vec<f32x16>,
+    rows: Vec<Row>,
+    rest: Vec<Lanes>,
+    first: Vec<DigitLanes>,
+    packed: Packed,
+    upper: Vec<Lanes>,
+    lower: Vec<[Lanes; PANELS]>,
+    image: Vec<Pixels64>,
+    candidates: Vec<u32>,
+    sums: Vec<f32>,
+    lower_of_candidates: Vec<Lanes>,
+    best: Vec<f32>,
+    /// Of the last examples, in turn.
+    survivors: Vec<Survivors>,
+    scores: Vec<f32>,
+}
+
+/// What is known of one row beside its digits.
+#[derive(Debug, Clone, Copy, Default)]
+struct Row {
+    /// The value of 1 in the second digit.
+    step: f32,
+    /// The slack with one digit, and with both.
+    slack: [f32; 2],
+}
+
+/// The units of an example that may have to be scored exactly.
+#[derive(Debug, Clone)]
+struct Survivors {
+    rows: Vec<u32>,
+    upper: Vec<f32>,
+    count: usize,
+    /// The highest lower ends of own units.
+    best: Vec<f32>,
+    /// The bar that is known beside that list: it may count the same units.
+    bar: f32,
+}
+
+/// The place of a shard in a minibatch.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub(crate) offers: &'a Offers,
+    pub(crate) shard: usize,
+    pub(crate) minibatch: u32,
+    pub(crate) first_unit: usize,
+}
+
+impl Place<'_> {
+    fn bars(&self, stage: Stage, example: usize) -> BarsAt {
+        BarsAt { shard: self.shard, stage, minibatch: self.minibatch, example }
+    }
+}
+
+/// What is done before exact scores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Course {
+    /// One digit of all units, the second one of candidates.
+    OneDigit,
+    /// Two digits of all units.
+    TwoDigits,
+    /// Nothing: screening does not pay, and the digits are out of date.
+    Dense,
+}
+
+impl Course {
+    /// Panels of sixteen units.
+    fn digits(self) -> usize {
+        if self == Course::TwoDigits { 2 } else { 1 }
+    }
+}
+
+impl Screen {
+    /// Makes room for a shard, or says that screening cannot serve it.
+    pub(crate) fn new(rows: usize, inputs: usize, batch: usize, k: usize) -> Option<Screen> {
+        if inputs > MOST_INPUTS || k > MOST_RANKS || rows == 0 {
+            return None;
+        }
+        let width = inputs.div_ceil(LANES);
+        let panels = rows.div_ceil(LANES);
+        // A multiple of 4096 bytes would put all panels of a block on the same cache sets.
+        let stride = padded_groups(inputs);
+        let stride = if stride.is_multiple_of(64) { stride + 1 } else { stride };
+        let chunk = (UPPER_BYTES / (panels * 64)).clamp(24, batch.max(24)).min(batch);
+        let roundings = width.min(BLOCK) + 4 + width.div_ceil(BLOCK);
+        let units = panels * LANES;
+        let survivors =
+            Survivors { rows: vec![0; units], upper: vec![0.0; units], count: 0, best: vec![0.0; k], bar: 0.0 };
+        Some(Screen {
+            k,
+            rounding: roundings as f64 / f64::from(1 << 24) * (1.0 + 1.0 / 1024.0),
+            course: Course::Dense,
+            pause: PAUSE.0,
+            left: 0,
+            panels: vec![f32x16::splat(0.0); 2 * panels * stride],
+            stride,
+            steps: vec![[0.0; LANES]; 2 * panels],
+            slack: vec![[f32::NAN; LANES]; panels],
+            second: vec![f32x16::splat(0.0); rows * width.div_ceil(4)],
+            rows: vec![Row::default(); rows],
+            rest: vec![[0.0; LANES]; width],
+            first: vec![[0; LANES]; width],
+            packed: Packed::new(chunk, inputs),
+            upper: vec![[0.0; LANES]; chunk * panels],
+            lower: vec![[[0.0; LANES]; PANELS]; chunk],
+            image: vec![[[0; 4]; LANES]; width.div_ceil(4)],
+            candidates: vec![0; units],
+            sums: vec![0.0; units],
+            lower_of_candidates: vec![[0.0; LANES]; panels],
+            best: vec![0.0; k],
+            survivors: vec![survivors; LAG + 2],
+            scores: vec![0.0; units],
+        })
+    }
+
+    /// Whether digits are kept at present.
+    pub(crate) fn screens(&self) -> bool {
+        self.course != Course::Dense
+    }
+
+    /// Whether the next minibatch will be screened.
+    pub(crate) fn is_due(&self) -> bool {
+        self.screens() || self.left == 0
+    }
+
+    /// Whether the next minibatch is to be screened. Brings the digits up to date if they have to be.
+    pub(crate) fn begin(&mut self, kernels: &Kernels, scored: Scored<'_>) -> bool {
+        if self.course != Course::OneDigit {
+            match self.left.checked_sub(1) {
+                Some(left) => self.left = left,
+                None => self.take(Course::OneDigit, kernels, scored),
+            }
+        }
+        self.screens()
+    }
+
+    fn take(&mut self, course: Course, kernels: &Kernels, scored: Scored<'_>) {
+        self.course = course;
+        (0..scored.rows.rows()).for_each(|row| self.renew(kernels, scored, row));
+    }
+
+    /// Brings the digits of one row up to date.
+    pub(crate) fn renew(&mut self, kernels: &Kernels, scored: Scored<'_>, row: usize) {
+        let values = scored.rows.lanes(row);
+        match scored.power {
+            Some(power) => kernels.power(power, values, &mut self.rest),
+            None => self.rest.copy_from_slice(values),
+        }
+        let (digits, panel, lane) = (self.course.digits(), row / LANES, row % LANES);
+        let width = self.image.len();
+        let second: &mut [Digits] = &mut bytemuck::cast_slice_mut(&mut self.second)[row * width..][..width];
+        let second: &mut [DigitLanes] = &mut bytemuck::cast_slice_mut(second)[..values.len()];
+        let found = kernels.quantise(&mut self.rest, [&mut self.first, second]);
+        let panels: &mut [Digits] = bytemuck::cast_slice_mut(&mut self.panels);
+        for (digit, from) in [&self.first[..], second].into_iter().enumerate().take(digits) {
+            let place = panel * digits + digit;
+            let groups = from.as_flattened().as_chunks::<4>().0;
+            for (four, to) in groups.iter().zip(&mut panels[place * self.stride..][..self.stride]) {
+                to[lane] = *four;
+            }
+            self.steps[place][lane] = found.steps[digit];
+        }
+        let slack = found.left.map(|left| slack(left, found.largest, self.rounding));
+        self.slack[panel][lane] = slack[digits - 1];
+        self.rows[row] = Row { step: found.steps[1], slack };
+    }
+
+    /// Offers the exact scores of all units that can be among the k best of an example, and maybe of some others.
+    pub(crate) fn offer(
+        &mut self,
+        kernels: &Kernels,
+        scored: Scored<'_>,
+        pixels: Pixels<'_>,
+        place: Place<'_>,
+        lists: &mut TopK,
+    ) {
+        let (mut candidates, chunk) = (0, self.lower.len());
+        for (samples, first) in pixels.samples.chunks(chunk).zip((0..).step_by(chunk)) {
+            let pixels = Pixels { samples, ..pixels };
+            self.intervals(kernels, pixels, place, first);
+            for step in 0..samples.len() + LAG + 1 {
+                if step < samples.len() {
+                    candidates += self.survive(kernels, step, pixels, place, first);
+                }
+                // Rows are asked for one example before they are scored.
+                if let Some(example) = step.checked_sub(LAG).filter(|&example| example < samples.len()) {
+                    self.settle(example, place, first);
+                    let Survivors { rows, count, .. } = &self.survivors[example % (LAG + 2)];
+                    let starts = rows[..*count].iter().map(|&row| scored.rows.lanes(row as usize));
+                    starts.for_each(|row| kernels.prefetch(&row[..ASKED.min(row.len())]));
+                }
+                if let Some(example) = step.checked_sub(LAG + 1) {
+                    let Survivors { rows, count, .. } = &self.survivors[example % (LAG + 2)];
+                    let (rows, scores) = (&rows[..*count], &mut self.scores[..*count]);
+                    let panel = scored.rows.panel(0, scored.rows.rows()).gather(rows);
+                    kernels.score_few(panel, scored.power, pixels.example(example), scores);
+                    for (&row, &score) in rows.iter().zip(scores.iter()) {
+                        lists.insert(first + example, score, place.first_unit as u32 + row);
+                    }
+                }
+            }
+        }
+        self.judge(candidates, pixels.samples.len() * scored.rows.rows(), kernels, scored);
+    }
+
+    /// Packs examples, finds the upper ends of all units, and tells the others the highest lower ends.
+    fn intervals(&mut self, kernels: &Kernels, pixels: Pixels<'_>, place: Place<'_>, first: usize) {
+        let (digits, panels, examples) = (self.course.digits(), self.slack.len(), pixels.samples.len());
+        kernels.pack(pixels, &mut self.packed);
+        let lower = &mut self.lower[..examples];
+        lower.as_flattened_mut().fill([f32::NEG_INFINITY; LANES]);
+        let all: &[Digits] = bytemuck::cast_slice(&self.panels);
+        for first in (0..panels).step_by(PANELS / digits) {
+            let units = (PANELS / digits).min(panels - first);
+            let block = Block {
+                digits: &all[first * digits * self.stride..],
+                stride: self.stride,
+                steps: &self.steps[first * digits..][..units * digits],
+                slack: &self.slack[first..][..units],
+            };
+            kernels.screen(block, &self.packed, Ends { upper: &mut self.upper, stride: panels, first, lower });
+        }
+        for (example, lower) in lower.iter_mut().enumerate() {
+            kernels.highest(lower, &mut self.best);
+            // From here on the first lanes hold the list.
+            lower.as_flattened_mut()[..self.k].copy_from_slice(&self.best);
+            place.offers.publish_bars(place.bars(Stage::All, first + example), &self.best);
+        }
+    }
+
+    /// Finds the rows of one example that may have to be scored exactly, and returns how many came near.
+    fn survive(
+        &mut self,
+        kernels: &Kernels,
+        example: usize,
+        pixels: Pixels<'_>,
+        place: Place<'_>,
+        first: usize,
+    ) -> usize {
+        let panels = self.slack.len();
+        let upper = &self.upper[example * panels..][..panels];
+        let survivors = &mut self.survivors[example % (LAG + 2)];
+        let own = &self.lower[example].as_flattened()[..self.k];
+        self.best.copy_from_slice(own);
+        place.offers.raise_bars(place.bars(Stage::All, first + example), &mut self.best);
+        let bar = self.best[self.k - 1];
+        survivors.bar = bar;
+        if self.course == Course::TwoDigits {
+            survivors.best.copy_from_slice(own);
+            survivors.count = kernels.reach(upper, bar, &mut survivors.rows);
+            for (upper_of, &row) in survivors.upper.iter_mut().zip(&survivors.rows[..survivors.count]) {
+                *upper_of = upper.as_flattened()[row as usize];
+            }
+            return survivors.count;
+        }
+        let count = kernels.reach(upper, bar, &mut self.candidates);
+        let (candidates, sums) = (&self.candidates[..count], &mut self.sums[..count]);
+        self.image.as_flattened_mut().as_flattened_mut()[..pixels.inputs].copy_from_slice(pixels.example(example));
+        let digits = bytemuck::cast_slice(&self.second);
+        kernels.look_closer(Closer { digits, rows: candidates, example: &self.image }, sums);
+        let (vectors, ink) = (count.div_ceil(LANES), self.packed.ink[example]);
+        let lower = &mut self.lower_of_candidates[..vectors];
+        if let Some(last) = lower.last_mut() {
+            *last = [f32::NEG_INFINITY; LANES];
+        }
+        for ((&row, &sum), (lower, upper_of)) in
+            candidates.iter().zip(sums.iter()).zip(lower.as_flattened_mut().iter_mut().zip(&mut survivors.upper))
+        {
+            let Row { step, slack } = self.rows[row as usize];
+            let centre = (upper.as_flattened()[row as usize] - slack[0] * ink) + sum * step;
+            // The centre of a row of which nothing is known is NaN: it holds up no bar, and survives.
+            *lower = centre - slack[1] * ink;
+            *upper_of = if centre.is_nan() { f32::INFINITY } else { centre + slack[1] * ink };
+        }
+        survivors.best.fill(f32::NEG_INFINITY);
+        for numbers in lower.chunks(PANELS) {
+            kernels.highest(numbers, &mut self.best);
+            for &number in &self.best {
+                if !keep_best(&mut survivors.best, number) {
+                    break;
+                }
+            }
+        }
+        place.offers.publish_bars(place.bars(Stage::Candidates, first + example), &survivors.best);
+        survivors.rows[..count].copy_from_slice(candidates);
+        survivors.count = count;
+        count
+    }
+
+    /// Drops the rows of one example that do not reach the bar that is known by now.
+    fn settle(&mut self, example: usize, place: Place<'_>, first: usize) {
+        let Survivors { rows, upper, count, best, bar } = &mut self.survivors[example % (LAG + 2)];
+        place.offers.raise_bars(place.bars(Stage::Candidates, first + example), best);
+        let bar = best[self.k - 1].max(*bar);
+        let mut kept = 0;
+        for i in 0..*count {
+            rows[kept] = rows[i];
+            kept += usize::from(upper[i] >= bar);
+        }
+        *count = kept;
+    }
+
+    /// Takes another course where too many units came near.
+    fn judge(&mut self, candidates: usize, all: usize, kernels: &Kernels, scored: Scored<'_>) {
+        if candidates * 100 <= all * DEAR {
+            return;
+        }
+        match self.course {
+            Course::OneDigit => self.take(Course::TwoDigits, kernels, scored),
+            _ => self.course = Course::Dense,
+        }
+        self.left = self.pause;
+        self.pause = (self.pause * 2).min(PAUSE.1);
+    }
+}
+
+/// a of the module's proof: half the width of an interval, per unit of ink.
+fn slack(left: f32, largest: f32, rounding: f64) -> f32 {
+    let small = 1.0 / f64::from(1 << 20);
+    let bound = f64::from(left) * (1.0 + small / 4.0) + f64::from(largest) * (rounding + small);
+    (bound as f32).next_up()
+}
