@@ -1,5 +1,5 @@
-//! Short runs that must reach an error: the learned layer on synthetic digits (and on MNIST where it is), and how far a
-//! linear readout on the same pixels stays behind.
+//! Short runs that must reach an error: the learned layer on synthetic digits (and on MNIST where it is), how far a linear
+//! readout on the same pixels stays behind, and backpropagation end to end.
 
 mod common;
 
@@ -15,12 +15,14 @@ static ALONE: Mutex<()> = Mutex::new(());
 
 /// 400 units, 20 + 20 epochs: under a minute on two cores.
 const SETTINGS: [&str; 3] = ["hidden=400", "epochs=20", "readout_epochs=20"];
+/// Half a minute at most.
+const END_TO_END: [&str; 3] = ["method=end-to-end", "hidden=200", "readout_epochs=2"];
 
-fn test_error_pct(name: &str, more: &[&str]) -> f64 {
+fn test_error_pct(name: &str, settings: &[&str], more: &[&str]) -> f64 {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let place = Place::new();
     let mut arguments = vec!["train", name, "--json", "--offline", "--out", "run"];
-    for set in SETTINGS {
+    for set in settings {
         arguments.extend(["--set", set]);
     }
     arguments.extend(more);
@@ -65,12 +67,19 @@ fn linear_test_error_pct(train: &Split, test: &Split) -> f64 {
 
 #[test]
 fn synthetic_digits_are_learned_and_not_by_a_linear_readout() {
-    let learned = test_error_pct("synthetic", &[]);
+    let learned = test_error_pct("synthetic", &SETTINGS, &[]);
     let digits = synthetic::standard();
     let linear = linear_test_error_pct(&digits.train, &digits.test);
     eprintln!("synthetic digits: learned {learned} %, linear {linear} %");
     assert!(learned <= 2.5, "{learned} %");
     assert!(linear >= 3.0 * learned, "linear {linear} %, learned {learned} %");
+}
+
+#[test]
+fn synthetic_digits_are_learned_end_to_end() {
+    let error = test_error_pct("synthetic", &END_TO_END, &[]);
+    eprintln!("synthetic digits, end to end: {error} %");
+    assert!(error <= 1.0, "{error} %");
 }
 
 #[test]
@@ -84,7 +93,7 @@ fn mnist_is_learned_where_it_is() {
         eprintln!("SKIPPED: no mnist in {data}");
         return;
     }
-    let error = test_error_pct("mnist", &["--data", &data]);
+    let error = test_error_pct("mnist", &SETTINGS, &["--data", &data]);
     eprintln!("MNIST: {error} %");
     assert!(error <= 4.6, "{error} %");
 }

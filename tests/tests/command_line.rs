@@ -49,6 +49,7 @@ fn settings_that_cannot_be_are_refused_before_anything_is_written() {
         ("labels_per_class=50", "key `labels_per_class`: expected at most"),
         ("validation=2", "key `validation` in --set: expected a share"),
         ("hidden=16777216", "key `hidden`: expected a network that fits into"),
+        ("method=end-to-end", "key `batch` in --set: expected a key that method end-to-end uses, found one it ignores"),
         ("dataset=nowhere", "key `dataset`: expected mnist, cifar10, synthetic or a directory, found `nowhere`"),
     ] {
         let before = place.listing();
@@ -204,6 +205,54 @@ fn the_hidden_layer_alone_has_no_readout() {
 }
 
 #[test]
+fn every_method_leaves_the_files_and_the_cells_that_apply() {
+    let place = Place::new();
+    write_digits(&place, "digits", 50, 20);
+    for (method, files, empty) in [
+        (
+            "end-to-end",
+            "weights.npy fields.png",
+            "p k delta epochs batch rate power_n on_sphere silent_units readout_s",
+        ),
+        ("end-to-end-softmax", "weights.npy fields.png", "p k delta epochs power_n loss_m beta on_sphere readout_s"),
+        ("random", "weights.npy fields.png", "k delta epochs batch rate silent_units learn_s epoch_ms"),
+        ("shallow", "", "hidden p k delta epochs power_n on_sphere weights_sha256 learn_s"),
+    ] {
+        let method_key = format!("method={method}");
+        let mut arguments = vec!["train", "mnist", "--json", "--out", method, "--set", "dataset=digits"];
+        let hidden = if method == "shallow" { "readout_batch=10" } else { "hidden=20" };
+        for set in [method_key.as_str(), "readout_batch=10", "readout_epochs=3", hidden] {
+            arguments.extend(["--set", set]);
+        }
+        let row: serde_json::Value = serde_json::from_str(&place.run(&arguments).succeeded().stdout).unwrap();
+        assert_eq!(row["method"], method);
+        assert!(row["test_error_pct"].is_number() && row["train_error_pct"].is_number(), "{row}");
+        for column in empty.split(' ') {
+            assert!(row[column].is_null() || row[column] == "", "{method}: {column} is {}", row[column]);
+        }
+        assert_eq!(row["hidden"].is_null(), method == "shallow");
+        for file in ["weights.npy", "fields.png"] {
+            let expected = files.split(' ').any(|name| name == file);
+            assert_eq!(place.file(method).join(file).is_file(), expected, "{method} {file}");
+        }
+        for file in ["readout.npy", "curves.svg", "metrics.csv", "result.csv", "weights.safetensors"] {
+            assert!(place.file(method).join(file).is_file(), "{method} {file}");
+        }
+        let metrics = std::fs::read_to_string(place.file(method).join("metrics.csv")).unwrap();
+        let phase = if method.starts_with("end-to-end") { "end-to-end," } else { "readout," };
+        assert_eq!(metrics.lines().skip(1).filter(|line| line.starts_with(phase)).count(), 3, "{metrics}");
+        assert_eq!(metrics.lines().count(), 4, "{metrics}");
+    }
+    // The same command again keeps what is there, told in words this time.
+    let mut arguments = vec!["train", "mnist", "--resume", "--out", "shallow", "--set", "dataset=digits"];
+    for set in ["method=shallow", "readout_batch=10", "readout_epochs=3"] {
+        arguments.extend(["--set", set]);
+    }
+    let told = place.run(&arguments).succeeded().stdout;
+    assert!(told.contains("method      shallow") && !told.contains("layer ") && !told.contains("units"), "{told}");
+}
+
+#[test]
 fn json_is_one_object_with_the_columns_of_the_csv() {
     let place = Place::new();
     write_digits(&place, "digits", 50, 20);
@@ -231,6 +280,7 @@ fn usage_errors_keep_the_form_of_clap_and_exit_with_two() {
         vec!["train", "mnist", "--resume", "--force"],
         vec!["reproduce", "--quick", "--paper"],
         vec!["reproduce", "--seeds", "0"],
+        vec!["reproduce", "--methods", "biological,backprop"],
         vec!["replay", "--weights", "w.npy"],
         vec!["data", "fetch", "imagenet"],
     ] {

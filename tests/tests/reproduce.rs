@@ -4,19 +4,19 @@
 mod common;
 
 use common::Place;
-use rivalry::experiment::{Experiment, Protocol};
+use rivalry::experiment::{Experiment, Method, Protocol};
 use rivalry::record::{Columns, ResultRow, from_csv, to_csv};
 use rivalry_data::synthetic::STANDARD_SHA256;
 
 const REMARK: &str = "synthetic digits instead of MNIST, which is not here: made up";
 
 /// A run folder as a finished run leaves it.
-fn finished(place: &Place, seed: u64, test_error_pct: f64) {
-    let experiment = Experiment::named("synthetic", Protocol::Quick, seed).unwrap();
+fn finished(place: &Place, method: Method, seed: u64, test_error_pct: f64) {
+    let experiment = Experiment::named("synthetic", method, Protocol::Quick, seed).unwrap();
     let row = ResultRow {
         experiment: "synthetic".to_owned(),
         dataset: "synthetic".to_owned(),
-        method: "biological".to_owned(),
+        method: method.name().to_owned(),
         seed,
         test_error_pct: Some(test_error_pct),
         train_error_pct: Some(0.5),
@@ -25,8 +25,9 @@ fn finished(place: &Place, seed: u64, test_error_pct: f64) {
         err: REMARK.to_owned(),
         ..ResultRow::default()
     };
-    place.write(&format!("out/synthetic-seed{seed}/config.toml"), experiment.to_toml());
-    place.write(&format!("out/synthetic-seed{seed}/result.csv"), to_csv(&[row]));
+    let folder = format!("out/{}", experiment.run_name());
+    place.write(&format!("{folder}/config.toml"), experiment.to_toml());
+    place.write(&format!("{folder}/result.csv"), to_csv(&[row]));
 }
 
 const REPRODUCE: [&str; 8] = ["reproduce", "mnist", "--quick", "--offline", "--seeds", "2", "--out", "out"];
@@ -38,8 +39,8 @@ fn resumed(place: &Place, more: &[&str]) -> common::Ended {
 #[test]
 fn without_mnist_the_table_says_so_above_below_and_in_the_csv() {
     let place = Place::new();
-    finished(&place, 1, 2.0);
-    finished(&place, 2, 3.0);
+    finished(&place, Method::Biological, 1, 2.0);
+    finished(&place, Method::Biological, 2, 3.0);
     let table = resumed(&place, &[]).succeeded();
     let lines: Vec<&str> = table.stdout.lines().collect();
     assert!(lines[0].starts_with("NOT MNIST: synthetic digits instead of MNIST"), "{}", table.stdout);
@@ -64,10 +65,45 @@ fn without_mnist_the_table_says_so_above_below_and_in_the_csv() {
 }
 
 #[test]
+fn several_methods_stand_in_one_table() {
+    let place = Place::new();
+    let errors = [(Method::Biological, [2.0, 3.0]), (Method::EndToEnd, [1.0, 1.2]), (Method::Shallow, [9.0, 9.0])];
+    for (method, errors) in errors {
+        finished(&place, method, 1, errors[0]);
+        finished(&place, method, 2, errors[1]);
+    }
+    // One named twice is run once.
+    let methods = ["--methods", "biological,end-to-end,shallow,biological"];
+    let table = resumed(&place, &methods).succeeded().stdout;
+    for expected in [
+        "quick protocol: 784-2000-10, p 3, k 7, delta 0.4, 100 + 60 epochs",
+        "quick protocol: 784-2000-10, end-to-end, 60 epochs",
+        "quick protocol: 784-10, shallow, 60 epochs",
+        "biological:\nours       2.50 ± 0.71 % over 2 seeds",
+        "end-to-end:\nours       1.10 ± 0.14 % over 2 seeds",
+        "shallow:\nours       9.00 ± 0.00 % over 2 seeds",
+    ] {
+        assert!(table.contains(expected), "no {expected:?} in:\n{table}");
+    }
+    let csv = std::fs::read_to_string(place.file("out/table.csv")).unwrap();
+    let rows: Vec<ResultRow> = from_csv(&csv, "table.csv").unwrap();
+    let found: Vec<(&str, u64)> = rows.iter().map(|row| (row.method.as_str(), row.seed)).collect();
+    let seeds = |method| [(method, 1), (method, 2)];
+    assert_eq!(found, ["biological", "end-to-end", "shallow"].map(seeds).concat());
+    let json: serde_json::Value =
+        serde_json::from_str(&resumed(&place, &[&methods[..], &["--json"]].concat()).succeeded().stdout).unwrap();
+    assert_eq!(json["summaries"].as_array().unwrap().len(), 3);
+    assert_eq!(
+        (&json["summaries"][1]["method"], &json["summary"]["method"]),
+        (&"end-to-end".into(), &"biological".into())
+    );
+}
+
+#[test]
 fn a_table_is_not_overwritten_and_a_finished_seed_only_kept_when_it_is_the_same_run() {
     let place = Place::new();
-    finished(&place, 1, 2.0);
-    finished(&place, 2, 3.0);
+    finished(&place, Method::Biological, 1, 2.0);
+    finished(&place, Method::Biological, 2, 3.0);
     let before = place.listing();
     place.run(&REPRODUCE).failed_with("expected an empty or new folder, found a finished run");
     assert_eq!(place.listing(), before);

@@ -22,6 +22,8 @@ const SETTINGS: [&str; 10] = [
     "off_sphere=drop",
     "current_scale=auto",
 ];
+const END_TO_END: [&str; 5] =
+    ["dataset=digits", "method=end-to-end", "hidden=150", "readout_epochs=40", "readout_batch=20"];
 /// Where the killed run is killed: phase and finished epochs that its checkpoint must have reached.
 const KILLS: [(Phase, u32); 5] = [
     (Phase::Unsupervised, 1),
@@ -32,9 +34,9 @@ const KILLS: [(Phase, u32); 5] = [
 ];
 const PATIENCE: Duration = Duration::from_secs(120);
 
-fn start(place: &Place, out: &str, threads: &str) -> Child {
+fn start(place: &Place, settings: &[&str], out: &str, threads: &str) -> Child {
     let mut arguments = vec!["train", "mnist", "--out", out, "--threads", threads, "--resume", "--quiet"];
-    for set in SETTINGS {
+    for set in settings {
         arguments.extend(["--set", set]);
     }
     let mut command = place.command(&arguments);
@@ -53,14 +55,14 @@ fn has_reached(path: &Path, (phase, epoch): (Phase, u32)) -> bool {
     checkpoint(path).is_some_and(|found| match (found.phase, phase) {
         (Phase::Readout, Phase::Unsupervised) => true,
         (Phase::Unsupervised, Phase::Readout) => false,
-        _ => found.epoch >= epoch,
+        (found_in, phase) => found_in == phase && found.epoch >= epoch,
     })
 }
 
 /// SIGKILL: no handler of the program gets to run.
-fn kill_at(place: &Place, out: &str, threads: &str, kill: (Phase, u32)) {
+fn kill_at(place: &Place, settings: &[&str], out: &str, threads: &str, kill: (Phase, u32)) {
     let path = place.file(out).join("checkpoint.safetensors");
-    let mut child = start(place, out, threads);
+    let mut child = start(place, settings, out, threads);
     let started = Instant::now();
     while !has_reached(&path, kill) {
         assert!(started.elapsed() < PATIENCE, "the run does not get to {kill:?}");
@@ -74,8 +76,8 @@ fn kill_at(place: &Place, out: &str, threads: &str, kill: (Phase, u32)) {
     assert!(!status.success(), "killed too late at {kill:?}: the run had ended");
 }
 
-fn finish(place: &Place, out: &str) {
-    common::Ended::new(start(place, out, "2").wait_with_output().unwrap()).succeeded();
+fn finish(place: &Place, settings: &[&str], out: &str) {
+    common::Ended::new(start(place, settings, out, "2").wait_with_output().unwrap()).succeeded();
 }
 
 /// `metrics.csv` without its last column, the only one that holds times.
@@ -84,24 +86,43 @@ fn metrics(place: &Place, out: &str) -> Vec<String> {
     text.lines().map(|line| line.rsplit_once(',').unwrap().0.to_owned()).collect()
 }
 
-#[test]
-fn a_run_killed_five_times_ends_with_the_same_bits() {
-    let place = Place::new();
-    write_digits(&place, "digits", 2000, 300);
-    finish(&place, "whole");
-    for (number, kill) in KILLS.into_iter().enumerate() {
-        // Other numbers of threads on the way, since no bit depends on them.
-        kill_at(&place, "killed", if number % 2 == 0 { "1" } else { "3" }, kill);
-        assert!(!place.file("killed/result.csv").exists());
-    }
-    let before = checkpoint(&place.file("killed/checkpoint.safetensors")).unwrap();
-    assert_eq!(before.phase, Phase::Readout);
-    finish(&place, "killed");
+/// `whole` and `killed` ended alike.
+#[track_caller]
+fn assert_same_bits(place: &Place) {
     for name in ["weights.npy", "readout.npy", "weights.safetensors", "config.toml", "fields.png"] {
         let read = |out: &str| std::fs::read(place.file(out).join(name)).unwrap();
         assert!(read("whole") == read("killed"), "{name} differs");
     }
-    assert_eq!(metrics(&place, "whole"), metrics(&place, "killed"));
+    assert_eq!(metrics(place, "whole"), metrics(place, "killed"));
+}
+
+#[test]
+fn a_killed_end_to_end_run_ends_with_the_same_bits() {
+    let place = Place::new();
+    write_digits(&place, "digits", 2000, 300);
+    finish(&place, &END_TO_END, "whole");
+    for (epoch, threads) in [(1, "1"), (13, "3"), (25, "2")] {
+        kill_at(&place, &END_TO_END, "killed", threads, (Phase::EndToEnd, epoch));
+        assert!(!place.file("killed/result.csv").exists());
+    }
+    finish(&place, &END_TO_END, "killed");
+    assert_same_bits(&place);
+}
+
+#[test]
+fn a_run_killed_five_times_ends_with_the_same_bits() {
+    let place = Place::new();
+    write_digits(&place, "digits", 2000, 300);
+    finish(&place, &SETTINGS, "whole");
+    for (number, kill) in KILLS.into_iter().enumerate() {
+        // Other numbers of threads on the way, since no bit depends on them.
+        kill_at(&place, &SETTINGS, "killed", if number % 2 == 0 { "1" } else { "3" }, kill);
+        assert!(!place.file("killed/result.csv").exists());
+    }
+    let before = checkpoint(&place.file("killed/checkpoint.safetensors")).unwrap();
+    assert_eq!(before.phase, Phase::Readout);
+    finish(&place, &SETTINGS, "killed");
+    assert_same_bits(&place);
     let leftovers = place.listing().into_iter().filter(|path| path.to_string_lossy().contains(".rivalry-tmp-"));
     assert_eq!(leftovers.count(), 0, "what the killed runs were writing is removed");
 }
@@ -110,12 +131,12 @@ fn a_run_killed_five_times_ends_with_the_same_bits() {
 fn a_finished_readout_is_not_run_again_when_only_files_are_missing() {
     let place = Place::new();
     write_digits(&place, "digits", 2000, 100);
-    finish(&place, "run");
+    finish(&place, &SETTINGS, "run");
     let readout = std::fs::read(place.file("run/readout.npy")).unwrap();
     for name in ["result.csv", "readout.npy", "curves.svg"] {
         std::fs::remove_file(place.file("run").join(name)).unwrap();
     }
-    finish(&place, "run");
+    finish(&place, &SETTINGS, "run");
     assert_eq!(std::fs::read(place.file("run/readout.npy")).unwrap(), readout);
     assert!(place.file("run/result.csv").is_file() && place.file("run/curves.svg").is_file());
 }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::experiment::Method;
+
 /// The whole command line.
 #[derive(Debug, Parser)]
 #[command(
@@ -159,6 +161,8 @@ pub enum SetName {
 const KEYS: &str = "\
 Keys of --set and of a TOML file (a file starts from the protocol of its dataset; config.toml of a run is such a file):
   dataset           mnist, cifar10, synthetic, or a directory with train/t10k images and labels (IDX or npy)
+  method            biological, end-to-end (backpropagation), end-to-end-softmax, random (a layer that learns nothing),
+                    shallow (no layer); sets the defaults of its protocol, and keys that it ignores are refused
   task              class, parity, half (layer on the lower half of the classes, readout on the upper)
   hidden p k delta  hidden units, Lebesgue norm >= 1, rank that is pushed away >= 2, strength of the push >= 0
   epochs batch rate init_sigma              the unsupervised phase; the rate falls linearly to 0
@@ -167,7 +171,7 @@ Keys of --set and of a TOML file (a file starts from the protocol of its dataset
   current_scale     a number, or auto = mean of the largest current over the training examples
   off_sphere        keep, drop: units that never converged
   loss_m beta       power m of the loss, gain of the readout
-  readout_epochs readout_batch              the readout; 0 epochs stops after the unsupervised layer
+  readout_epochs readout_batch              the readout, or all of an end-to-end network; 0 epochs stops after the layer
   readout_rates     such as 1e-3:100,5e-4:150; the end epochs are scaled to readout_epochs
   train_samples     all, or the first so many (both phases)
   labels_per_class  all, or the first so many of each class (readout only)
@@ -208,6 +212,9 @@ pub struct ReproduceArgs {
     /// The paper's protocol in full
     #[arg(long)]
     pub paper: bool,
+    /// Which methods, comma separated (biological, end-to-end, end-to-end-softmax, random, shallow)
+    #[arg(long, value_name = "METHOD,…", value_delimiter = ',', default_value = "biological")]
+    pub methods: Vec<Method>,
     /// How many seeds, counting up from --seed
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub seeds: Option<u32>,

@@ -2,8 +2,9 @@
 //!
 //! 1. Start from the named experiment (embedded from `experiments/*.toml`). A TOML file starts from the one of its
 //!    `dataset`, or from `mnist` when that is a directory; only its published figure is not taken over.
-//! 2. Apply the file's keys, then each `--set key=value`, then `--seed`.
-//! 3. Check what one key cannot know alone (k ≤ hidden). What needs the data is checked by `dataset`.
+//! 2. Apply the table `[methods.…]` of the method that `--set` or else the file asks for.
+//! 3. Apply the file's keys, then each `--set key=value`, then `--seed`.
+//! 4. Check what one key cannot know alone (k ≤ hidden). What needs the data is checked by `dataset`.
 //!
 //! [`Experiment::to_toml`] writes the result with every key spelled out; that file can be fed in again and gives the same
 //! experiment, which is what `config.toml` of a run folder is.
@@ -16,7 +17,7 @@ mod value;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-pub use choices::{Amount, CurrentScale, OffSphere, Task, UnitLength};
+pub use choices::{Amount, CurrentScale, Method, OffSphere, Task, UnitLength};
 
 use crate::failure::failure;
 use crate::run::hex;
@@ -28,6 +29,8 @@ pub struct Experiment {
     pub experiment: String,
     /// `mnist`, `cifar10`, `synthetic`, or a directory with four files of examples and labels.
     pub dataset: String,
+    /// How the network learns.
+    pub method: Method,
     /// What the readout has to tell.
     pub task: Task,
     /// Hidden units.
@@ -113,11 +116,12 @@ impl Experiment {
     /// # Errors
     /// An unknown name, key or value, or settings that contradict each other; the message names key, place, expected, found.
     pub fn resolve(name_or_file: &str, sets: &[String], seed: Option<u64>) -> anyhow::Result<Self> {
-        let mut experiment = source::load(name_or_file)?;
+        let mut experiment = source::load(name_or_file, source::method_of_sets(sets)?)?;
         let before = experiment.clone();
         for set in sets {
             source::apply_set(&mut experiment, set)?;
         }
+        experiment.refuse_unused(sets)?;
         if let Some(seed) = seed {
             let by_set = sets.iter().any(|set| set.starts_with("seed="));
             if by_set && experiment.seed != seed {
@@ -131,12 +135,12 @@ impl Experiment {
         Ok(experiment)
     }
 
-    /// A named experiment under a protocol of `reproduce`.
+    /// A named experiment by a method, under a protocol of `reproduce`.
     ///
     /// # Errors
     /// An unknown name.
-    pub fn named(name: &str, protocol: Protocol, seed: u64) -> anyhow::Result<Self> {
-        let mut experiment = source::named(name, protocol)?;
+    pub fn named(name: &str, method: Method, protocol: Protocol, seed: u64) -> anyhow::Result<Self> {
+        let mut experiment = source::named(name, method, protocol)?;
         experiment.seed = seed;
         experiment.check()?;
         Ok(experiment)
@@ -167,6 +171,14 @@ impl Experiment {
         differences
     }
 
+    /// The name of its run folder: experiment, method unless it is the paper's, seed.
+    pub fn run_name(&self) -> String {
+        match self.method {
+            Method::Biological => format!("{}-seed{}", self.experiment, self.seed),
+            method => format!("{}-{method}-seed{}", self.experiment, self.seed),
+        }
+    }
+
     /// The rate of one unsupervised epoch (0-based): ε0 (1 − e/E).
     pub fn rate_of_epoch(&self, epoch: u32) -> f32 {
         (self.rate * (1.0 - f64::from(epoch) / f64::from(self.epochs))) as f32
@@ -184,8 +196,28 @@ impl Experiment {
         }
     }
 
+    /// A key that has no effect under the method would look as if it had one.
+    fn refuse_unused(&self, sets: &[String]) -> anyhow::Result<()> {
+        let keys = sets.iter().filter_map(|set| set.split_once('=')).map(|(key, _)| key.trim());
+        let Some(key) = keys.into_iter().find(|key| !self.method.uses(key)) else { return Ok(()) };
+        let message =
+            format!("key `{key}` in --set: expected a key that method {} uses, found one it ignores", self.method);
+        let hint = match key {
+            "epochs" => "readout_epochs sets the epochs of this method",
+            "batch" => "readout_batch sets the minibatch of this method",
+            "rate" => "readout_rates sets the rates of this method, for example readout_rates=1e-3:100,1e-4:150",
+            _ => "leave it out, or set another method",
+        };
+        Err(failure(message, hint))
+    }
+
     fn check(&self) -> anyhow::Result<()> {
-        if self.k > self.hidden {
+        let no_layer_alone = self.method.is_end_to_end() || self.method == Method::Shallow;
+        if no_layer_alone && self.readout_epochs == 0 {
+            let message = format!("key `readout_epochs`: expected at least 1 with method {}, found 0", self.method);
+            return Err(failure(message, "this method has no hidden layer to stop after"));
+        }
+        if self.method.uses("k") && self.k > self.hidden {
             let message = format!("key `k`: expected at most hidden = {}, found {}", self.hidden, self.k);
             return Err(failure(message, "the unit of rank k is pushed away, so there must be k units"));
         }

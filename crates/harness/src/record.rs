@@ -7,9 +7,6 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::failure::failure;
 
-/// The learning rule of the paper, as the column `method` names it.
-pub const BIOLOGICAL: &str = "biological";
-
 /// One run: the row of `result.csv`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "contract: the names are those of the columns, and METHODOLOGY.md explains them")]
@@ -18,19 +15,19 @@ pub struct ResultRow {
     pub dataset: String,
     pub method: String,
     pub task: String,
-    pub hidden: usize,
-    pub p: f64,
-    pub k: usize,
-    pub delta: f64,
+    pub hidden: Option<usize>,
+    pub p: Option<f64>,
+    pub k: Option<usize>,
+    pub delta: Option<f64>,
     pub seed: u64,
-    pub epochs: u32,
-    pub batch: usize,
-    pub rate: f64,
+    pub epochs: Option<u32>,
+    pub batch: Option<usize>,
+    pub rate: Option<f64>,
     pub unit_length: String,
     pub readout_epochs: u32,
-    pub power_n: f64,
-    pub loss_m: f64,
-    pub beta: f64,
+    pub power_n: Option<f64>,
+    pub loss_m: Option<f64>,
+    pub beta: Option<f64>,
     pub train_samples: Option<usize>,
     pub labels_per_class: Option<usize>,
     pub train_error_pct: Option<f64>,
@@ -73,14 +70,16 @@ pub struct MetricsRow {
     pub epoch_ms: f64,
 }
 
-/// The two phases of a run.
+/// The phases of a run: the first two one after the other, or the third alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Phase {
     /// Learning the hidden layer, without labels.
     Unsupervised,
     /// Learning the readout.
     Readout,
+    /// Learning all of it at once, by backpropagation.
+    EndToEnd,
 }
 
 impl Phase {
@@ -89,6 +88,7 @@ impl Phase {
         match self {
             Self::Unsupervised => "unsupervised",
             Self::Readout => "readout",
+            Self::EndToEnd => "end-to-end",
         }
     }
 }
@@ -254,8 +254,17 @@ mod tests {
         let text = to_csv(&rows);
         assert!(text.contains(",,2.5,,,,0.30000000000000004"), "{text}");
         assert_eq!(from_csv::<MetricsRow>(&text, "test").unwrap(), rows);
-        let result = ResultRow { err: "no data, \"said\"".to_owned(), p: 2.5, ..ResultRow::default() };
+        let result = ResultRow { err: "no data, \"said\"".to_owned(), p: Some(2.5), ..ResultRow::default() };
         assert_eq!(from_csv::<ResultRow>(&to_csv(std::slice::from_ref(&result)), "test").unwrap(), [result]);
+    }
+
+    #[test]
+    fn phases_have_one_name() {
+        for phase in [Phase::Unsupervised, Phase::Readout, Phase::EndToEnd] {
+            let text = to_csv(&[MetricsRow { phase, ..metrics() }]);
+            assert!(text.lines().nth(1).unwrap().starts_with(&format!("{},", phase.name())), "{text}");
+            assert_eq!(from_csv::<MetricsRow>(&text, "test").unwrap()[0].phase, phase);
+        }
     }
 
     #[test]

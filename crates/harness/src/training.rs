@@ -1,26 +1,33 @@
 //! One run, from settings and data to a result: unsupervised phase → diagnostics → features → readout → files.
 //!
+//! By the paper's method:
+//!
 //! 1. `learn`: E epochs of the rule at ε0 (1 − e/E), each over a fresh order of the examples.
 //! 2. Diagnostics of the layer: units on the p-sphere, negative, silent; units off the sphere are dropped if asked.
 //! 3. `readout`: features once, then the readout's epochs, evaluated about sixty times.
 //! 4. `finish`: the row of the result and the files of the run folder.
 //!
+//! The other methods have another first part: a random layer in place of 1, no layer at all, or `end_to_end` in place of 1
+//! to 3.
+//!
 //! Everything that the rest of a run depends on is in its [`Checkpoint`]; the phases only move that forward.
 
+mod end_to_end;
 mod finish;
 mod learn;
 mod readout;
 mod saver;
 
 use rivalry_core::{Layer, Random, Stream};
+use rivalry_nets::random_layer;
 
 use crate::cli::Common;
 use crate::compute::Compute;
-use crate::dataset::Splits;
-use crate::experiment::Experiment;
+use crate::dataset::{Evaluated, Splits};
+use crate::experiment::{Experiment, Method};
 use crate::failure::failure;
 use crate::provenance::Provenance;
-use crate::record::{Phase, ResultRow};
+use crate::record::{MetricsRow, Phase, ResultRow, error_pct, rounded, shortest};
 use crate::run::checkpoint::{Checkpoint, Identity};
 use crate::run::{ENVIRONMENT, RunFolder};
 use saver::Saver;
@@ -74,25 +81,37 @@ pub fn run(job: &Job<'_>) -> anyhow::Result<Outcome> {
     if checkpoint.phase == Phase::Unsupervised {
         learn::run(job, &mut checkpoint, &mut saver)?;
     }
-    let layer = layer(&checkpoint)?;
-    if experiment.readout_epochs > 0 && checkpoint.epoch < experiment.readout_epochs {
-        readout::run(job, &layer, &mut checkpoint, &mut saver)?;
+    if checkpoint.phase == Phase::EndToEnd && checkpoint.epoch < experiment.readout_epochs {
+        end_to_end::run(job, &mut checkpoint, &mut saver)?;
     }
-    finish::run(job, &layer, &checkpoint, &provenance)
+    let layer = if checkpoint.hidden > 0 { Some(layer(&checkpoint)?) } else { None };
+    if checkpoint.phase == Phase::Readout && checkpoint.epoch < experiment.readout_epochs {
+        readout::run(job, layer.as_ref(), &mut checkpoint, &mut saver)?;
+    }
+    finish::run(job, layer.as_ref(), &checkpoint, &provenance)
 }
 
-/// The checkpoint of a run that has not begun: initial weights.
+/// The checkpoint of a run that has not begun: initial weights, or none where the method has no layer of its own before
+/// the readout.
 fn start(job: &Job<'_>, identity: Identity) -> anyhow::Result<Checkpoint> {
     let (experiment, inputs) = (job.experiment, job.splits.learn.inputs());
     let mut random = Random::new(experiment.seed, Stream::Weights);
-    let layer = Layer::normal(experiment.hidden, inputs, experiment.init_sigma, &mut random)?;
+    let Experiment { hidden, p, init_sigma, .. } = *experiment;
+    let (phase, layer) = match experiment.method {
+        Method::Biological => (Phase::Unsupervised, Some(Layer::normal(hidden, inputs, init_sigma, &mut random)?)),
+        Method::Random => (Phase::Readout, Some(random_layer(hidden, inputs, p, &mut random)?)),
+        Method::Shallow => (Phase::Readout, None),
+        Method::EndToEnd | Method::EndToEndSoftmax => (Phase::EndToEnd, None),
+    };
+    let (hidden, inputs) = layer.as_ref().map_or((0, 0), |layer| (layer.hidden(), layer.inputs()));
     Ok(Checkpoint {
-        phase: Phase::Unsupervised,
+        phase,
         epoch: 0,
-        hidden: experiment.hidden,
+        hidden,
         inputs,
-        weights: layer.to_rows(),
-        wins: vec![0; experiment.hidden],
+        weights: layer.map_or(Vec::new(), |layer| layer.to_rows()),
+        wins: vec![0; hidden],
+        moments: None,
         readout: None,
         metrics: Vec::new(),
         epoch_ms: Vec::new(),
@@ -102,12 +121,20 @@ fn start(job: &Job<'_>, identity: Identity) -> anyhow::Result<Checkpoint> {
 }
 
 /// Memory that is not there would end the program without a word, so the large arrays are counted first: the layer, its
-/// powers and its checkpoint, then the features.
+/// powers and its checkpoint, then the features; end to end the weights and their moments, each also in the state, the
+/// checkpoint and its bytes.
 fn check_memory(job: &Job<'_>, memory_mib: Option<u64>) -> anyhow::Result<()> {
     let (hidden, splits) = (job.experiment.hidden as u64, job.splits);
     let examples =
         if job.experiment.readout_epochs > 0 { splits.labelled.samples() + splits.evaluate.samples() } else { 0 };
-    let numbers = hidden.saturating_mul((4 * splits.learn.inputs() + examples) as u64);
+    let inputs = splits.learn.inputs();
+    let numbers = match job.experiment.method {
+        Method::Biological | Method::Random => hidden.saturating_mul((4 * inputs + examples) as u64),
+        Method::Shallow => (inputs * examples) as u64,
+        Method::EndToEnd | Method::EndToEndSoftmax => {
+            hidden.saturating_mul((12 * inputs + job.experiment.readout_batch) as u64)
+        }
+    };
     let needed_mib = numbers.saturating_mul(4) >> 20;
     match memory_mib {
         Some(memory_mib) if needed_mib > memory_mib => {
@@ -122,6 +149,39 @@ fn check_memory(job: &Job<'_>, memory_mib: Option<u64>) -> anyhow::Result<()> {
 
 fn layer(checkpoint: &Checkpoint) -> anyhow::Result<Layer> {
     Ok(Layer::from_rows(checkpoint.hidden, checkpoint.inputs, &checkpoint.weights)?)
+}
+
+/// An epoch of a supervised phase.
+#[derive(Debug, Clone, Copy)]
+struct Finished {
+    phase: Phase,
+    /// Epochs of the phase done with this one.
+    epoch: u32,
+    rate: f32,
+    epoch_ms: f64,
+}
+
+impl Finished {
+    /// Its row, with how many training examples and how many of those evaluated are wrong.
+    fn row(self, job: &Job<'_>, [train, evaluated]: [usize; 2]) -> MetricsRow {
+        let evaluated = error_pct(evaluated, job.splits.evaluate.samples());
+        let (validation_error_pct, test_error_pct) = match job.splits.evaluated {
+            Evaluated::Validation => (Some(evaluated), None),
+            Evaluated::Test => (None, Some(evaluated)),
+        };
+        MetricsRow {
+            phase: self.phase,
+            epoch: self.epoch,
+            rate: shortest(self.rate),
+            train_error_pct: Some(error_pct(train, job.splits.labelled.samples())),
+            validation_error_pct,
+            test_error_pct,
+            on_sphere: None,
+            negative_units: None,
+            silent_units: None,
+            epoch_ms: rounded(self.epoch_ms),
+        }
+    }
 }
 
 /// Whether the `done`-th of `epochs` epochs is evaluated: the first, the last, and about `times` in between.

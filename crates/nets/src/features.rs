@@ -97,6 +97,44 @@ impl Features {
         Ok(Features { samples: inputs.samples(), hidden: layer.hidden(), parts })
     }
 
+    /// Takes the inputs themselves for features, h = c x: what a readout sees that has no hidden layer below it.
+    ///
+    /// # Shapes
+    /// The result is [samples × inputs].
+    ///
+    /// # Numerics
+    /// One rounding; the same bits for any team and instruction set.
+    ///
+    /// # Allocates
+    /// samples · inputs floats.
+    ///
+    /// # Example
+    /// ```
+    /// use rivalry_core::{Inputs, Kernels, Team};
+    /// use rivalry_nets::Features;
+    /// let inputs = Inputs::f32(&[3.0, 4.0], 2)?;
+    /// let scales = inputs.unit_length_scales();
+    /// let features = Features::of_inputs(&Team::new(Some(1))?, Kernels::best(), &inputs.with_scales(&scales)?);
+    /// assert_eq!(features.row(0), [0.6, 0.8]);
+    /// # Ok::<(), rivalry_nets::Error>(())
+    /// ```
+    pub fn of_inputs(team: &Team, kernels: &'static Kernels, inputs: &Inputs<'_>) -> Features {
+        let parts = team.map(|worker| {
+            let columns = share(inputs.inputs(), BLOCK, worker, team.threads());
+            let mut values = Matrix::zeros(inputs.samples(), columns.len());
+            let mut staged = Matrix::zeros(1, inputs.inputs());
+            for sample in 0..inputs.samples() {
+                inputs.stage(kernels, sample, &mut staged, 0);
+                let scale = inputs.scale(sample);
+                for (value, x) in values.row_mut(sample).iter_mut().zip(&staged.row(0)[columns.clone()]) {
+                    *value = scale * x;
+                }
+            }
+            Part { columns, values }
+        });
+        Features { samples: inputs.samples(), hidden: inputs.inputs(), parts }
+    }
+
     /// The number of samples.
     pub fn samples(&self) -> usize {
         self.samples

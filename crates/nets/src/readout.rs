@@ -102,7 +102,7 @@ impl Readout {
             })
         });
         let loss = PowerLoss { beta: spec.beta as f32, m: spec.loss_m as f32, exponent: Exponent::new(spec.loss_m) };
-        let shares = Shares::new(&spec);
+        let shares = Shares::new(spec.hidden.div_ceil(BLOCK), spec.classes, spec.batch);
         Ok(Readout { spec, loss, steps: 0, kernels, parts, shares, barrier: team.barrier() })
     }
 

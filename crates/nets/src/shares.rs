@@ -2,7 +2,6 @@
 //! not depend on who owns which block.
 
 use crate::features::BLOCK;
-use crate::readout::ReadoutSpec;
 use rivalry_core::{LANES, Matrix};
 use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -26,10 +25,9 @@ pub(crate) struct Shares {
 }
 
 impl Shares {
-    pub(crate) fn new(spec: &ReadoutSpec) -> Shares {
-        let (blocks, classes) = (spec.hidden.div_ceil(BLOCK), spec.classes);
-        let values = (0..2 * blocks * classes * spec.batch).map(|_| AtomicU32::new(0)).collect();
-        Shares { blocks, classes, batch: spec.batch, values }
+    pub(crate) fn new(blocks: usize, classes: usize, batch: usize) -> Shares {
+        let values = (0..2 * blocks * classes * batch).map(|_| AtomicU32::new(0)).collect();
+        Shares { blocks, classes, batch, values }
     }
 
     fn row(&self, turn: usize, block: usize, class: usize) -> &[AtomicU32] {

@@ -3,7 +3,7 @@
 //! 1. Open the data once. MNIST that is nowhere and cannot be fetched is replaced by the synthetic digits, which is said
 //!    above and below the table and in every row.
 //! 2. Look at every run folder and at the place of a record before the first minute is spent.
-//! 3. One run for each seed; `table.csv` is rewritten after each, so what is finished is never lost.
+//! 3. One run for each method and seed; `table.csv` is rewritten after each, so what is finished is never lost.
 //! 4. The table to stdout; with `--record` the rows also to `bench-results/`.
 //!
 //! Tables over several experiments and the sweeps have their place in [`Part`].
@@ -19,7 +19,7 @@ use super::train::RUNS;
 use crate::cli::{Common, ReproduceArgs, Reproducible};
 use crate::compute::Compute;
 use crate::dataset::{self, Splits};
-use crate::experiment::{Experiment, Protocol};
+use crate::experiment::{Experiment, Method, Protocol};
 use crate::failure::failure;
 use crate::output;
 use crate::provenance::Provenance;
@@ -41,9 +41,16 @@ pub(crate) fn run(args: &ReproduceArgs, common: &Common) -> anyhow::Result<()> {
     let path = args.out.clone().unwrap_or_else(|| PathBuf::from(RUNS).join(format!("reproduce-{name}")));
     let existing = Existing::from_flags(args.resume, args.force);
     let first = common.seed.unwrap_or(1);
-    let runs = (0..u64::from(args.seeds.unwrap_or(1)))
-        .map(|offset| Run::open(&part, protocol, first.saturating_add(offset), &path, existing))
-        .collect::<anyhow::Result<Vec<Run>>>()?;
+    let mut runs = Vec::new();
+    for (i, &method) in args.methods.iter().enumerate() {
+        if args.methods[..i].contains(&method) {
+            continue;
+        }
+        for offset in 0..u64::from(args.seeds.unwrap_or(1)) {
+            let experiment = Experiment::named(part.experiment, method, protocol, first.saturating_add(offset))?;
+            runs.push(Run::open(&part, experiment, &path, existing)?);
+        }
+    }
     let file = path.join("table.csv");
     begin(&path, &file, existing)?;
     part.announce(common);
@@ -56,7 +63,8 @@ pub(crate) fn run(args: &ReproduceArgs, common: &Common) -> anyhow::Result<()> {
         let written = files::write(&file, to_csv(&rows).as_bytes());
         unwritten = unwritten.or(error).or(written.err());
     }
-    let table = Table { part: &part, protocol, rows: &rows, experiment: &runs[0].experiment, folder: &path };
+    let experiments: Vec<&Experiment> = runs.iter().map(|run| &run.experiment).collect();
+    let table = Table { part: &part, protocol, rows: &rows, experiments: &experiments, folder: &path };
     // Printed before anything is said of files: a full disk does not take finished results away.
     output::result(&if common.json { table.json()? } else { table.text() })?;
     if let Some(error) = unwritten {
@@ -88,7 +96,7 @@ impl Part {
     }
 
     fn mnist(protocol: Protocol, common: &Common) -> anyhow::Result<Self> {
-        let open = |name| dataset::open(&Experiment::named(name, protocol, 1)?, common);
+        let open = |name| dataset::open(&Experiment::named(name, Method::Biological, protocol, 1)?, common);
         match open("mnist") {
             Ok(data) => Ok(Self { what: "mnist", experiment: "mnist", data, remark: String::new() }),
             Err(error) if dataset::is_missing(&error) => {
@@ -106,7 +114,7 @@ impl Part {
     }
 }
 
-/// One seed.
+/// One method and seed.
 #[derive(Debug)]
 struct Run {
     experiment: Experiment,
@@ -115,9 +123,8 @@ struct Run {
 }
 
 impl Run {
-    fn open(part: &Part, protocol: Protocol, seed: u64, path: &Path, existing: Existing) -> anyhow::Result<Self> {
-        let experiment = Experiment::named(part.experiment, protocol, seed)?;
-        let path = path.join(format!("{}-seed{seed}", part.experiment));
+    fn open(part: &Part, experiment: Experiment, path: &Path, existing: Existing) -> anyhow::Result<Self> {
+        let path = path.join(experiment.run_name());
         let folder = RunFolder::open(&path, existing, &experiment)?;
         let finished = folder.finished()?;
         if let Some(row) = &finished
@@ -143,10 +150,12 @@ impl Run {
                 record.refuse_other_revision(row, self.folder.path())?;
             }
             let place = self.folder.path().display();
-            output::note(common, &format!("seed {}: kept, {place} holds it (revision {})", row.seed, row.revision));
+            let (method, seed, revision) = (&row.method, row.seed, &row.revision);
+            output::note(common, &format!("{method}, seed {seed}: kept, {place} holds it (revision {revision})"));
             return Ok((row.clone(), None));
         }
-        output::note(common, &format!("seed {}: {}", self.experiment.seed, self.folder.path().display()));
+        let Experiment { method, seed, .. } = self.experiment;
+        output::note(common, &format!("{method}, seed {seed}: {}", self.folder.path().display()));
         let splits = Splits::new(&part.data, &self.experiment)?;
         let outcome = training::run(&Job {
             experiment: &self.experiment,

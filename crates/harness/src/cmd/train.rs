@@ -18,10 +18,7 @@ pub(super) const RUNS: &str = "data/runs";
 /// Runs the command.
 pub(crate) fn run(args: &TrainArgs, common: &Common) -> anyhow::Result<()> {
     let experiment = Experiment::resolve(&args.experiment, &args.set, common.seed)?;
-    let path = args
-        .out
-        .clone()
-        .unwrap_or_else(|| PathBuf::from(RUNS).join(format!("{}-seed{}", experiment.experiment, experiment.seed)));
+    let path = args.out.clone().unwrap_or_else(|| PathBuf::from(RUNS).join(experiment.run_name()));
     let folder = RunFolder::open(&path, Existing::from_flags(args.resume, args.force), &experiment)?;
     if let Some(row) = folder.finished()? {
         output::note(common, &format!("{} holds this run, finished; --force runs it again", path.display()));
@@ -55,8 +52,22 @@ fn text(row: &ResultRow, folder: &RunFolder) -> String {
     let mut text = String::new();
     let mut line = |name: &str, value: String| writeln!(text, "{name:<12}{value}").expect("writing to memory");
     line("experiment", format!("{} ({}), data set {}, seed {}", row.experiment, row.task, row.dataset, row.seed));
-    let rule = format!("p {}, k {}, delta {}", row.p, row.k, row.delta);
-    line("layer", format!("{} hidden units, {rule}, {} epochs", row.hidden, row.epochs));
+    line("method", row.method.clone());
+    let mut layer = Vec::new();
+    let number = |value: Option<f64>| value.map(|value| value.to_string());
+    let count = |value: Option<usize>| value.map(|value| value.to_string());
+    for (value, before, after) in [
+        (count(row.hidden), "", " hidden units"),
+        (number(row.p), "p ", ""),
+        (count(row.k), "k ", ""),
+        (number(row.delta), "delta ", ""),
+        (row.epochs.map(|epochs| epochs.to_string()), "", " epochs"),
+    ] {
+        layer.extend(value.map(|value| format!("{before}{value}{after}")));
+    }
+    if !layer.is_empty() {
+        line("layer", layer.join(", "));
+    }
     for (name, error) in [
         ("train error", row.train_error_pct),
         ("validation", row.validation_error_pct),
@@ -75,7 +86,9 @@ fn text(row: &ResultRow, folder: &RunFolder) -> String {
             units.push(format!("{count} {what}"));
         }
     }
-    line("units", units.join(", "));
+    if !units.is_empty() {
+        line("units", units.join(", "));
+    }
     let mut times = Vec::new();
     if let (Some(learn_s), Some(epoch_ms)) = (row.learn_s, row.epoch_ms) {
         times.push(format!("layer {learn_s:.1} s ({epoch_ms:.0} ms an epoch)"));

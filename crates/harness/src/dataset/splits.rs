@@ -82,7 +82,7 @@ impl<'a> Splits<'a> {
 
     fn check(&self, experiment: &Experiment) -> anyhow::Result<()> {
         let hint = "a minibatch must fit into the examples at hand";
-        if experiment.batch > self.learn.samples() {
+        if experiment.method.uses("batch") && experiment.batch > self.learn.samples() {
             let expected = format!("at most the {} training examples", self.learn.samples());
             return Err(too_small("batch", &expected, experiment.batch, hint));
         }

@@ -73,6 +73,48 @@ choice! {
 }
 
 choice! {
+    /// How the network learns.
+    Method {
+        /// The paper's rule for the hidden layer, then the readout.
+        Biological = "biological",
+        /// All of it by backpropagation: tanh and the power loss, as the paper's baseline.
+        EndToEnd = "end-to-end",
+        /// The same with softmax and cross-entropy.
+        EndToEndSoftmax = "end-to-end-softmax",
+        /// A hidden layer of random directions that learns nothing, then the readout.
+        Random = "random",
+        /// No hidden layer: the readout on the pixels.
+        Shallow = "shallow",
+    }
+}
+
+impl Method {
+    /// Whether backpropagation trains all of it at once.
+    pub fn is_end_to_end(self) -> bool {
+        matches!(self, Self::EndToEnd | Self::EndToEndSoftmax)
+    }
+
+    /// Whether a key of a settings file has an effect under this method; the cells of one that has none stay empty.
+    pub fn uses(self, key: &str) -> bool {
+        match key {
+            "k" | "delta" | "epochs" | "batch" | "rate" | "init_sigma" => self == Self::Biological,
+            "p" | "power_n" | "current_scale" | "off_sphere" => matches!(self, Self::Biological | Self::Random),
+            "hidden" => self != Self::Shallow,
+            "loss_m" | "beta" => self != Self::EndToEndSoftmax,
+            _ => true,
+        }
+    }
+}
+
+impl std::str::FromStr for Method {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        Self::parse(word).ok_or_else(|| format!("expected one of {}", Self::words()))
+    }
+}
+
+choice! {
     /// What the readout has to tell.
     Task {
         /// Which class.

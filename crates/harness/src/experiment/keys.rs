@@ -9,9 +9,10 @@ use super::value::Given;
 use crate::failure::failure;
 
 /// Every key, in the order of a resolved file.
-pub(super) const KEYS: [&str; 24] = [
+pub(super) const KEYS: [&str; 25] = [
     "experiment",
     "dataset",
+    "method",
     "task",
     "hidden",
     "p",
@@ -54,6 +55,7 @@ pub(super) fn assign(experiment: &mut Experiment, given: &Given<'_>) -> anyhow::
             experiment.experiment = name;
         }
         "dataset" => experiment.dataset = given.text()?,
+        "method" => experiment.method = given.choice()?,
         "task" => experiment.task = given.choice()?,
         "hidden" => experiment.hidden = given.whole(2..=MOST_UNITS)? as usize,
         "p" => experiment.p = given.real("a number of at least 1", |p| p >= 1.0)?,

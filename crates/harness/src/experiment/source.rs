@@ -4,7 +4,7 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
-use super::choices::{Amount, CurrentScale, OffSphere, Task, UnitLength};
+use super::choices::{Amount, CurrentScale, Method, OffSphere, Task, UnitLength};
 use super::value::{Content, Given};
 use super::{Experiment, Protocol, Published, keys};
 use crate::failure::failure;
@@ -19,15 +19,17 @@ const NAMED: [(&str, &str); 3] = [
 /// The tables beside the keys.
 const PUBLISHED: &str = "published";
 const QUICK: &str = "quick";
+/// One table for each method whose defaults differ from the keys.
+const METHODS: &str = "methods";
 
-/// A named experiment, or a file.
-pub(super) fn load(name_or_file: &str) -> anyhow::Result<Experiment> {
+/// A named experiment, or a file, with the defaults of a method; of that of the file when `method` is none.
+pub(super) fn load(name_or_file: &str, method: Option<Method>) -> anyhow::Result<Experiment> {
     if NAMED.iter().any(|(name, _)| *name == name_or_file) {
-        return named(name_or_file, Protocol::Paper);
+        return named(name_or_file, method.unwrap_or(Method::Biological), Protocol::Paper);
     }
     let path = Path::new(name_or_file);
     if path.extension().is_some_and(|extension| extension == "toml") || path.is_file() {
-        return from_file(path);
+        return from_file(path, method);
     }
     let names: Vec<&str> = NAMED.iter().map(|(name, _)| *name).collect();
     let hint = match keys::nearest(name_or_file, &names) {
@@ -38,15 +40,35 @@ pub(super) fn load(name_or_file: &str) -> anyhow::Result<Experiment> {
     Err(failure(message, hint))
 }
 
-/// A named experiment, with its `[quick]` table on top if that is asked for.
-pub(super) fn named(name: &str, protocol: Protocol) -> anyhow::Result<Experiment> {
+/// The method that `--set` asks for, the last one if there are several.
+pub(super) fn method_of_sets(sets: &[String]) -> anyhow::Result<Option<Method>> {
+    let mut method = None;
+    for (key, text) in sets.iter().filter_map(|set| set.split_once('=')) {
+        if key.trim() == "method" {
+            let given = Given { key: "method", content: Content::Text(text.trim()), place: "--set" };
+            method = Some(given.choice()?);
+        }
+    }
+    Ok(method)
+}
+
+/// A named experiment, with the table of the method on top, then its `[quick]` table if that is asked for.
+pub(super) fn named(name: &str, method: Method, protocol: Protocol) -> anyhow::Result<Experiment> {
     let Some((_, text)) = NAMED.iter().find(|(known, _)| *known == name) else {
         return Err(failure(format!("experiment: expected a named one, found `{name}`"), "see `rivalry train --help`"));
     };
     let place = format!("experiments/{name}.toml");
-    let table = parse(text, &place)?;
+    let mut table = parse(text, &place)?;
+    let methods = table.remove(METHODS);
     let mut experiment = blank();
     apply(&mut experiment, &table, &place)?;
+    if method != experiment.method {
+        experiment.method = method;
+        // The figure of one method says nothing about another.
+        experiment.published = None;
+        let own = methods.as_ref().and_then(|methods| methods.get(method.name())).and_then(Value::as_table);
+        apply(&mut experiment, own.unwrap_or(&Table::new()), &format!("{place} [{METHODS}.{method}]"))?;
+    }
     if protocol == Protocol::Quick {
         let quick = table
             .get(QUICK)
@@ -57,7 +79,7 @@ pub(super) fn named(name: &str, protocol: Protocol) -> anyhow::Result<Experiment
     Ok(experiment)
 }
 
-fn from_file(path: &Path) -> anyhow::Result<Experiment> {
+fn from_file(path: &Path, method: Option<Method>) -> anyhow::Result<Experiment> {
     let place = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| {
         failure(format!("experiment file {place}: expected readable UTF-8 text, found: {error}"), "check the path")
@@ -68,7 +90,12 @@ fn from_file(path: &Path) -> anyhow::Result<Experiment> {
         return Err(failure(message, "name mnist, cifar10, synthetic or a directory with your own data"));
     };
     let base = NAMED.iter().map(|(name, _)| *name).find(|name| *name == dataset).unwrap_or("mnist");
-    let mut experiment = named(base, Protocol::Paper)?;
+    let method = match (method, table.get("method")) {
+        (Some(method), _) => method,
+        (None, Some(value)) => Given { key: "method", content: Content::Toml(value), place: &place }.choice()?,
+        (None, None) => Method::Biological,
+    };
+    let mut experiment = named(base, method, Protocol::Paper)?;
     // A published figure belongs to the experiment that names it, never to a file that merely starts from there.
     experiment.published = None;
     experiment.experiment = path.file_stem().map_or("experiment".to_owned(), |stem| {
@@ -112,9 +139,14 @@ fn apply(experiment: &mut Experiment, table: &Table, place: &str) -> anyhow::Res
 fn apply_quick(experiment: &mut Experiment, quick: &Table, place: &str) -> anyhow::Result<()> {
     for (key, value) in quick {
         let given = Given { key, content: Content::Toml(value), place };
-        match (key.as_str(), &mut experiment.published) {
-            ("tolerance_pct", Some(published)) => published.tolerance_pct = tolerance(&given)?,
-            _ => keys::assign(experiment, &given)?,
+        if key == "tolerance_pct" {
+            let tolerance_pct = tolerance(&given)?;
+            // Methods that nothing is published about have nothing to tolerate.
+            if let Some(published) = &mut experiment.published {
+                published.tolerance_pct = tolerance_pct;
+            }
+        } else {
+            keys::assign(experiment, &given)?;
         }
     }
     Ok(())
@@ -157,6 +189,7 @@ fn blank() -> Experiment {
     Experiment {
         experiment: String::new(),
         dataset: String::new(),
+        method: Method::Biological,
         task: Task::Class,
         hidden: 0,
         p: f64::NAN,

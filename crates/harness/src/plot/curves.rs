@@ -1,4 +1,4 @@
-//! Error against epoch of the readout, as an SVG: one line for the training examples, one for those held out.
+//! Error against epoch, as an SVG: one line for the training examples, one for those held out.
 //!
 //! The error axis starts at zero. The first epochs can be ten times worse than the last, and would press everything that
 //! matters into the bottom line, so the axis ends at four times the last error; what lies above is cut off at the edge.
@@ -29,7 +29,7 @@ impl HeldOut {
 /// One evaluated epoch; an error that was not measured is left out of its line.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Point {
-    /// Epoch of the readout, counted from 1.
+    /// Epoch of its phase, counted from 1.
     pub epoch: u64,
     /// Wrong among the training examples, in percent.
     pub train_error_pct: Option<f64>,
@@ -46,7 +46,7 @@ const GRID: RGBColor = RGBColor(225, 225, 225);
 /// The axis of errors ends at this many times the last error.
 const HEADROOM: f64 = 4.0;
 
-/// Draws the two lines with axes and a legend.
+/// Draws the two lines with axes and a legend; `epochs` is what the horizontal axis is called.
 ///
 /// # Errors
 ///
@@ -58,17 +58,17 @@ const HEADROOM: f64 = 4.0;
 /// use rivalry::plot::curves::{HeldOut, Point, error_curves};
 ///
 /// let point = |epoch, train, test| Point { epoch, train_error_pct: Some(train), held_out_error_pct: Some(test) };
-/// let svg = error_curves("mnist, 2000 units", &[point(1, 4.0, 4.5), point(2, 2.0, 3.0)], HeldOut::Test)?;
+/// let svg = error_curves("mnist, 2000 units", &[point(1, 4.0, 4.5), point(2, 2.0, 3.0)], HeldOut::Test, "epoch")?;
 /// assert!(svg.starts_with("<svg"));
 /// # Ok::<(), anyhow::Error>(())
 /// ```
-pub fn error_curves(title: &str, points: &[Point], held_out: HeldOut) -> anyhow::Result<String> {
+pub fn error_curves(title: &str, points: &[Point], held_out: HeldOut, epochs: &str) -> anyhow::Result<String> {
     check(points)?;
     let train = Line { name: "training", colour: TRAIN, points: of(points, |point| point.train_error_pct) };
     let held_out =
         Line { name: held_out.name(), colour: HELD_OUT, points: of(points, |point| point.held_out_error_pct) };
     let mut svg = String::new();
-    draw(&mut svg, title, &[train, held_out])
+    draw(&mut svg, title, epochs, &[train, held_out])
         .map_err(|error| anyhow::anyhow!("cannot draw the error curves: {error}"))?;
     Ok(svg)
 }
@@ -138,7 +138,7 @@ fn below(points: &[(f64, f64)], top: f64) -> Vec<Vec<(f64, f64)>> {
 
 type Drawn = Result<(), Box<dyn std::error::Error>>;
 
-fn draw(svg: &mut String, title: &str, lines: &[Line]) -> Drawn {
+fn draw(svg: &mut String, title: &str, x_desc: &str, lines: &[Line]) -> Drawn {
     let font = |size: u32| (FontFamily::SansSerif, size).into_font().color(&INK);
     let epochs = || lines.iter().flat_map(|line| line.points.iter().map(|point| point.0));
     let (first, last) = (epochs().fold(f64::INFINITY, f64::min), epochs().fold(1.0, f64::max));
@@ -156,7 +156,7 @@ fn draw(svg: &mut String, title: &str, lines: &[Line]) -> Drawn {
         .build_cartesian_2d(first.min(last - 1.0)..last, 0.0..top)?;
     chart
         .configure_mesh()
-        .x_desc("readout epoch")
+        .x_desc(x_desc)
         .y_desc("error (%)")
         .axis_desc_style(font(15))
         .label_style(font(13))
@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn both_lines_axes_and_legend_are_there() {
-        let svg = error_curves("mnist, seed 1", &falling(60), HeldOut::Test).unwrap();
+        let svg = error_curves("mnist, seed 1", &falling(60), HeldOut::Test, "readout epoch").unwrap();
         assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"), "{svg}");
         let texts = texts(&svg);
         for text in ["mnist, seed 1", "readout epoch", "error (%)", "training (0.30 %)", "test (1.70 %)", "0", "60"] {
@@ -230,13 +230,13 @@ mod tests {
 
     #[test]
     fn validation_is_called_so() {
-        let svg = error_curves("x", &falling(3), HeldOut::Validation).unwrap();
+        let svg = error_curves("x", &falling(3), HeldOut::Validation, "readout epoch").unwrap();
         assert!(svg.contains("validation (2.70 %)") && !svg.contains("test ("), "{svg}");
     }
 
     #[test]
     fn names_are_escaped() {
-        let svg = error_curves("a<b & \"c\"", &falling(2), HeldOut::Test).unwrap();
+        let svg = error_curves("a<b & \"c\"", &falling(2), HeldOut::Test, "readout epoch").unwrap();
         assert!(svg.contains("a&lt;b &amp;"), "{svg}");
     }
 
@@ -253,7 +253,7 @@ mod tests {
 
     #[test]
     fn nothing_is_drawn_above_the_axis() {
-        let svg = error_curves("x", &falling(60), HeldOut::Test).unwrap();
+        let svg = error_curves("x", &falling(60), HeldOut::Test, "readout epoch").unwrap();
         let heights =
             svg.lines().filter(|line| line.contains("<polyline") && line.contains("#0072B2")).flat_map(|line| {
                 let points = line.split("points=\"").nth(1).unwrap().split('"').next().unwrap();
@@ -275,20 +275,21 @@ mod tests {
 
     #[test]
     fn a_single_epoch_is_a_dot() {
-        let svg = error_curves("x", &falling(1), HeldOut::Test).unwrap();
+        let svg = error_curves("x", &falling(1), HeldOut::Test, "readout epoch").unwrap();
         assert_eq!(svg.matches("<circle").count(), 2, "{svg}");
     }
 
     #[test]
     fn a_line_never_measured_is_left_out() {
         let points = [1, 2].map(|epoch| Point { epoch, train_error_pct: None, held_out_error_pct: Some(3.0) });
-        let svg = error_curves("x", &points, HeldOut::Test).unwrap();
+        let svg = error_curves("x", &points, HeldOut::Test, "readout epoch").unwrap();
         assert!(!svg.contains("training") && svg.contains("test (3.00 %)"), "{svg}");
     }
 
     #[test]
     fn what_cannot_be_drawn_is_said() {
-        let message = |points: &[Point]| error_curves("x", points, HeldOut::Test).unwrap_err().to_string();
+        let message =
+            |points: &[Point]| error_curves("x", points, HeldOut::Test, "readout epoch").unwrap_err().to_string();
         let nothing = Point { epoch: 3, train_error_pct: None, held_out_error_pct: None };
         assert!(message(&[]).contains("found none"));
         assert!(message(&[nothing]).contains("found none"));

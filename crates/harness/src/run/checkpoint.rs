@@ -1,7 +1,8 @@
 //! The checkpoint: everything that the rest of a run depends on, in one safetensors file.
 //!
 //! Tensors: `weights` (hidden × inputs), `wins` (hidden: times ranked first in the last epoch), `epoch_ms` (epochs done),
-//! and during the readout `readout_weights`, `readout_first_moment`, `readout_second_moment` (classes × hidden kept).
+//! during the readout and end to end `readout_weights`, `readout_first_moment`, `readout_second_moment` (classes × hidden
+//! kept), and end to end `first_moment`, `second_moment` (hidden × inputs). A network without a hidden layer has 0 × 0 weights.
 //! The header's metadata holds the rest, as text, and a SHA-256 over all of it, because the format itself only checks
 //! lengths.
 //!
@@ -32,11 +33,13 @@ pub struct Checkpoint {
     pub weights: Vec<f32>,
     /// Times each unit was ranked first in the last unsupervised epoch.
     pub wins: Vec<u32>,
+    /// Adam's two moments of the weights, where backpropagation learns them.
+    pub moments: Option<[Vec<f32>; 2]>,
     /// The readout, once it has begun.
     pub readout: Option<ReadoutState>,
     /// The rows of `metrics.csv` so far.
     pub metrics: Vec<MetricsRow>,
-    /// What each unsupervised epoch took.
+    /// What each epoch of learning the hidden layer took.
     pub epoch_ms: Vec<f64>,
     /// What the readout took so far.
     pub readout_s: f64,
@@ -54,6 +57,7 @@ pub struct Identity {
 }
 
 const VERSION: &str = "1";
+const MOMENTS: [&str; 2] = ["first_moment", "second_moment"];
 const READOUT: [&str; 3] = ["readout_weights", "readout_first_moment", "readout_second_moment"];
 
 impl Checkpoint {
@@ -64,6 +68,9 @@ impl Checkpoint {
             ("wins", Dtype::U32, vec![self.wins.len()], bytemuck::cast_slice(&self.wins)),
             ("epoch_ms", Dtype::F64, vec![self.epoch_ms.len()], bytemuck::cast_slice(&self.epoch_ms)),
         ];
+        for (name, values) in MOMENTS.into_iter().zip(self.moments.iter().flatten()) {
+            tensors.push((name, Dtype::F32, vec![values.len()], bytemuck::cast_slice(values)));
+        }
         if let Some(state) = &self.readout {
             let parts = [&state.weights, &state.first_moment, &state.second_moment];
             for (name, values) in READOUT.into_iter().zip(parts) {
@@ -131,17 +138,20 @@ fn parse(bytes: &[u8]) -> Result<Checkpoint, String> {
         }),
         None => None,
     };
+    let moments = match tensors.tensor(MOMENTS[0]) {
+        Ok(_) => Some([values(&tensors, MOMENTS[0], Dtype::F32)?, values(&tensors, MOMENTS[1], Dtype::F32)?]),
+        Err(_) => None,
+    };
+    let phases = [Phase::Unsupervised, Phase::Readout, Phase::EndToEnd];
+    let phase = field("phase")?;
     let checkpoint = Checkpoint {
-        phase: match field("phase")? {
-            "unsupervised" => Phase::Unsupervised,
-            "readout" => Phase::Readout,
-            other => return Err(format!("phase `{other}`")),
-        },
+        phase: phases.into_iter().find(|known| known.name() == phase).ok_or(format!("phase `{phase}`"))?,
         epoch: number(field("epoch")?)?,
         hidden,
         inputs,
         weights: values(&tensors, "weights", Dtype::F32)?,
         wins: values(&tensors, "wins", Dtype::U32)?,
+        moments,
         readout,
         metrics: record::from_csv(field("metrics")?, "its metrics").map_err(|error| error.to_string())?,
         epoch_ms: values(&tensors, "epoch_ms", Dtype::F64)?,
@@ -200,6 +210,7 @@ mod tests {
             inputs: 2,
             weights: vec![0.1, -0.2, 3.5, f32::MIN_POSITIVE, -0.0, 1e30],
             wins: vec![5, 0, 2],
+            moments: None,
             readout: Some(ReadoutState {
                 weights: vec![1.0, 2.0, 3.0],
                 first_moment: vec![0.1, 0.2, 0.3],
@@ -228,8 +239,13 @@ mod tests {
     fn what_is_written_is_read() {
         let whole = checkpoint();
         assert_eq!(Checkpoint::from_bytes(&whole.to_bytes(), "x").unwrap(), whole);
-        let young = Checkpoint { readout: None, phase: Phase::Unsupervised, epoch_ms: vec![], ..whole };
+        let young = Checkpoint { readout: None, phase: Phase::Unsupervised, epoch_ms: vec![], ..checkpoint() };
         assert_eq!(Checkpoint::from_bytes(&young.to_bytes(), "x").unwrap(), young);
+        let moments = Some([vec![0.5, -0.5], vec![0.25, 1e-30]]);
+        let rival = Checkpoint { phase: Phase::EndToEnd, moments, ..checkpoint() };
+        assert_eq!(Checkpoint::from_bytes(&rival.to_bytes(), "x").unwrap(), rival);
+        let shallow = Checkpoint { hidden: 0, inputs: 0, weights: vec![], wins: vec![], ..whole };
+        assert_eq!(Checkpoint::from_bytes(&shallow.to_bytes(), "x").unwrap(), shallow);
     }
 
     #[test]

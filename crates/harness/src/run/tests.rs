@@ -76,6 +76,7 @@ fn a_checkpoint_of_other_data_is_refused() {
         inputs: 1,
         weights: vec![1.0],
         wins: vec![1],
+        moments: None,
         readout: None,
         metrics: vec![],
         epoch_ms: vec![1.0],

@@ -14,22 +14,22 @@ use sha2::{Digest, Sha256};
 use super::learn::silent;
 use super::{Job, Outcome, check_finite};
 use crate::dataset::{Evaluated, Length};
-use crate::experiment::OffSphere;
+use crate::experiment::{Method, OffSphere};
 use crate::plot::curves::{HeldOut, Point, error_curves};
 use crate::plot::fields::{DEFAULT_UNITS, Tile, receptive_fields, shown};
 use crate::provenance::Provenance;
-use crate::record::{self, BIOLOGICAL, MetricsRow, Phase, ResultRow, rounded};
+use crate::record::{self, MetricsRow, Phase, ResultRow, rounded};
 use crate::run::checkpoint::Checkpoint;
 use crate::run::{self, hex};
 
 /// Makes the row and writes the files.
 pub(super) fn run(
     job: &Job<'_>,
-    layer: &Layer,
+    layer: Option<&Layer>,
     checkpoint: &Checkpoint,
     provenance: &Provenance,
 ) -> anyhow::Result<Outcome> {
-    check_finite("weights", "the unsupervised phase", &checkpoint.weights)?;
+    check_finite("weights", "the last epoch", &checkpoint.weights)?;
     let row = row(job, layer, checkpoint, provenance)?;
     let mut unwritten = None;
     for (name, content) in files(job, layer, checkpoint) {
@@ -44,14 +44,20 @@ pub(super) fn run(
 
 type Content<'a> = anyhow::Result<Cow<'a, [u8]>>;
 
-fn files<'a>(job: &'a Job<'_>, layer: &'a Layer, checkpoint: &'a Checkpoint) -> Vec<(&'static str, Content<'a>)> {
-    let shape = [checkpoint.hidden, checkpoint.inputs];
+fn files<'a>(
+    job: &'a Job<'_>,
+    layer: Option<&'a Layer>,
+    checkpoint: &'a Checkpoint,
+) -> Vec<(&'static str, Content<'a>)> {
     let mut files: Vec<(&'static str, Content<'a>)> = vec![
-        (run::WEIGHTS, Ok(npy::write_f32(&shape, &checkpoint.weights).into())),
         (run::METRICS, Ok(record::to_csv(&checkpoint.metrics).into_bytes().into())),
         (run::TENSORS, tensors(job, layer, checkpoint).map(Cow::from)),
-        (run::FIELDS, fields(job, layer, checkpoint).map(Cow::from)),
     ];
+    if let Some(layer) = layer {
+        let shape = [checkpoint.hidden, checkpoint.inputs];
+        files.push((run::WEIGHTS, Ok(npy::write_f32(&shape, &checkpoint.weights).into())));
+        files.push((run::FIELDS, fields(job, layer, checkpoint).map(Cow::from)));
+    }
     if let Some(readout) = &checkpoint.readout {
         let shape = [job.splits.classes, readout.weights.len() / job.splits.classes];
         files.push((run::READOUT, Ok(npy::write_f32(&shape, &readout.weights).into())));
@@ -60,33 +66,46 @@ fn files<'a>(job: &'a Job<'_>, layer: &'a Layer, checkpoint: &'a Checkpoint) -> 
     files
 }
 
-fn row(job: &Job<'_>, layer: &Layer, checkpoint: &Checkpoint, provenance: &Provenance) -> anyhow::Result<ResultRow> {
+fn row(
+    job: &Job<'_>,
+    layer: Option<&Layer>,
+    checkpoint: &Checkpoint,
+    provenance: &Provenance,
+) -> anyhow::Result<ResultRow> {
     let experiment = job.experiment;
-    let diagnostics = layer.diagnostics(experiment.p);
-    let last = checkpoint.metrics.iter().rev().find(|row| row.phase == Phase::Readout);
+    let method = experiment.method;
+    // Units of a network that knows no p-sphere are neither on nor off it.
+    let diagnostics = layer.filter(|_| method.uses("p")).map(|layer| layer.diagnostics(experiment.p));
+    let learned = method == Method::Biological && !checkpoint.epoch_ms.is_empty();
+    let last = checkpoint.metrics.iter().rev().find(|row| row.phase != Phase::Unsupervised);
     let times = &checkpoint.epoch_ms;
     let test_error_pct = last.and_then(|row| row.test_error_pct);
     // A figure for the test set says nothing about held-out training examples.
     let published = experiment.published.as_ref().filter(|_| test_error_pct.is_some());
-    let engine = job.compute.engine.on(&job.splits.learn.scaled(Length::AsItIs)?.view()?)?;
+    let engine = match method {
+        Method::Biological => {
+            job.compute.engine.on(&job.splits.learn.scaled(Length::AsItIs)?.view()?)?.name().to_owned()
+        }
+        _ => String::new(),
+    };
     Ok(ResultRow {
         experiment: experiment.experiment.clone(),
         dataset: experiment.dataset.clone(),
-        method: BIOLOGICAL.to_owned(),
+        method: method.name().to_owned(),
         task: experiment.task.name().to_owned(),
-        hidden: experiment.hidden,
-        p: experiment.p,
-        k: experiment.k,
-        delta: experiment.delta,
+        hidden: method.uses("hidden").then_some(experiment.hidden),
+        p: method.uses("p").then_some(experiment.p),
+        k: method.uses("k").then_some(experiment.k),
+        delta: method.uses("delta").then_some(experiment.delta),
         seed: experiment.seed,
-        epochs: experiment.epochs,
-        batch: experiment.batch,
-        rate: experiment.rate,
+        epochs: method.uses("epochs").then_some(experiment.epochs),
+        batch: method.uses("batch").then_some(experiment.batch),
+        rate: method.uses("rate").then_some(experiment.rate),
         unit_length: experiment.unit_length.name().to_owned(),
         readout_epochs: experiment.readout_epochs,
-        power_n: experiment.power_n,
-        loss_m: experiment.loss_m,
-        beta: experiment.beta,
+        power_n: method.uses("power_n").then_some(experiment.power_n),
+        loss_m: method.uses("loss_m").then_some(experiment.loss_m),
+        beta: method.uses("beta").then_some(experiment.beta),
         train_samples: Some(job.splits.learn.samples()),
         labels_per_class: experiment.labels_per_class.first(),
         train_error_pct: last.and_then(|row| row.train_error_pct),
@@ -94,22 +113,23 @@ fn row(job: &Job<'_>, layer: &Layer, checkpoint: &Checkpoint, provenance: &Prove
         test_error_pct,
         published_test_error_pct: published.map(|published| published.test_error_pct),
         published_source: published.map(|published| published.source.clone()).unwrap_or_default(),
-        on_sphere: Some(diagnostics.on_sphere),
-        negative_units: Some(diagnostics.negative_units),
-        silent_units: (!times.is_empty()).then(|| silent(&checkpoint.wins)),
+        on_sphere: diagnostics.map(|counts| counts.on_sphere),
+        negative_units: diagnostics.map(|counts| counts.negative_units),
+        silent_units: learned.then(|| silent(&checkpoint.wins)),
         learn_s: (!times.is_empty()).then(|| rounded(times.iter().sum::<f64>() / 1e3)),
-        readout_s: checkpoint.readout.is_some().then(|| rounded(checkpoint.readout_s)),
+        readout_s: (checkpoint.phase == Phase::Readout && checkpoint.readout.is_some())
+            .then(|| rounded(checkpoint.readout_s)),
         epoch_ms: median(times).map(rounded),
         epoch_first_ms: times.first().copied().map(rounded),
         epoch_last_ms: times.last().copied().map(rounded),
-        engine: engine.name().to_owned(),
+        engine,
         isa: provenance.isa.clone(),
         threads: Some(provenance.threads),
         cpu: provenance.machine.cpu.clone(),
         revision: provenance.build.revision.to_owned(),
         dirty: provenance.build.dirty_cell().to_owned(),
         dataset_sha256: job.dataset_sha256.to_owned(),
-        weights_sha256: hex(&Sha256::digest(little_endian(&checkpoint.weights))),
+        weights_sha256: layer.map(|_| hex(&Sha256::digest(little_endian(&checkpoint.weights)))).unwrap_or_default(),
         err: job.remark.to_owned(),
     })
 }
@@ -118,14 +138,20 @@ fn little_endian(values: &[f32]) -> Vec<u8> {
     values.iter().flat_map(|value| value.to_le_bytes()).collect()
 }
 
-/// Both layers by name. With `off_sphere = drop`, `units` holds the hidden units that the columns of the readout are for.
-fn tensors(job: &Job<'_>, layer: &Layer, checkpoint: &Checkpoint) -> anyhow::Result<Vec<u8>> {
-    let weights = little_endian(&checkpoint.weights);
-    let mut tensors = vec![("weights", Dtype::F32, vec![checkpoint.hidden, checkpoint.inputs], weights)];
+/// Both layers by name, as far as they are there. With `off_sphere = drop`, `units` holds the hidden units that the
+/// columns of the readout are for.
+fn tensors(job: &Job<'_>, layer: Option<&Layer>, checkpoint: &Checkpoint) -> anyhow::Result<Vec<u8>> {
+    let mut tensors = Vec::new();
+    if layer.is_some() {
+        let weights = little_endian(&checkpoint.weights);
+        tensors.push(("weights", Dtype::F32, vec![checkpoint.hidden, checkpoint.inputs], weights));
+    }
     if let Some(readout) = &checkpoint.readout {
         let shape = vec![job.splits.classes, readout.weights.len() / job.splits.classes];
         tensors.push(("readout", Dtype::F32, shape, little_endian(&readout.weights)));
-        if job.experiment.off_sphere == OffSphere::Drop {
+        if job.experiment.off_sphere == OffSphere::Drop
+            && let Some(layer) = layer.filter(|_| job.experiment.method.uses("off_sphere"))
+        {
             let units = layer.converged(job.experiment.p);
             let bytes = units.iter().flat_map(|&unit| (unit as u32).to_le_bytes()).collect();
             tensors.push(("units", Dtype::U32, vec![units.len()], bytes));
@@ -140,14 +166,15 @@ fn tensors(job: &Job<'_>, layer: &Layer, checkpoint: &Checkpoint) -> anyhow::Res
 fn fields(job: &Job<'_>, layer: &Layer, checkpoint: &Checkpoint) -> anyhow::Result<Vec<u8>> {
     let shape = job.splits.shape;
     let tile = Tile::image(shape.height, shape.width, shape.channels);
-    let units = shown(&layer.converged(job.experiment.p), checkpoint.hidden, DEFAULT_UNITS);
+    let converged = if job.experiment.method.uses("p") { layer.converged(job.experiment.p) } else { Vec::new() };
+    let units = shown(&converged, checkpoint.hidden, DEFAULT_UNITS);
     receptive_fields(&checkpoint.weights, checkpoint.inputs, tile, &units)
 }
 
 fn curves(job: &Job<'_>, metrics: &[MetricsRow]) -> anyhow::Result<String> {
     let points: Vec<Point> = metrics
         .iter()
-        .filter(|row| row.phase == Phase::Readout)
+        .filter(|row| row.phase != Phase::Unsupervised)
         .map(|row| Point {
             epoch: row.epoch.into(),
             train_error_pct: row.train_error_pct,
@@ -159,8 +186,17 @@ fn curves(job: &Job<'_>, metrics: &[MetricsRow]) -> anyhow::Result<String> {
         Evaluated::Validation => HeldOut::Validation,
     };
     let experiment = job.experiment;
-    let title = format!("{}, {} hidden units, seed {}", experiment.experiment, experiment.hidden, experiment.seed);
-    error_curves(&title, &points, held_out)
+    let units = match experiment.method {
+        Method::Shallow => "no hidden units".to_owned(),
+        _ => format!("{} hidden units", experiment.hidden),
+    };
+    let (method, epochs) = match experiment.method {
+        Method::Biological => (String::new(), "readout epoch"),
+        method if method.is_end_to_end() => (format!("{method}, "), "epoch"),
+        method => (format!("{method}, "), "readout epoch"),
+    };
+    let title = format!("{}, {method}{units}, seed {}", experiment.experiment, experiment.seed);
+    error_curves(&title, &points, held_out, epochs)
 }
 
 fn median(values: &[f64]) -> Option<f64> {

@@ -1,4 +1,4 @@
-//! The supervised phase: features of the learned layer, computed once, and the readout over them.
+//! The supervised phase: features of the hidden layer, or the inputs where there is none, and the readout over them.
 
 use std::time::Instant;
 
@@ -6,33 +6,32 @@ use rivalry_core::{Layer, Random, Stream};
 use rivalry_nets::{FeatureSpec, Features, Readout, ReadoutSpec, Schedule, features};
 
 use super::saver::Saver;
-use super::{Job, check_finite, is_evaluated};
-use crate::dataset::{Evaluated, Examples, Length};
-use crate::experiment::{CurrentScale, OffSphere, UnitLength};
+use super::{Finished, Job, check_finite, is_evaluated};
+use crate::dataset::{Examples, Length};
+use crate::experiment::{CurrentScale, Experiment, OffSphere, UnitLength};
 use crate::failure::failure;
 use crate::progress::Progress;
-use crate::record::{MetricsRow, Phase, error_pct, rounded, shortest};
+use crate::record::Phase;
 use crate::run::checkpoint::Checkpoint;
 
 /// How often the errors are measured over the phase.
-const EVALUATIONS: u32 = 60;
+pub(super) const EVALUATIONS: u32 = 60;
 /// Standard deviation of the initial readout weights.
 const INIT_SIGMA: f64 = 0.01;
 
 /// Goes through the epochs that are left.
 pub(super) fn run(
     job: &Job<'_>,
-    layer: &Layer,
+    layer: Option<&Layer>,
     checkpoint: &mut Checkpoint,
     saver: &mut Saver<'_>,
 ) -> anyhow::Result<()> {
     let mut clock = Instant::now();
     let (experiment, team) = (job.experiment, &job.compute.team);
-    let layer = &taking_part(job, layer)?;
     let measured = Measured::new(job, layer)?;
     let spec = ReadoutSpec {
         classes: job.splits.classes,
-        hidden: layer.hidden(),
+        hidden: measured.labelled.hidden(),
         beta: experiment.beta,
         loss_m: experiment.loss_m,
         batch: experiment.readout_batch,
@@ -58,9 +57,10 @@ pub(super) fn run(
         let mut error = None;
         if is_evaluated(checkpoint.epoch, epochs, EVALUATIONS) {
             check_finite("readout weights", &format!("epoch {}", checkpoint.epoch), &readout.weights())?;
-            let row = measured.evaluate(&readout, job, checkpoint.epoch, rate)?;
+            let finished = Finished { phase: Phase::Readout, epoch: checkpoint.epoch, rate, epoch_ms };
+            let row = finished.row(job, measured.evaluate(&readout, job)?);
             error = row.test_error_pct.or(row.validation_error_pct);
-            checkpoint.metrics.push(MetricsRow { epoch_ms: rounded(epoch_ms), ..row });
+            checkpoint.metrics.push(row);
         }
         progress.tick(checkpoint.epoch.into(), labels.len() as u64, error);
         if saver.is_due() || checkpoint.epoch == epochs {
@@ -75,7 +75,7 @@ pub(super) fn run(
 }
 
 /// The units of the layer that the readout sees.
-pub(super) fn taking_part(job: &Job<'_>, layer: &Layer) -> anyhow::Result<Layer> {
+fn taking_part(job: &Job<'_>, layer: &Layer) -> anyhow::Result<Layer> {
     match job.experiment.off_sphere {
         OffSphere::Keep => Ok(layer.clone()),
         OffSphere::Drop => {
@@ -96,9 +96,17 @@ struct Measured {
 }
 
 impl Measured {
-    fn new(job: &Job<'_>, layer: &Layer) -> anyhow::Result<Self> {
+    fn new(job: &Job<'_>, layer: Option<&Layer>) -> anyhow::Result<Self> {
         let (experiment, compute) = (job.experiment, job.compute);
-        let length = if experiment.unit_length == UnitLength::None { Length::AsItIs } else { Length::Unit };
+        let length = length(experiment);
+        let Some(layer) = layer else {
+            let of = |examples: &Examples<'_>| -> anyhow::Result<Features> {
+                let scaled = examples.scaled(length)?;
+                Ok(Features::of_inputs(&compute.team, compute.kernels, &scaled.view()?))
+            };
+            return Ok(Self { labelled: of(&job.splits.labelled)?, evaluate: of(&job.splits.evaluate)? });
+        };
+        let layer = &taking_part(job, layer)?;
         let current_scale = match experiment.current_scale {
             CurrentScale::Fixed(scale) => scale,
             CurrentScale::Auto => {
@@ -114,29 +122,17 @@ impl Measured {
         Ok(Self { labelled: of(&job.splits.labelled)?, evaluate: of(&job.splits.evaluate)? })
     }
 
-    fn evaluate(&self, readout: &Readout, job: &Job<'_>, epoch: u32, rate: f32) -> anyhow::Result<MetricsRow> {
-        let pct = |features: &Features, examples: &Examples<'_>| -> anyhow::Result<f64> {
+    /// Wrong ones among the training examples, and among those evaluated.
+    fn evaluate(&self, readout: &Readout, job: &Job<'_>) -> anyhow::Result<[usize; 2]> {
+        let wrong = |features: &Features, examples: &Examples<'_>| -> anyhow::Result<usize> {
             let all: Vec<u32> = (0..examples.samples() as u32).collect();
-            let wrong = readout.errors(&job.compute.team, features, examples.labels(), &all)?;
-            Ok(error_pct(wrong, examples.samples()))
+            Ok(readout.errors(&job.compute.team, features, examples.labels(), &all)?)
         };
-        let train = pct(&self.labelled, &job.splits.labelled)?;
-        let other = pct(&self.evaluate, &job.splits.evaluate)?;
-        let (validation, test) = match job.splits.evaluated {
-            Evaluated::Validation => (Some(other), None),
-            Evaluated::Test => (None, Some(other)),
-        };
-        Ok(MetricsRow {
-            phase: Phase::Readout,
-            epoch,
-            rate: shortest(rate),
-            train_error_pct: Some(train),
-            validation_error_pct: validation,
-            test_error_pct: test,
-            on_sphere: None,
-            negative_units: None,
-            silent_units: None,
-            epoch_ms: 0.0,
-        })
+        Ok([wrong(&self.labelled, &job.splits.labelled)?, wrong(&self.evaluate, &job.splits.evaluate)?])
     }
+}
+
+/// The length of the images that a supervised phase sees.
+pub(super) fn length(experiment: &Experiment) -> Length {
+    if experiment.unit_length == UnitLength::None { Length::AsItIs } else { Length::Unit }
 }

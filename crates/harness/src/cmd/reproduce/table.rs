@@ -1,4 +1,5 @@
-//! The table that `reproduce` prints: a line for each seed, then mean ± s.d. beside the published number.
+//! The table that `reproduce` prints: a line for each method and seed, then for each method mean ± s.d. beside the
+//! published number.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -6,19 +7,19 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::Part;
-use crate::experiment::{Experiment, Protocol};
+use crate::experiment::{Experiment, Method, Protocol};
 use crate::record::{ResultRow, rounded};
 
 pub(super) struct Table<'a> {
     pub(super) part: &'a Part,
     pub(super) protocol: Protocol,
     pub(super) rows: &'a [ResultRow],
-    /// The settings of every row, but for the seed.
-    pub(super) experiment: &'a Experiment,
+    /// The settings of each row.
+    pub(super) experiments: &'a [&'a Experiment],
     pub(super) folder: &'a Path,
 }
 
-/// The last line of the table, over seeds.
+/// What the table says of one method, over seeds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 struct Summary {
     method: String,
@@ -37,26 +38,16 @@ impl Table<'_> {
     pub(super) fn text(&self) -> String {
         let mut text = String::new();
         let mut line = |content: String| writeln!(text, "{content}").expect("writing to memory");
-        let experiment = self.experiment;
-        let inputs = self.part.data.train.inputs();
         if !self.part.remark.is_empty() {
             line(format!("NOT MNIST: {}", self.part.remark));
         }
-        line(format!(
-            "{}, {} protocol: {inputs}-{}-{}, p {}, k {}, delta {}, {} + {} epochs",
-            experiment.dataset,
-            self.protocol.name(),
-            experiment.hidden,
-            self.part.data.classes,
-            experiment.p,
-            experiment.k,
-            experiment.delta,
-            experiment.epochs,
-            experiment.readout_epochs
-        ));
+        for experiment in self.methods() {
+            let network = self.network(experiment);
+            line(format!("{}, {} protocol: {network}", experiment.dataset, self.protocol.name()));
+        }
         line(String::new());
         line(format!(
-            "{:<12} {:>6} {:>12} {:>13} {:>10} {:>9} {:>7} {:>8} {:>10}",
+            "{:<18} {:>6} {:>12} {:>13} {:>10} {:>9} {:>7} {:>8} {:>10}",
             "method",
             "seed",
             "test error %",
@@ -69,7 +60,7 @@ impl Table<'_> {
         ));
         for row in self.rows {
             line(format!(
-                "{:<12} {:>6} {:>12} {:>13} {:>10} {:>9} {:>7} {:>8} {:>10}",
+                "{:<18} {:>6} {:>12} {:>13} {:>10} {:>9} {:>7} {:>8} {:>10}",
                 row.method,
                 row.seed,
                 number(row.test_error_pct, 2),
@@ -82,7 +73,11 @@ impl Table<'_> {
             ));
         }
         line(String::new());
-        if let Some(summary) = self.summary() {
+        let summaries = self.summaries();
+        for summary in &summaries {
+            if summaries.len() > 1 {
+                line(format!("{}:", summary.method));
+            }
             summary.lines(&mut line);
         }
         line(format!("rows: {}", self.folder.join("table.csv").display()));
@@ -102,18 +97,47 @@ impl Table<'_> {
             "protocol": self.protocol.name(),
             "note": note,
             "rows": self.rows,
-            "summary": self.summary(),
+            "summary": self.summaries().first(),
+            "summaries": self.summaries(),
         });
         Ok(format!("{}\n", serde_json::to_string_pretty(&value)?))
     }
 
-    fn summary(&self) -> Option<Summary> {
-        let errors: Vec<f64> = self.rows.iter().filter_map(|row| row.test_error_pct).collect();
+    /// The settings of each method, by those of its first seed.
+    fn methods(&self) -> impl Iterator<Item = &'_ Experiment> {
+        let first = |i: usize| self.experiments[..i].iter().all(|other| other.method != self.experiments[i].method);
+        (0..self.experiments.len()).filter(move |&i| first(i)).map(|i| self.experiments[i])
+    }
+
+    /// `784-2000-10, p 3, k 7, delta 0.4, 100 + 60 epochs`.
+    fn network(&self, experiment: &Experiment) -> String {
+        let Experiment { method, hidden, p, k, delta, epochs, readout_epochs, .. } = experiment;
+        let (inputs, classes) = (self.part.data.train.inputs(), self.part.data.classes);
+        match method {
+            Method::Biological => {
+                let rule = format!("p {p}, k {k}, delta {delta}");
+                format!("{inputs}-{hidden}-{classes}, {rule}, {epochs} + {readout_epochs} epochs")
+            }
+            Method::Shallow => format!("{inputs}-{classes}, {method}, {readout_epochs} epochs"),
+            Method::Random | Method::EndToEnd | Method::EndToEndSoftmax => {
+                format!("{inputs}-{hidden}-{classes}, {method}, {readout_epochs} epochs")
+            }
+        }
+    }
+
+    fn summaries(&self) -> Vec<Summary> {
+        self.methods().filter_map(|experiment| self.summary(experiment)).collect()
+    }
+
+    fn summary(&self, experiment: &Experiment) -> Option<Summary> {
+        let name = experiment.method.name();
+        let own = self.rows.iter().filter(|row| row.method == name);
+        let errors: Vec<f64> = own.filter_map(|row| row.test_error_pct).collect();
         let mean = mean(&errors)?;
-        let published = self.experiment.published.as_ref();
+        let published = experiment.published.as_ref();
         Some(Summary {
-            method: self.rows[0].method.clone(),
-            dataset: self.experiment.dataset.clone(),
+            method: name.to_owned(),
+            dataset: experiment.dataset.clone(),
             seeds: errors.len(),
             mean_test_error_pct: rounded(mean),
             sd_test_error_pct: sample_sd(&errors, mean).map(rounded),

@@ -1,0 +1,136 @@
+//! A block of hidden units: their weights W and the columns of S that read them, forwards and backwards.
+//!
+//! Plainly: a = W x; h = max(a, 0); s = S h; and with δ = ∂C/∂s: ∂C/∂S = Σ δ hᵀ; e = Sᵀδ where h > 0, else 0;
+//! ∂C/∂W = Σ e xᵀ; a step of Adam on both.
+//!
+//! The gradient of a block is stepped on as soon as it is there, so that it never leaves the second-level cache: the gradient
+//! of a whole layer would be written to memory and read back. Every product is a kernel of core under another name: one that
+//! runs along rows (`score`: W x, δ hᵀ) or one that adds up rows (`gradient`: S h, Sᵀδ, e xᵀ).
+
+use crate::adam::Adam;
+use rivalry_core::head::{self, Deltas, Exponent};
+use rivalry_core::{Kernels, Matrix, Panel, score};
+
+/// Hidden units of a block. Blocks are the same whatever the number of threads, and the shares of their units in the sums
+/// are added in order. The last block is filled up with units whose weights are zero; no gradient reaches these, so they
+/// stay zero.
+pub(super) const UNITS: usize = 80;
+
+/// The units of one block.
+#[derive(Debug)]
+pub(super) struct Block {
+    /// W [UNITS × inputs].
+    pub(super) weights: Matrix,
+    pub(super) adam: Adam,
+    /// S [classes × UNITS].
+    pub(super) readout: Matrix,
+    pub(super) readout_adam: Adam,
+    /// h [UNITS × batch] of the present minibatch.
+    activations: Matrix,
+}
+
+/// What a worker needs beside its blocks, for one of them at a time.
+#[derive(Debug)]
+pub(super) struct Scratch {
+    /// x [batch × inputs], scaled.
+    pub(super) examples: Matrix,
+    /// [classes × batch]: the share of a block in the sums.
+    pub(super) share: Matrix,
+    /// [classes × batch]: the sums, then δ.
+    pub(super) deltas: Matrix,
+    /// [classes × batch]: what the loss compares with.
+    pub(super) targets: Matrix,
+    /// Sᵀ [UNITS × classes].
+    transposed: Matrix,
+    /// e [UNITS × batch].
+    errors: Matrix,
+    /// ∂C/∂W [UNITS × inputs].
+    gradient: Matrix,
+    /// ∂C/∂S [classes × UNITS].
+    readout_gradient: Matrix,
+}
+
+/// Which step of Adam is taken, and how large.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Step {
+    /// Counted from 1.
+    pub(super) number: u64,
+    pub(super) rate: f32,
+}
+
+impl Scratch {
+    pub(super) fn new(inputs: usize, classes: usize, batch: usize) -> Scratch {
+        Scratch {
+            examples: Matrix::zeros(batch, inputs),
+            share: Matrix::zeros(classes, batch),
+            deltas: Matrix::zeros(classes, batch),
+            targets: Matrix::zeros(classes, batch),
+            transposed: Matrix::zeros(UNITS, classes),
+            errors: Matrix::zeros(UNITS, batch),
+            gradient: Matrix::zeros(UNITS, inputs),
+            readout_gradient: Matrix::zeros(classes, UNITS),
+        }
+    }
+}
+
+impl Block {
+    /// A block of zeros.
+    pub(super) fn new(inputs: usize, classes: usize, batch: usize) -> Block {
+        Block {
+            weights: Matrix::zeros(UNITS, inputs),
+            adam: Adam::new(UNITS, inputs),
+            readout: Matrix::zeros(classes, UNITS),
+            readout_adam: Adam::new(classes, UNITS),
+            activations: Matrix::zeros(UNITS, batch),
+        }
+    }
+
+    /// Computes the activations of the first `examples` examples and the share of these units in their sums.
+    pub(super) fn forward(&mut self, kernels: &Kernels, scratch: &mut Scratch, examples: usize) {
+        let x = scratch.examples.panel(0, examples);
+        activate(kernels, &self.weights, x, &mut self.activations);
+        add_up(kernels, &self.readout, &self.activations, &mut scratch.share);
+    }
+
+    /// Computes the gradient from δ and the activations of [`Block::forward`], and takes a step of Adam.
+    pub(super) fn backward(&mut self, kernels: &Kernels, scratch: &mut Scratch, examples: usize, step: Step) {
+        let classes = self.readout.rows();
+        let deltas = scratch.deltas.panel(0, classes);
+        score::score_rows(kernels, self.activations.panel(0, UNITS), deltas, &mut scratch.readout_gradient, 0);
+
+        for unit in 0..UNITS {
+            for (class, weight) in scratch.transposed.row_mut(unit).iter_mut().enumerate() {
+                *weight = self.readout.row(class)[unit];
+            }
+        }
+        let (values, stride) = scratch.transposed.padded();
+        head::gradient(kernels, deltas, Deltas { values, stride, classes: UNITS }, &mut scratch.errors);
+        for unit in 0..UNITS {
+            for (error, &h) in scratch.errors.row_mut(unit).iter_mut().zip(self.activations.row(unit)) {
+                *error = if h > 0.0 { *error } else { 0.0 };
+            }
+        }
+        let (values, stride) = scratch.errors.padded();
+        let x = scratch.examples.panel(0, examples);
+        head::gradient(kernels, x, Deltas { values, stride, classes: UNITS }, &mut scratch.gradient);
+
+        self.adam.step(kernels, step.number, step.rate, &scratch.gradient, &mut self.weights);
+        self.readout_adam.step(kernels, step.number, step.rate, &scratch.readout_gradient, &mut self.readout);
+    }
+}
+
+/// h(unit, example) = max(Σ w x, 0) [UNITS × batch]; behind the last example stands what was there before.
+pub(super) fn activate(kernels: &Kernels, weights: &Matrix, x: Panel<'_>, activations: &mut Matrix) {
+    // The roles of units and examples are exchanged, so that the activations of a unit lie side by side.
+    score::score_rows(kernels, x, weights.panel(0, UNITS), activations, 0);
+    for unit in 0..UNITS {
+        head::features(kernels, activations.lanes_mut(unit), 1.0, Exponent::Halves(2));
+    }
+}
+
+/// The share Σ_unit S(class, unit) h(unit, example) [classes × batch], units in order.
+pub(super) fn add_up(kernels: &Kernels, readout: &Matrix, activations: &Matrix, share: &mut Matrix) {
+    let (values, stride) = readout.padded();
+    let deltas = Deltas { values, stride, classes: readout.rows() };
+    head::gradient(kernels, activations.panel(0, UNITS), deltas, share);
+}
