@@ -4,7 +4,7 @@
 //! so what one block of assembly leaves in them the next one finds.
 
 use super::Kernels;
-use super::avx512::{self, Avx512};
+use super::avx512::{Avx512, table};
 use crate::kernels;
 use crate::kernels::pack::{Packed, Pixels};
 use crate::kernels::screen::{Block, Ends};
@@ -167,29 +167,29 @@ impl Tiles for Amx {
 /// The kernels, one entry each.
 static KERNELS: Kernels = Kernels {
     name: "amx",
-    peak_chains: avx512::PEAK_CHAINS,
-    stage_u8: avx512::stage_u8,
-    stage_f32: avx512::stage_f32,
-    score: avx512::score,
-    power: avx512::power,
-    top_k: avx512::top_k,
-    change_u8: avx512::change_u8,
-    change_f32: avx512::change_f32,
-    apply_u8: avx512::apply_u8,
-    apply_f32: avx512::apply_f32,
-    quantise: avx512::quantise,
+    peak_chains: table::PEAK_CHAINS,
+    stage_u8: table::stage_u8,
+    stage_f32: table::stage_f32,
+    score: table::score,
+    power: table::power,
+    top_k: table::top_k,
+    change_u8: table::change_u8,
+    change_f32: table::change_f32,
+    apply_u8: table::apply_u8,
+    apply_f32: table::apply_f32,
+    quantise: table::quantise,
     pack,
     screen,
-    highest: avx512::highest,
-    reach: avx512::reach,
-    prefetch: avx512::prefetch,
-    look_closer: avx512::look_closer,
-    score_few: avx512::score_few,
-    features: avx512::features,
-    power_loss: avx512::power_loss,
-    gradient: avx512::gradient,
-    adam: avx512::adam,
-    peak: avx512::peak,
+    highest: table::highest,
+    reach: table::reach,
+    prefetch: table::prefetch,
+    look_closer: table::look_closer,
+    score_few: table::score_few,
+    features: table::features,
+    power_loss: table::power_loss,
+    gradient: table::gradient,
+    adam: table::adam,
+    peak: table::peak,
 };
 
 fn pack(pixels: Pixels<'_>, packed: &mut Packed) {

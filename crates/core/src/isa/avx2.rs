@@ -1,15 +1,9 @@
 //! AVX2 with FMA: sixteen lanes are two registers, lanes 0–7 and lanes 8–15.
 
+mod table;
+
 use super::Kernels;
 use crate::kernels;
-use crate::kernels::pack::{Packed, Pixels};
-use crate::kernels::power::Whole;
-use crate::kernels::quantise::{Places, Quantised};
-use crate::kernels::readout::{AdamStep, Deltas, Exponent, Moments, PowerLoss};
-use crate::kernels::screen::{self, Closer, Ends};
-use crate::kernels::top_k::Block;
-use crate::kernels::update::ActiveRow;
-use crate::matrix::Panel;
 use crate::vector::{Digits, LANES, Lanes, Pixels64, Simd};
 use core::arch::x86_64::*;
 
@@ -29,7 +23,7 @@ impl Avx2 {
 
     /// The kernels of this instruction set: only a machine that has it can be given them.
     pub(super) fn kernels(self) -> &'static Kernels {
-        &KERNELS
+        &table::KERNELS
     }
 }
 
@@ -307,151 +301,4 @@ impl Simd for Avx2 {
         // SAFETY: a prefetch of any address has no effect but on caches and never faults.
         unsafe { _mm_prefetch::<_MM_HINT_T1>(address.cast()) }
     }
-}
-
-/// The kernels, one entry each.
-static KERNELS: Kernels = Kernels {
-    name: "avx2",
-    peak_chains: PEAK_CHAINS,
-    stage_u8,
-    stage_f32,
-    score,
-    power,
-    top_k,
-    change_u8,
-    change_f32,
-    apply_u8,
-    apply_f32,
-    quantise,
-    pack,
-    screen,
-    highest,
-    reach,
-    prefetch,
-    look_closer,
-    score_few,
-    features,
-    power_loss,
-    gradient,
-    adam,
-    peak,
-};
-
-/// Units × examples of a tile of scores.
-const SCORE: (usize, usize) = (2, 3);
-/// Classes × vectors of features of a tile of the gradient.
-const GRADIENT: (usize, usize) = (5, 1);
-/// Examples that share a list of groups, and from how many groups of a hundred with ink on.
-const SHARED: (usize, usize) = (2, 75);
-/// Independent multiply-adds that fill the pipelines and fit the registers.
-const PEAK_CHAINS: usize = 6;
-
-#[target_feature(enable = "avx2,fma")]
-fn stage_u8(example: &[u8], row: &mut [Lanes]) {
-    kernels::stage::stage(Avx2(()), example, row);
-}
-
-#[target_feature(enable = "avx2,fma")]
-fn stage_f32(example: &[f32], row: &mut [Lanes]) {
-    kernels::stage::stage(Avx2(()), example, row);
-}
-
-#[target_feature(enable = "avx2,fma")]
-fn score(units: Panel<'_>, examples: Panel<'_>, out: &mut [f32], out_stride: usize) {
-    kernels::score::score::<_, { SCORE.0 }, { SCORE.1 }>(Avx2(()), units, examples, out, out_stride);
-}
-
-#[target_feature(enable = "avx2,fma")]
-fn power(p: Whole, weights: &[Lanes], powers: &mut [Lanes]) {
-    kernels::power::power(Avx2(()), p, weights, powers);
-}
-
-#[target_feature(enable = "avx2,fma")]
-fn top_k(block: Block<'_>, k: usize, best: &mut [f32], who: &mut [u32]) {
-    kernels::top_k::top_k(Avx2(()), block, k, best, who);
-}
-
-#[target_feature(enable = "avx2,fma")]
-fn change_u8(row: ActiveRow<'_>, inputs: &[u8], weights: &[Lanes]) -> f32 {
-    kernels::update::change(Avx2(()), row, inputs, weights)
-}
-
-#[target_feature(enable = "avx2,fma")]
-fn change_f32(row: ActiveRow<'_>, inputs: &[f32], weights: &[Lanes]) -> f32 {
-    kernels::update::change(Avx2(()), row, inputs, weights)
-}
-
-#[target_feature(enable = "avx2,fma")]
-fn apply_u8(row: ActiveRow<'_>, inputs: &[u8], step: f32, weights: &mut [Lanes]) {
-    kernels::update::apply(Avx2(()), row, inputs, step, weights);
-}
-
-#[target_feature(enable = "avx2,fma")]
-fn apply_f32(row: ActiveRow<'_>, inputs: &[f32], step: f32, weights: &mut [Lanes]) {
-    kernels::update::apply(Avx2(()), row, inputs, step, weights);
-}
-
-#[target_feature(enable = "avx2,fma")]
-fn quantise(row: &[Lanes], power: Option<Whole>, to: Places<'_>) -> Quantised {
-    kernels::quantise::quantise(Avx2(()), row, power, to)
-}
-
-#[target_feature(enable = "avx2,fma")]
-fn pack(pixels: Pixels<'_>, packed: &mut Packed) {
-    kernels::pack::pack::<_, { SHARED.0 }, { SHARED.1 }>(Avx2(()), pixels, packed);
-}
-
-#[target_feature(enable = "avx2,fma")]
-fn screen(block: screen::Block<'_>, packed: &Packed, ends: Ends<'_>) {
-    kernels::screen::screen::<_, { SHARED.0 }>(Avx2(()), block, packed, ends);
-}
-
-#[target_feature(enable = "avx2,fma")]
-fn highest(numbers: &[Lanes], best: &mut [f32]) {
-    kernels::screen::highest(Avx2(()), numbers, best);
-}
-
-#[target_feature(enable = "avx2,fma")]
-fn reach(upper: &[Lanes], bar: f32, found: &mut [u32]) -> usize {
-    kernels::screen::reach(Avx2(()), upper, bar, found)
-}
-
-#[target_feature(enable = "avx2,fma")]
-fn prefetch(memory: &[u8]) {
-    kernels::stage::prefetch(Avx2(()), memory);
-}
-
-#[target_feature(enable = "avx2,fma")]
-fn look_closer(at: Closer<'_>, sums: &mut [f32]) {
-    kernels::screen::look_closer(Avx2(()), at, sums);
-}
-
-#[target_feature(enable = "avx2,fma")]
-fn score_few(units: Panel<'_>, power: Option<Whole>, example: &[u8], out: &mut [f32]) {
-    kernels::score::score_few(Avx2(()), units, power, example, out);
-}
-
-#[target_feature(enable = "avx2,fma")]
-fn features(scores: &mut [Lanes], factor: f32, n: Exponent) {
-    kernels::readout::features(Avx2(()), scores, factor, n);
-}
-
-#[target_feature(enable = "avx2,fma")]
-fn power_loss(loss: PowerLoss, sums: &mut [Lanes], targets: &[Lanes]) {
-    kernels::readout::power_loss(Avx2(()), loss, sums, targets);
-}
-
-#[target_feature(enable = "avx2,fma")]
-fn gradient(examples: Panel<'_>, deltas: Deltas<'_>, out: &mut [Lanes], out_stride: usize) {
-    kernels::readout::gradient::<_, { GRADIENT.0 }, { GRADIENT.1 }>(Avx2(()), examples, deltas, out, out_stride);
-}
-
-#[target_feature(enable = "avx2,fma")]
-fn adam(step: AdamStep, gradient: &[Lanes], moments: Moments<'_>, weights: &mut [Lanes]) {
-    kernels::readout::adam(Avx2(()), step, gradient, moments, weights);
-}
-
-#[target_feature(enable = "avx2,fma")]
-fn peak(turns: u64) -> f32 {
-    kernels::peak::peak::<_, PEAK_CHAINS>(Avx2(()), turns)
 }

@@ -4,16 +4,10 @@
 //! instruction (a plain x86-64 build), the standard library's `mul_add` calls the C library for every lane: exact,
 //! and many times slower. On aarch64 it is one instruction.
 
+mod table;
+
 use super::Kernels;
 use crate::kernels;
-use crate::kernels::pack::{Packed, Pixels};
-use crate::kernels::power::Whole;
-use crate::kernels::quantise::{Places, Quantised};
-use crate::kernels::readout::{AdamStep, Deltas, Exponent, Moments, PowerLoss};
-use crate::kernels::screen::{self, Closer, Ends};
-use crate::kernels::top_k::Block;
-use crate::kernels::update::ActiveRow;
-use crate::matrix::Panel;
 use crate::vector::{Digits, LANES, Lanes, Pixels64, Simd};
 use wide::f32x16;
 
@@ -23,7 +17,7 @@ pub(super) struct Portable;
 
 impl Portable {
     pub(super) fn kernels(self) -> &'static Kernels {
-        &KERNELS
+        &table::KERNELS
     }
 }
 
@@ -226,129 +220,4 @@ impl Simd for Portable {
 
     #[inline(always)]
     fn prefetch(self, _address: *const Lanes) {}
-}
-
-/// The kernels, one entry each.
-static KERNELS: Kernels = Kernels {
-    name: "portable",
-    peak_chains: PEAK_CHAINS,
-    stage_u8,
-    stage_f32,
-    score,
-    power,
-    top_k,
-    change_u8,
-    change_f32,
-    apply_u8,
-    apply_f32,
-    quantise,
-    pack,
-    screen,
-    highest,
-    reach,
-    prefetch,
-    look_closer,
-    score_few,
-    features,
-    power_loss,
-    gradient,
-    adam,
-    peak,
-};
-
-/// Units × examples of a tile of scores.
-const SCORE: (usize, usize) = (4, 1);
-/// Classes × vectors of features of a tile of the gradient.
-const GRADIENT: (usize, usize) = (2, 1);
-/// Examples that share a list of groups, and from how many groups of a hundred with ink on.
-const SHARED: (usize, usize) = (2, 75);
-/// Independent multiply-adds that fill the pipelines and fit the registers.
-const PEAK_CHAINS: usize = 4;
-
-fn stage_u8(example: &[u8], row: &mut [Lanes]) {
-    kernels::stage::stage(Portable, example, row);
-}
-
-fn stage_f32(example: &[f32], row: &mut [Lanes]) {
-    kernels::stage::stage(Portable, example, row);
-}
-
-fn score(units: Panel<'_>, examples: Panel<'_>, out: &mut [f32], out_stride: usize) {
-    kernels::score::score::<_, { SCORE.0 }, { SCORE.1 }>(Portable, units, examples, out, out_stride);
-}
-
-fn power(p: Whole, weights: &[Lanes], powers: &mut [Lanes]) {
-    kernels::power::power(Portable, p, weights, powers);
-}
-
-fn top_k(block: Block<'_>, k: usize, best: &mut [f32], who: &mut [u32]) {
-    kernels::top_k::top_k(Portable, block, k, best, who);
-}
-
-fn change_u8(row: ActiveRow<'_>, inputs: &[u8], weights: &[Lanes]) -> f32 {
-    kernels::update::change(Portable, row, inputs, weights)
-}
-
-fn change_f32(row: ActiveRow<'_>, inputs: &[f32], weights: &[Lanes]) -> f32 {
-    kernels::update::change(Portable, row, inputs, weights)
-}
-
-fn apply_u8(row: ActiveRow<'_>, inputs: &[u8], step: f32, weights: &mut [Lanes]) {
-    kernels::update::apply(Portable, row, inputs, step, weights);
-}
-
-fn apply_f32(row: ActiveRow<'_>, inputs: &[f32], step: f32, weights: &mut [Lanes]) {
-    kernels::update::apply(Portable, row, inputs, step, weights);
-}
-
-fn quantise(row: &[Lanes], power: Option<Whole>, to: Places<'_>) -> Quantised {
-    kernels::quantise::quantise(Portable, row, power, to)
-}
-
-fn pack(pixels: Pixels<'_>, packed: &mut Packed) {
-    kernels::pack::pack::<_, { SHARED.0 }, { SHARED.1 }>(Portable, pixels, packed);
-}
-
-fn screen(block: screen::Block<'_>, packed: &Packed, ends: Ends<'_>) {
-    kernels::screen::screen::<_, { SHARED.0 }>(Portable, block, packed, ends);
-}
-
-fn highest(numbers: &[Lanes], best: &mut [f32]) {
-    kernels::screen::highest(Portable, numbers, best);
-}
-
-fn reach(upper: &[Lanes], bar: f32, found: &mut [u32]) -> usize {
-    kernels::screen::reach(Portable, upper, bar, found)
-}
-
-fn prefetch(memory: &[u8]) {
-    kernels::stage::prefetch(Portable, memory);
-}
-
-fn look_closer(at: Closer<'_>, sums: &mut [f32]) {
-    kernels::screen::look_closer(Portable, at, sums);
-}
-
-fn score_few(units: Panel<'_>, power: Option<Whole>, example: &[u8], out: &mut [f32]) {
-    kernels::score::score_few(Portable, units, power, example, out);
-}
-
-fn features(scores: &mut [Lanes], factor: f32, n: Exponent) {
-    kernels::readout::features(Portable, scores, factor, n);
-}
-
-fn power_loss(loss: PowerLoss, sums: &mut [Lanes], targets: &[Lanes]) {
-    kernels::readout::power_loss(Portable, loss, sums, targets);
-}
-
-fn gradient(examples: Panel<'_>, deltas: Deltas<'_>, out: &mut [Lanes], out_stride: usize) {
-    kernels::readout::gradient::<_, { GRADIENT.0 }, { GRADIENT.1 }>(Portable, examples, deltas, out, out_stride);
-}
-
-fn adam(step: AdamStep, gradient: &[Lanes], moments: Moments<'_>, weights: &mut [Lanes]) {
-    kernels::readout::adam(Portable, step, gradient, moments, weights);
-}
-
-fn peak(turns: u64) -> f32 {
-    kernels::peak::peak::<_, PEAK_CHAINS>(Portable, turns)
 }
