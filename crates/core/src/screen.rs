@@ -38,11 +38,10 @@
 //! summed at once; where that leaves too many as well, the dense engine takes over. Both are tried again later.
 
 use crate::isa::Kernels;
-use crate::kernels::pack::{Packed, Pixels};
+use crate::kernels::pack::{Packed, Pixels, padded_groups};
 use crate::kernels::quantise::{DigitLanes, Places};
 use crate::kernels::score::BLOCK;
 use crate::kernels::screen::{Block, Closer, Ends, PANELS};
-use crate::kernels::tiles::padded_groups;
 use crate::offers::{BarsAt, Offers, Stage, keep_best};
 use crate::rows::Scored;
 use crate::top_k::TopK;

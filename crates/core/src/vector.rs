@@ -63,6 +63,7 @@ pub(crate) trait Simd: Copy {
     fn largest_f32x16(self, a: Self::F32x16) -> f32;
 
     fn zero_i32x16(self) -> Self::I32x16;
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "for the sums of a matrix unit"))]
     fn load_i32x16(self, from: &[i32; LANES]) -> Self::I32x16;
     /// The same four pixels sixteen times.
     fn splat_u8x4(self, pixels: [u8; 4]) -> Self::U8x64;
@@ -105,14 +106,17 @@ pub(crate) trait Simd: Copy {
     }
 }
 
-/// Examples, and units, that a product of tiles serves at once.
-pub(crate) const TILE: usize = 32;
-/// Groups of four inputs in one step of it: 64 inputs.
+/// Groups of four inputs in one step of a matrix unit: 64 inputs.
 pub(crate) const TILE_GROUPS: usize = 16;
+/// Examples, and units, that a product of a matrix unit serves at once.
+#[cfg(target_arch = "x86_64")]
+pub(crate) const TILE: usize = 32;
 /// The whole-number scores of [`TILE`] examples, for two panels of sixteen units each.
+#[cfg(target_arch = "x86_64")]
 pub(crate) type TileSums = [[[i32; LANES]; 2]; TILE];
 
 /// The integer product of a matrix unit, beside the vectors of [`Simd`].
+#[cfg(target_arch = "x86_64")]
 pub(crate) trait Tiles: Copy {
     /// Prepares this thread; to be followed by [`Tiles::end`].
     fn begin(self);

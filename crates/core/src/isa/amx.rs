@@ -207,8 +207,8 @@ fn screen(block: Block<'_>, packed: &Packed, ends: Ends<'_>) {
 mod tests {
     use super::*;
     use crate::isa::portable::Portable;
+    use crate::kernels::pack::padded_groups;
     use crate::kernels::screen::PANELS;
-    use crate::kernels::tiles::padded_groups;
     use crate::vector::{LANES, Lanes};
 
     /// The product word for word, so that everything around the instructions is tested where the CPU lacks them.

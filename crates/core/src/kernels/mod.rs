@@ -12,6 +12,7 @@ pub(crate) mod readout;
 pub(crate) mod score;
 pub(crate) mod screen;
 pub(crate) mod stage;
+#[cfg(target_arch = "x86_64")]
 pub(crate) mod tiles;
 pub(crate) mod top_k;
 pub(crate) mod update;

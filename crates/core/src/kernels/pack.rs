@@ -5,8 +5,7 @@
 //!
 //! Where nearly every group has ink, leaving out pays nothing, and examples share one list of all groups instead, so that each vector of weights that is loaded serves all of them.
 
-use super::tiles::padded_groups;
-use crate::vector::{LANES, Pixels64, Simd};
+use crate::vector::{LANES, Pixels64, Simd, TILE_GROUPS};
 
 /// The most examples that share a list on any instruction set.
 pub(crate) const MOST_TOGETHER: usize = 32;
@@ -14,9 +13,14 @@ pub(crate) const MOST_TOGETHER: usize = 32;
 /// Four pixels.
 pub(crate) type Group = [u8; 4];
 
-/// The number of groups of four inputs that whole vectors of an example hold.
+/// The number of groups of four pixels in an example.
 pub(crate) fn groups_of(inputs: usize) -> usize {
     inputs.div_ceil(4)
+}
+
+/// The groups of an example whose row is filled up to whole steps of a matrix unit.
+pub(crate) fn padded_groups(inputs: usize) -> usize {
+    groups_of(inputs).next_multiple_of(TILE_GROUPS)
 }
 
 /// Examples of which some are to be packed: [samples × inputs].

@@ -5,14 +5,9 @@
 //! cache, and are turned into intervals there. Places behind the last example and the last group are blank; an odd last
 //! panel is multiplied twice and taken once.
 
-use super::pack::{Packed, Pixels, ink};
+use super::pack::{Packed, Pixels, ink, padded_groups};
 use super::screen::{Block, Ends};
 use crate::vector::{Digits, LANES, Simd, TILE, TILE_GROUPS, TileSums, Tiles};
-
-/// The groups of an example whose row is filled up to whole steps of the matrix unit.
-pub(crate) fn padded_groups(inputs: usize) -> usize {
-    inputs.div_ceil(4).next_multiple_of(TILE_GROUPS)
-}
 
 /// Packs examples as rows of [`padded_groups`] each, and blank ones up to a multiple of [`TILE`].
 #[inline(always)]
