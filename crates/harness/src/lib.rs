@@ -15,6 +15,7 @@
 //! | [`run`] | the run folder and its checkpoint |
 //! | [`record`] | the columns of `result.csv` and `metrics.csv` |
 //! | [`provenance`], [`progress`], [`plot`] | machine and revision, progress bars, PNG and SVG |
+//! | [`report`] | one HTML page about a folder of runs |
 //! | [`failure`] | one line `error:`, one line `hint:`, the exit codes |
 
 pub mod cli;
@@ -28,6 +29,7 @@ pub mod plot;
 pub mod progress;
 pub mod provenance;
 pub mod record;
+pub mod report;
 pub mod run;
 pub mod training;
 

@@ -4,6 +4,7 @@ mod data;
 mod fields;
 mod info;
 mod replay;
+mod report;
 mod reproduce;
 mod train;
 
@@ -19,5 +20,6 @@ pub(crate) fn run(arguments: &Cli) -> anyhow::Result<()> {
         Command::Train(args) => train::run(args, common),
         Command::Reproduce(args) => reproduce::run(args, common),
         Command::Replay(args) => replay::run(args, common),
+        Command::Report(args) => report::run(args, common),
     }
 }
