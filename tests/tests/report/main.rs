@@ -10,7 +10,7 @@ use std::path::Path;
 
 use common::{Place, write_digits};
 use fabricated::{HOSTILE, fabricated, row};
-use rivalry::record::to_csv;
+use rivalry::record::{ResultRow, to_csv};
 use roxmltree::{Document, Node, ParsingOptions};
 
 fn parse(page: &str) -> Document<'_> {
@@ -160,6 +160,29 @@ fn a_number_from_memory_is_said_to_be_one() {
     let cells = rows(&parse(&html), "biological").remove(0);
     assert_eq!(cells[3..5], ["49.25 (from memory)", "+0.75"]);
     assert_eq!(cells.last().unwrap(), "a paper (from memory, not read)");
+}
+
+#[test]
+fn what_has_to_be_known_about_a_number_stands_below_the_table() {
+    let place = Place::new();
+    let first = row("biological", 1, 2.0, 1.46, "a paper");
+    let held_out = ResultRow { test_error_pct: None, validation_error_pct: Some(2.5), ..first.clone() };
+    let shallow = ResultRow { method: "shallow".to_owned(), hidden: None, ..held_out };
+    place.write("all/one/result.csv", to_csv(std::slice::from_ref(&first)));
+    let again = ResultRow { test_error_pct: Some(3.0), err: "other digits <b>".to_owned(), ..first };
+    place.write("all/rows.csv", to_csv(&[again, shallow]));
+    let html = page_of(&place, &["report", "all"], "all/report.html");
+    let page = parse(&html);
+    let remarks: Vec<String> = elements(&page, "li").into_iter().map(text).collect();
+    assert!(remarks.iter().any(|remark| remark == "other digits <b>"), "{remarks:?}");
+    let disputed = "biological: seed 1 is here more than once with different results";
+    assert!(remarks.iter().any(|remark| remark.starts_with(disputed)), "{remarks:?}");
+    // The seed counts once, with its mean; a held-out share has its own column and no published number beside it.
+    assert_eq!(rows(&page, "biological")[0][1..6], ["1", "2.50", "1.46", "+1.04", "–"]);
+    assert_eq!(rows(&page, "shallow")[0][1..3], ["1", "–"]);
+    assert_eq!(rows(&page, "shallow")[0][4..6], ["–", "2.50"]);
+    assert!(text(page.root()).contains("No picture in 1 run folder: one."));
+    assert!(text(page.root()).contains("not known from the columns alone"));
 }
 
 #[test]

@@ -47,10 +47,7 @@ pub(super) fn page(title: &str, found: &Found) -> anyhow::Result<String> {
                 unfinished(html, found);
                 origin::section(html, found, &parts);
             });
-            let made = format!(
-                "Made by rivalry {}. Shading and signs are explained where they stand.",
-                env!("CARGO_PKG_VERSION")
-            );
+            let made = format!("Made by rivalry {}.", env!("CARGO_PKG_VERSION"));
             html.block("footer", &[], |html| html.line("p", &[], &made));
         });
     });

@@ -138,7 +138,7 @@ pub(super) fn fields(html: &mut Html, part: &Part<'_>) {
         return;
     }
     html.line("h3", &[], "Receptive fields");
-    let legend = "The first units on the p-sphere, in one symmetric range for each picture, whose ends stand below it. Grey \
+    let legend = "The first units on the p-sphere (of all, where none is there), in one symmetric range for each picture, whose ends stand below it. Grey \
         images: blue is negative, white zero, red positive. Colour images: each colour channel from dark (negative) over \
         mid grey (zero) to full (positive).";
     html.line("p", &[], legend);

@@ -126,7 +126,7 @@ const ROWS: [&str; 16] = [
     "kernels, threads",
     "revision",
     "weights",
-    "remark or reason of failure",
+    "remark or failure",
     "from",
 ];
 
