@@ -131,4 +131,5 @@ for isa in avx512 avx2; do
     *) skip "$isa kernels" 'this CPU lacks the instructions' ;;
   esac
 done
+step 'benchmark answers' rivalry bench verify
 step 'tests' cargo test --locked --workspace

@@ -1,8 +1,12 @@
 //! Every command and flag that a user can type, and nothing else: what they do is in `cmd/<verb>.rs`.
 
+mod bench;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use bench::{BenchAction, BenchArgs, BenchRunArgs, Place, Selection};
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -103,6 +107,8 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Draw the receptive fields of a run
     Fields(FieldsArgs),
+    /// Benchmarks: every one has an expected answer
+    Bench(BenchArgs),
 }
 
 /// Arguments of `rivalry info`.

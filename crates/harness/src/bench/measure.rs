@@ -1,0 +1,188 @@
+//! One benchmark: its answer is checked, then its iterations are timed between two measurements of the peak.
+
+use rivalry_core::{Kernels, Team};
+
+use super::definition::{Case, Definition};
+use super::examples::Sets;
+use super::statistics::Summary;
+use super::work::{self, Work};
+use crate::compute::Compute;
+use crate::dataset;
+use crate::provenance::{Provenance, peak};
+use crate::record::bench::BenchRow;
+
+/// What became of the answer of a benchmark.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is the expected one.
+    Holds,
+    /// It is another; this is its checksum.
+    Differs(String),
+    /// Its data is not here.
+    NoData(String),
+    /// It could not be computed.
+    Failed(String),
+}
+
+/// A benchmark that was measured, or could not be.
+#[derive(Debug, Clone)]
+pub struct Measured {
+    /// The row of `rows.csv`.
+    pub row: BenchRow,
+    /// What each timed iteration took, divided by its minibatches.
+    pub samples: Vec<u64>,
+    /// What became of its answer.
+    pub verdict: Verdict,
+    /// The f32 peak before and after, GFLOP/s; nothing where nothing was timed.
+    pub peaks: Option<[f64; 2]>,
+}
+
+/// Checks the answer of a benchmark.
+pub fn verify(case: &Case, kernels: &'static Kernels, sets: &mut Sets<'_>) -> Verdict {
+    let checked = compute(case, kernels).and_then(|compute| {
+        let mut work = work::prepare(&case.definition, &compute, sets)?;
+        work.check()
+    });
+    match checked {
+        Ok(found) => judge(&case.definition, found),
+        Err(error) => refused(&error),
+    }
+}
+
+/// Checks a benchmark and, if its answer holds, times it.
+pub fn measure(case: &Case, kernels: &'static Kernels, sets: &mut Sets<'_>, provenance: &Provenance) -> Measured {
+    let mut row = row(case, provenance);
+    match timed(case, kernels, sets, &mut row) {
+        Ok(Some((samples, peaks))) => Measured { row, samples, verdict: Verdict::Holds, peaks: Some(peaks) },
+        Ok(None) => {
+            let verdict = Verdict::Differs(row.checksum.clone());
+            Measured { row: BenchRow { err: verdict.text(case), ..row }, samples: Vec::new(), verdict, peaks: None }
+        }
+        Err(error) => {
+            let verdict = refused(&error);
+            Measured { row: BenchRow { err: verdict.text(case), ..row }, samples: Vec::new(), verdict, peaks: None }
+        }
+    }
+}
+
+impl Verdict {
+    /// What the column `err` says; nothing for an answer that holds.
+    pub fn text(&self, case: &Case) -> String {
+        match self {
+            Self::Holds => String::new(),
+            Self::Differs(found) => format!("checksum: expected {}, found {found}", case.definition.checksum),
+            Self::NoData(why) => format!("no data: {why}"),
+            Self::Failed(why) => why.clone(),
+        }
+    }
+}
+
+type Samples = (Vec<u64>, [f64; 2]);
+
+/// Samples and peaks, or nothing where the answer does not hold.
+fn timed(
+    case: &Case,
+    kernels: &'static Kernels,
+    sets: &mut Sets<'_>,
+    row: &mut BenchRow,
+) -> anyhow::Result<Option<Samples>> {
+    let compute = compute(case, kernels)?;
+    let definition = &case.definition;
+    let mut work = work::prepare(definition, &compute, sets)?;
+    row.engine = work.engine().to_owned();
+    row.density = sets.density(definition)?.map(|density| (density * 1e4).round() / 1e4);
+    row.checksum = work.check()?;
+    if row.checksum != definition.checksum {
+        return Ok(None);
+    }
+    let before = peak::measure_gflops(&compute.team, kernels);
+    let minibatches = definition.minibatches as u64;
+    let samples = (0..definition.iterations)
+        .map(|_| Ok((work.iterate()? + minibatches / 2) / minibatches))
+        .collect::<anyhow::Result<Vec<u64>>>()?;
+    let after = peak::measure_gflops(&compute.team, kernels);
+    work.finish()?;
+    fill(row, &samples, work.as_ref(), [before, after]);
+    Ok(Some((samples, [before, after])))
+}
+
+fn fill(row: &mut BenchRow, samples: &[u64], work: &dyn Work, peaks: [f64; 2]) {
+    let Some(summary) = Summary::of(samples) else { return };
+    let peak = (peaks[0] + peaks[1]) / 2.0;
+    let gflops = work.operations() / summary.median_ns.max(1) as f64;
+    row.iterations = samples.len();
+    row.median_ns = Some(summary.median_ns);
+    row.mad_ns = Some(summary.mad_ns);
+    row.min_ns = Some(summary.min_ns);
+    row.gflops = Some(tenths(gflops));
+    row.peak_gflops = Some(tenths(peak));
+    row.pct_of_peak = Some(tenths(100.0 * gflops / peak));
+}
+
+/// The row of a benchmark, as far as it is known before it runs.
+pub fn row(case: &Case, provenance: &Provenance) -> BenchRow {
+    let definition = &case.definition;
+    BenchRow {
+        name: case.name.clone(),
+        hidden: definition.hidden,
+        inputs: definition.inputs,
+        batch: definition.batch,
+        p: definition.p,
+        k: definition.k,
+        isa: provenance.isa.clone(),
+        threads: case.threads,
+        cpu: provenance.machine.cpu.clone(),
+        rustc: provenance.build.rustc.to_owned(),
+        revision: provenance.build.revision.to_owned(),
+        dirty: provenance.build.dirty_cell().to_owned(),
+        date: provenance.date.clone(),
+        ..BenchRow::default()
+    }
+}
+
+fn compute(case: &Case, kernels: &'static Kernels) -> anyhow::Result<Compute> {
+    Ok(Compute { team: Team::new(Some(case.threads))?, kernels })
+}
+
+fn judge(definition: &Definition, found: String) -> Verdict {
+    if found == definition.checksum { Verdict::Holds } else { Verdict::Differs(found) }
+}
+
+fn refused(error: &anyhow::Error) -> Verdict {
+    let why = format!("{error:#}").split_whitespace().collect::<Vec<_>>().join(" ");
+    if dataset::is_missing(error) { Verdict::NoData(why) } else { Verdict::Failed(why) }
+}
+
+pub(super) fn tenths(value: f64) -> f64 {
+    (value * 10.0).round() / 10.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Fixed;
+
+    impl Work for Fixed {
+        fn check(&mut self) -> anyhow::Result<String> {
+            Ok(String::new())
+        }
+        fn iterate(&mut self) -> anyhow::Result<u64> {
+            Ok(0)
+        }
+        fn finish(&mut self) -> anyhow::Result<()> {
+            Ok(())
+        }
+        fn operations(&self) -> f64 {
+            5_000.0
+        }
+    }
+
+    #[test]
+    fn a_row_is_the_median_beside_the_mean_of_the_two_peaks() {
+        let mut row = BenchRow::default();
+        fill(&mut row, &[100, 90, 5000], &Fixed, [190.0, 210.0]);
+        assert_eq!((row.iterations, row.median_ns, row.mad_ns, row.min_ns), (3, Some(100), Some(10), Some(90)));
+        assert_eq!((row.gflops, row.peak_gflops, row.pct_of_peak), (Some(50.0), Some(200.0), Some(25.0)));
+    }
+}
