@@ -180,3 +180,97 @@ fn tables_are_put_into_a_document_and_twice_is_once() {
     place.write("other.md", "<!-- bench:begin speed -->\n<!-- bench:end -->\n");
     bench(&place, &["report", "--splice", "other.md"]).failed_with("other.md: expected a table of epochs");
 }
+
+#[test]
+fn programs_that_are_not_installed_are_said_with_what_to_do() {
+    let place = Place::new();
+    let ended = bench(&place, &["peers", "--filter", "^score/digits-100", "--rounds", "1"]);
+    assert_eq!(ended.code, Some(1));
+    assert_eq!(ended.stdout.matches("not installed").count(), 4, "{}", ended.stdout);
+    assert!(ended.stderr.contains("not installed: expected .venv/bin/python, found none"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("error: peers: expected at least one program"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("scripts/peers/install.sh installs"), "{}", ended.stderr);
+    bench(&place, &["peers", "--filter", "^memory"]).failed_with("--filter: expected an epoch from random weights");
+}
+
+/// Programs in place of Python, which get the script as their first argument and what rivalry hands over after it.
+#[cfg(unix)]
+mod programs {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    /// Finds the arguments that a program needs, and prints ten samples.
+    const BEGIN: &str =
+        "#!/bin/sh\nshift\nwhile [ $# -gt 0 ]; do\n  case $1 in --*) eval \"${1#--}=\\$2\" ;; esac\n  shift 2\ndone\n";
+    const END: &str = "echo '{\"version\": \"made up\", \"samples_ns\": [7, 7, 7, 7, 7, 7, 7, 7, 7, 7]}'\n";
+
+    fn peers(work: &str) -> (Place, common::Ended) {
+        let place = Place::new();
+        place.write("scripts/numpy_peer.py", "");
+        let program = place.write("python", format!("{BEGIN}{work}\n{END}"));
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let arguments = ["peers", "--python", "./python", "--scripts", "scripts", "--rounds", "2", "--out", "out"];
+        let ended = bench(&place, &[&arguments[..], &FILTER[..]].concat());
+        (place, ended)
+    }
+
+    fn rows(place: &Place) -> Vec<BenchRow> {
+        from_csv(&std::fs::read_to_string(place.file("out/rows.csv")).unwrap(), "rows.csv").unwrap()
+    }
+
+    #[test]
+    fn a_program_that_computes_the_rule_is_compared() {
+        let replay = format!(
+            "{} replay --weights $dir/weights.npy --inputs $dir/inputs.npy --rates $dir/rates.npy --batch $batch --p $p \
+             --k $k --delta $delta --out $out || exit 1",
+            env!("CARGO_BIN_EXE_rivalry-under-test")
+        );
+        let (place, ended) = peers(&replay);
+        ended.succeeded();
+        let rows = rows(&place);
+        let numpy: Vec<&BenchRow> = rows.iter().filter(|row| row.peer.starts_with("numpy")).collect();
+        assert_eq!(numpy.len(), 2);
+        for row in numpy {
+            assert_eq!((row.err.as_str(), row.peer_median_ns), ("", Some(7)));
+            let ratio = 7.0 / row.median_ns.unwrap() as f64;
+            assert!((row.ratio.unwrap() - ratio).abs() <= 1e-3);
+        }
+        assert!(
+            rows.iter().filter(|row| row.peer.starts_with("torch")).all(|row| row.err.starts_with("not installed"))
+        );
+        let samples = std::fs::read_to_string(place.file("out/samples.csv")).unwrap();
+        assert_eq!(samples.matches("numpy float64").count(), 20, "two rounds of ten minibatches");
+        assert!(std::fs::read_to_string(place.file("out/machine.txt")).unwrap().contains("numpy float32: made up"));
+    }
+
+    #[test]
+    fn a_program_that_computes_something_else_is_not() {
+        let (place, ended) = peers("cp $dir/weights.npy $out");
+        assert_eq!(ended.code, Some(3), "{}", ended.stderr);
+        let wrong = "numpy float64: wrong result: expected ours within 0.001, found 1.000000 apart";
+        assert!(ended.stderr.contains(wrong), "{}", ended.stderr);
+        let rows = rows(&place);
+        assert!(rows.iter().all(|row| row.peer_median_ns.is_none() && row.ratio.is_none() && !row.err.is_empty()));
+    }
+
+    #[test]
+    fn a_program_that_fails_or_talks_otherwise_is_a_row() {
+        for (work, expected) in [
+            ("echo 'no such module' >&2; exit 1", "found no such module"),
+            ("cp $dir/weights.npy $out; echo '{}'; exit 0", "found \"{}"),
+            (
+                "cp $dir/weights.npy $out; echo '{\"version\": \"x\", \"samples_ns\": [1]}'; exit 0",
+                "found 1 samples for 10",
+            ),
+            (":", "found no result"),
+        ] {
+            let (place, ended) = peers(work);
+            assert_eq!(ended.code, Some(1), "{work}: {}", ended.stderr);
+            let err = &rows(&place)[0].err;
+            assert!(
+                err.starts_with("failed: expected an answer of scripts/numpy_peer.py") && err.contains(expected),
+                "{err}"
+            );
+        }
+    }
+}

@@ -17,6 +17,8 @@ pub mod markdown;
 pub mod measure;
 pub mod statistics;
 pub mod tables;
+pub mod turn;
 mod work;
 
 pub use examples::Sets;
+pub use work::Handover;

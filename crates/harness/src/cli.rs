@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use bench::{BenchAction, BenchArgs, BenchRunArgs, Place, Selection};
+pub use bench::{BenchAction, BenchArgs, BenchRunArgs, PeersArgs, Place, Selection};
 
 /// The whole command line.
 #[derive(Debug, Parser)]

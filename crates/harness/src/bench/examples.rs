@@ -66,9 +66,15 @@ impl<'a> Sets<'a> {
 }
 
 impl Sets<'_> {
-    /// The share of inputs of a benchmark that are not zero; nothing for one without data.
-    pub(super) fn density(&mut self, definition: &Definition) -> anyhow::Result<Option<f64>> {
-        if definition.data.is_none() { Ok(None) } else { Ok(Some(self.get(definition)?.density())) }
+    /// The share of inputs of a benchmark that are not zero, to four decimals; nothing for one without data.
+    ///
+    /// # Errors
+    /// The data is not here, or damaged, or has not the shape that the definition says.
+    pub fn rounded_density(&mut self, definition: &Definition) -> anyhow::Result<Option<f64>> {
+        if definition.data.is_none() {
+            return Ok(None);
+        }
+        Ok(Some((self.get(definition)?.density() * 1e4).round() / 1e4))
     }
 }
 

@@ -5,7 +5,7 @@ use rivalry_core::{Kernels, Team};
 use super::definition::{Case, Definition};
 use super::examples::Sets;
 use super::statistics::Summary;
-use super::work::{self, Work};
+use super::work;
 use crate::compute::Compute;
 use crate::dataset;
 use crate::provenance::{Provenance, peak};
@@ -90,7 +90,7 @@ fn timed(
     let definition = &case.definition;
     let mut work = work::prepare(definition, &compute, sets)?;
     row.engine = work.engine().to_owned();
-    row.density = sets.density(definition)?.map(|density| (density * 1e4).round() / 1e4);
+    row.density = sets.rounded_density(definition)?;
     row.checksum = work.check()?;
     if row.checksum != definition.checksum {
         return Ok(None);
@@ -102,14 +102,24 @@ fn timed(
         .collect::<anyhow::Result<Vec<u64>>>()?;
     let after = peak::measure_gflops(&compute.team, kernels);
     work.finish()?;
-    fill(row, &samples, work.as_ref(), [before, after]);
+    fill(row, &samples, Totals { operations: work.operations(), peaks: [before, after] });
     Ok(Some((samples, [before, after])))
 }
 
-fn fill(row: &mut BenchRow, samples: &[u64], work: &dyn Work, peaks: [f64; 2]) {
+/// What a row's rates are made from.
+#[derive(Debug, Clone, Copy)]
+pub struct Totals {
+    /// Floating-point operations of one minibatch.
+    pub operations: f64,
+    /// The f32 peak before and after, GFLOP/s.
+    pub peaks: [f64; 2],
+}
+
+/// Fills in what follows from the samples.
+pub fn fill(row: &mut BenchRow, samples: &[u64], totals: Totals) {
     let Some(summary) = Summary::of(samples) else { return };
-    let peak = (peaks[0] + peaks[1]) / 2.0;
-    let gflops = work.operations() / summary.median_ns.max(1) as f64;
+    let peak = (totals.peaks[0] + totals.peaks[1]) / 2.0;
+    let gflops = totals.operations / summary.median_ns.max(1) as f64;
     row.iterations = samples.len();
     row.median_ns = Some(summary.median_ns);
     row.mad_ns = Some(summary.mad_ns);
@@ -153,7 +163,7 @@ fn refused(error: &anyhow::Error) -> Verdict {
     if dataset::is_missing(error) { Verdict::NoData(why) } else { Verdict::Failed(why) }
 }
 
-pub(super) fn tenths(value: f64) -> f64 {
+fn tenths(value: f64) -> f64 {
     (value * 10.0).round() / 10.0
 }
 
@@ -161,27 +171,10 @@ pub(super) fn tenths(value: f64) -> f64 {
 mod tests {
     use super::*;
 
-    struct Fixed;
-
-    impl Work for Fixed {
-        fn check(&mut self) -> anyhow::Result<String> {
-            Ok(String::new())
-        }
-        fn iterate(&mut self) -> anyhow::Result<u64> {
-            Ok(0)
-        }
-        fn finish(&mut self) -> anyhow::Result<()> {
-            Ok(())
-        }
-        fn operations(&self) -> f64 {
-            5_000.0
-        }
-    }
-
     #[test]
     fn a_row_is_the_median_beside_the_mean_of_the_two_peaks() {
         let mut row = BenchRow::default();
-        fill(&mut row, &[100, 90, 5000], &Fixed, [190.0, 210.0]);
+        fill(&mut row, &[100, 90, 5000], Totals { operations: 5_000.0, peaks: [190.0, 210.0] });
         assert_eq!((row.iterations, row.median_ns, row.mad_ns, row.min_ns), (3, Some(100), Some(10), Some(90)));
         assert_eq!((row.gflops, row.peak_gflops, row.pct_of_peak), (Some(50.0), Some(200.0), Some(25.0)));
     }

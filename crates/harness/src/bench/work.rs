@@ -16,6 +16,7 @@ use rivalry_core::{Layer, Random, Stream};
 use super::definition::{Definition, Kind};
 use super::examples::{Examples, SEED, Sets};
 use crate::compute::Compute;
+use crate::failure::failure;
 
 /// A benchmark that is ready to run.
 pub(super) trait Work {
@@ -24,6 +25,11 @@ pub(super) trait Work {
 
     /// Does the minibatches of one iteration and says how long they took together, in ns.
     fn iterate(&mut self) -> anyhow::Result<u64>;
+
+    /// The result as it stands, where other programs are measured on the same work: weights, or scores by example.
+    fn result(&self) -> Vec<f32> {
+        Vec::new()
+    }
 
     /// Looks at the result of all that was timed: it must be numbers still, or what it was.
     fn finish(&mut self) -> anyhow::Result<()>;
@@ -56,6 +62,26 @@ pub(super) fn prepare<'a>(
     })
 }
 
+/// The same work for another program.
+///
+/// # Errors
+/// As [`prepare`], and for a kind that other programs are not measured on.
+pub(super) fn hand_over(definition: &Definition, compute: &Compute, sets: &mut Sets<'_>) -> anyhow::Result<Handover> {
+    let task = Task { definition, compute, examples: sets.get(definition)? };
+    let (layer, minibatches) = match definition.kind {
+        Kind::Epoch => (epoch::layer(&task)?, definition.check + definition.minibatches),
+        Kind::Score => (task.random_layer()?, 1),
+        Kind::Features | Kind::Readout | Kind::Bandwidth => {
+            let message = format!("`{}`: expected kind epoch or score for peers, found another", definition.name);
+            return Err(failure(message, "choose with --filter"));
+        }
+    };
+    let order = Order::new(Stream::Order(0), task.examples.samples(), task.batch()).take(minibatches);
+    let inputs = order.iter().flat_map(|&sample| task.examples.row(sample as usize)).copied().collect();
+    let rates = vec![definition.rate.unwrap_or(0.0); minibatches];
+    Ok(Handover { weights: layer.to_rows(), inputs, rates })
+}
+
 /// What every kind with examples needs.
 struct Task<'a> {
     definition: &'a Definition,
@@ -85,6 +111,17 @@ impl Task<'_> {
     fn random_layer(&self) -> rivalry_core::Result<Layer> {
         Layer::normal(self.hidden(), self.inputs(), 1.0, &mut Random::new(SEED, Stream::Weights))
     }
+}
+
+/// What another program needs to do the same work.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Handover {
+    /// Weights to start from, [hidden × inputs].
+    pub weights: Vec<f32>,
+    /// The examples in the order of the minibatches, [samples × inputs].
+    pub inputs: Vec<u8>,
+    /// One learning rate for each minibatch.
+    pub rates: Vec<f32>,
 }
 
 /// Runs and times, in ns.

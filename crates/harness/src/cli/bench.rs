@@ -39,6 +39,8 @@ pub enum BenchAction {
         #[arg(long, value_name = "FILE")]
         splice: Option<PathBuf>,
     },
+    /// Measure other programs on the same work, in turn with ours (scripts/peers/install.sh installs them)
+    Peers(PeersArgs),
 }
 
 /// Which benchmarks.
@@ -72,4 +74,27 @@ pub struct Place {
     /// Write them to bench-results/ (refused from a dirty tree or a debug build)
     #[arg(long)]
     pub record: bool,
+}
+
+/// Arguments of `rivalry bench peers`.
+#[derive(Debug, Clone, Args)]
+pub struct PeersArgs {
+    /// Which benchmarks.
+    #[command(flatten)]
+    pub selection: Selection,
+    /// Where the results go.
+    #[command(flatten)]
+    pub place: Place,
+    /// How often ours and each peer take their turn
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub rounds: u32,
+    /// The folder of the programs of the peers
+    #[arg(long, value_name = "DIR", default_value = "scripts/peers")]
+    pub scripts: PathBuf,
+    /// The Python that has their packages
+    #[arg(long, value_name = "PYTHON", default_value = ".venv/bin/python")]
+    pub python: PathBuf,
+    /// The program with the products of other Rust libraries
+    #[arg(long, value_name = "FILE", default_value = "target/peers/release/rivalry-peer-products")]
+    pub products: PathBuf,
 }

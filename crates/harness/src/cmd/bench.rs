@@ -2,6 +2,7 @@
 
 mod compare;
 mod destination;
+mod peers;
 mod report;
 mod run;
 mod verify;
@@ -19,6 +20,7 @@ pub(crate) fn run(args: &BenchArgs, common: &Common) -> anyhow::Result<()> {
         BenchAction::Run(args) => run::run(args, common),
         BenchAction::Verify(selection) => verify::run(selection, common),
         BenchAction::Cmp { before, after } => compare::run(before, after, common),
+        BenchAction::Peers(args) => peers::run(args, common),
         BenchAction::Report { folder, splice } => report::run(folder.as_deref(), splice.as_deref(), common),
     }
 }

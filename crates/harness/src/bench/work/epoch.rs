@@ -16,10 +16,7 @@ pub(super) struct Epoch<'a> {
 
 impl<'a> Epoch<'a> {
     pub(super) fn new(task: Task<'a>) -> anyhow::Result<Self> {
-        let layer = match task.definition.start {
-            Start::Random => task.random_layer()?,
-            Start::Settled => settled::layer(&task)?,
-        };
+        let layer = layer(&task)?;
         let learner = learner(&task, layer, task.batch())?;
         let order = Order::new(Stream::Order(0), task.examples.samples(), task.batch());
         Ok(Self { rate: task.definition.rate.unwrap_or(0.0), task, learner, order })
@@ -35,7 +32,11 @@ impl<'a> Epoch<'a> {
 impl Work for Epoch<'_> {
     fn check(&mut self) -> anyhow::Result<String> {
         self.learn(self.task.definition.check)?;
-        Ok(digest::of(&self.learner.layer().to_rows()))
+        Ok(digest::of(&self.result()))
+    }
+
+    fn result(&self) -> Vec<f32> {
+        self.learner.layer().to_rows()
     }
 
     fn iterate(&mut self) -> anyhow::Result<u64> {
@@ -43,7 +44,7 @@ impl Work for Epoch<'_> {
     }
 
     fn finish(&mut self) -> anyhow::Result<()> {
-        match self.learner.layer().to_rows().iter().find(|weight| !weight.is_finite()) {
+        match self.result().iter().find(|weight| !weight.is_finite()) {
             None => Ok(()),
             Some(weight) => {
                 let message = format!("weights after the timed minibatches: expected finite numbers, found {weight}");
@@ -58,6 +59,14 @@ impl Work for Epoch<'_> {
 
     fn operations(&self) -> f64 {
         self.task.operations()
+    }
+}
+
+/// The weights to start from.
+pub(super) fn layer(task: &Task<'_>) -> anyhow::Result<Layer> {
+    match task.definition.start {
+        Start::Random => Ok(task.random_layer()?),
+        Start::Settled => settled::layer(task),
     }
 }
 

@@ -5,8 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use rivalry_core::team::share;
 use rivalry_core::{Layer, Matrix, Stream, score};
 
-use super::digest::Numbers;
-use super::{Order, Task, Work, timed};
+use super::{Order, Task, Work, digest, timed};
 use crate::failure::failure;
 
 /// Examples that stay in the second-level cache while the units pass, as in learning.
@@ -54,23 +53,12 @@ impl<'a> Scores<'a> {
         });
         elapsed.unwrap_or_else(|never| match never {})
     }
-
-    /// Example by example, the units in order.
-    fn digest(&self) -> String {
-        let mut numbers = Numbers::new();
-        for example in 0..self.examples.rows() {
-            for part in &self.scores {
-                numbers.add(part.lock().unwrap_or_else(PoisonError::into_inner).row(example));
-            }
-        }
-        numbers.hex()
-    }
 }
 
 impl Work for Scores<'_> {
     fn check(&mut self) -> anyhow::Result<String> {
         self.multiply(self.task.definition.check);
-        self.checksum = self.digest();
+        self.checksum = digest::of(&self.result());
         Ok(self.checksum.clone())
     }
 
@@ -78,8 +66,18 @@ impl Work for Scores<'_> {
         Ok(self.multiply(self.task.definition.minibatches))
     }
 
+    /// Example by example, the units in order.
+    fn result(&self) -> Vec<f32> {
+        let parts: Vec<_> =
+            self.scores.iter().map(|part| part.lock().unwrap_or_else(PoisonError::into_inner)).collect();
+        (0..self.examples.rows())
+            .flat_map(|example| parts.iter().flat_map(move |part| part.row(example)))
+            .copied()
+            .collect()
+    }
+
     fn finish(&mut self) -> anyhow::Result<()> {
-        same(&self.checksum, &self.digest())
+        same(&self.checksum, &digest::of(&self.result()))
     }
 
     fn engine(&self) -> &'static str {
