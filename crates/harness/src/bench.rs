@@ -8,7 +8,7 @@
 //! 3. The f32 peak of the same threads is measured right before and right after the timed iterations, in this process.
 //! 4. Samples are whole nanoseconds; the row has their median, median absolute deviation and minimum.
 //!
-//! `benchmarks/*.toml` are built into the program.
+//! `benchmarks/*.toml` are built into the program. Other programs take turns with ours in [`turn`].
 
 pub mod bandwidth;
 pub mod definition;

@@ -14,7 +14,7 @@
 //! | [`training`] | unsupervised phase → diagnostics → features → readout |
 //! | [`run`] | the run folder and its checkpoint |
 //! | [`record`] | the columns of `result.csv`, `metrics.csv` and of benchmarks |
-//! | [`bench`] | benchmarks: definitions, data, the work that is timed, statistics, tables |
+//! | [`mod@bench`] | benchmarks: definitions, data, the work that is timed, statistics, tables |
 //! | [`provenance`], [`progress`], [`plot`] | machine and revision, progress bars, PNG and SVG |
 //! | [`failure`] | one line `error:`, one line `hint:`, the exit codes |
 
