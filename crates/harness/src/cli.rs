@@ -1,8 +1,13 @@
 //! Every command and flag that a user can type, and nothing else: what they do is in `cmd/<verb>.rs`.
 
+mod bench;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::Deserialize;
+
+pub use bench::{BenchAction, BenchArgs, BenchRunArgs, PeersArgs, Place, Selection};
 
 use crate::experiment::Method;
 
@@ -84,7 +89,8 @@ impl Isa {
 }
 
 /// How scores are computed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Engine {
     /// Screened for pixels, dense for floats.
     #[default]
@@ -110,6 +116,8 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Draw the receptive fields of a run
     Fields(FieldsArgs),
+    /// Benchmarks: every one has an expected answer
+    Bench(BenchArgs),
 }
 
 /// Arguments of `rivalry info`.

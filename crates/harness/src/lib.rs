@@ -13,10 +13,12 @@
 //! | [`compute`] | threads and kernels |
 //! | [`training`] | unsupervised phase → diagnostics → features → readout |
 //! | [`run`] | the run folder and its checkpoint |
-//! | [`record`] | the columns of `result.csv` and `metrics.csv` |
+//! | [`record`] | the columns of `result.csv`, `metrics.csv` and of benchmarks |
+//! | [`mod@bench`] | benchmarks: definitions, data, the work that is timed, statistics, tables |
 //! | [`provenance`], [`progress`], [`plot`] | machine and revision, progress bars, PNG and SVG |
 //! | [`failure`] | one line `error:`, one line `hint:`, the exit codes |
 
+pub mod bench;
 pub mod cli;
 mod cmd;
 pub mod compute;

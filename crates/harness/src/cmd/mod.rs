@@ -1,8 +1,10 @@
 //! One file a verb; this one only picks it.
 
+mod bench;
 mod data;
 mod fields;
 mod info;
+mod record;
 mod replay;
 mod reproduce;
 mod train;
@@ -14,6 +16,7 @@ pub(crate) fn run(arguments: &Cli) -> anyhow::Result<()> {
     let common = &arguments.common;
     match &arguments.command {
         Command::Info(args) => info::run(args, common),
+        Command::Bench(args) => bench::run(args, common),
         Command::Data(args) => data::run(args, common),
         Command::Fields(args) => fields::run(args, common),
         Command::Train(args) => train::run(args, common),

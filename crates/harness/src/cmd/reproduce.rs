@@ -8,13 +8,13 @@
 //!
 //! Tables over several experiments and the sweeps have their place in [`Part`].
 
-mod record;
 mod table;
 
 use std::path::{Path, PathBuf};
 
 use rivalry_data::Dataset;
 
+use super::record::Record;
 use super::train::RUNS;
 use crate::cli::{Common, ReproduceArgs, Reproducible};
 use crate::compute::Compute;
@@ -26,7 +26,6 @@ use crate::provenance::Provenance;
 use crate::record::{ResultRow, to_csv};
 use crate::run::{Existing, RunFolder, files};
 use crate::training::{self, Job};
-use record::Record;
 use table::Table;
 
 /// Runs the command.
@@ -71,7 +70,10 @@ pub(crate) fn run(args: &ReproduceArgs, common: &Common) -> anyhow::Result<()> {
         return Err(error);
     }
     match record {
-        Some(record) => record.write(&rows, common),
+        Some(record) => {
+            let machine = record.provenance().to_text();
+            record.write(&[("machine.txt", machine), ("rows.csv", to_csv(&rows))], common)
+        }
         None => Ok(()),
     }
 }

@@ -1,4 +1,4 @@
-//! A record of `reproduce --record`: `bench-results/<table>-<protocol>/<date>-<host>-<rev>/{rows.csv,machine.txt}`.
+//! A record of `--record`: `bench-results/<what>/<date>-<host>-<rev>/{rows.csv,machine.txt}`, and what else belongs to it.
 
 use std::path::{Path, PathBuf};
 
@@ -6,11 +6,11 @@ use crate::cli::Common;
 use crate::failure::failure;
 use crate::output;
 use crate::provenance::Provenance;
-use crate::record::{ResultRow, to_csv};
+use crate::record::ResultRow;
 use crate::run::files;
 
-/// Records go here, one folder for each table and protocol.
-const RECORDS: &str = "bench-results";
+/// Records go here, one folder for each table and protocol, and for each kind of benchmark.
+pub(super) const RECORDS: &str = "bench-results";
 
 /// The place of a record in `bench-results/`.
 pub(super) struct Record {
@@ -49,13 +49,20 @@ impl Record {
         Err(failure(message, "--force runs every seed again"))
     }
 
-    pub(super) fn write(&self, rows: &[ResultRow], common: &Common) -> anyhow::Result<()> {
+    /// What is known of this process.
+    pub(super) fn provenance(&self) -> &Provenance {
+        &self.provenance
+    }
+
+    /// Writes the files by name, in their order; `rows.csv` last, so that a folder that has it is complete.
+    pub(super) fn write(&self, files: &[(&str, String)], common: &Common) -> anyhow::Result<()> {
         std::fs::create_dir_all(&self.folder).map_err(|error| {
             let message = format!("record {}: expected to create it, found: {error}", self.folder.display());
-            failure(message, "the rows are in table.csv of the output folder all the same")
+            failure(message, "the rows are on stdout, or in the output folder, all the same")
         })?;
-        files::write(&self.folder.join("machine.txt"), self.provenance.to_text().as_bytes())?;
-        files::write(&self.folder.join("rows.csv"), to_csv(rows).as_bytes())?;
+        for (name, content) in files {
+            files::write(&self.folder.join(name), content.as_bytes())?;
+        }
         output::note(common, &format!("recorded in {}", self.folder.display()));
         Ok(())
     }
@@ -74,8 +81,10 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let folder = place.path().join("mnist-quick/date-host-rev");
         let quiet = Common { quiet: true, ..Common::default() };
-        record(folder.clone()).write(&[ResultRow::default()], &quiet).unwrap();
-        assert_eq!(std::fs::read_to_string(folder.join("rows.csv")).unwrap(), to_csv(&[ResultRow::default()]));
+        let record = record(folder.clone());
+        let machine = record.provenance().to_text();
+        record.write(&[("machine.txt", machine), ("rows.csv", "a\n1\n".to_owned())], &quiet).unwrap();
+        assert_eq!(std::fs::read_to_string(folder.join("rows.csv")).unwrap(), "a\n1\n");
         assert!(std::fs::read_to_string(folder.join("machine.txt")).unwrap().contains("cpu "));
     }
 
