@@ -16,4 +16,4 @@ pub(crate) mod top_k;
 pub(crate) mod update;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
