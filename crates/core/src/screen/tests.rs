@@ -150,7 +150,9 @@ fn offered(rows: &Matrix, images: &[u8], (told, minibatch): (&[f32], u32), stage
     assert!(screen.begin(kernels, scored));
     let samples: Vec<u32> = (0..BATCH as u32).collect();
     let place = Place { offers: &offers, shard: 0, minibatch: 9, first_unit: 0 };
-    screen.offer(kernels, scored, Pixels { all: images, inputs, samples: &samples }, place, &mut lists);
+    let pixels = Pixels { all: images, inputs, samples: &samples };
+    let next = Pixels { samples: &[], ..pixels };
+    screen.offer(kernels, scored, [pixels, next], place, &mut lists);
     (0..BATCH).map(|example| lists.list(example).collect()).collect()
 }
 

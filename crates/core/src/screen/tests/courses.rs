@@ -48,7 +48,7 @@ impl Driven {
             (scored, Some(screen)) => {
                 let before = screen.course;
                 self.lists.clear();
-                screen.offer(kernels, scored, pixels, place(&self.offers, self.minibatch), &mut self.lists);
+                screen.offer(kernels, scored, [pixels, pixels], place(&self.offers, self.minibatch), &mut self.lists);
                 // All of the first minibatches, some of the later ones.
                 for example in (0..BATCH).step_by(if self.minibatch < 4 { 1 } else { 7 }) {
                     let found: Vec<(f32, u32)> = self.lists.list(example).collect();
