@@ -4,8 +4,8 @@
 #
 #   scripts/peers/install.sh
 #
-# PYTHON names another Python than python3. PyTorch comes from its own index of builds for CPUs; where that cannot be
-# reached, from the usual index, whose build for Linux brings GPU libraries of some gigabytes that are not used.
+# PYTHON names another Python than python3. The usual build of PyTorch for Linux brings GPU libraries of some gigabytes that
+# are not used; PIP_INDEX_URL can name PyTorch's own index of builds for CPUs.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -25,11 +25,7 @@ pip install --quiet -r scripts/peers/requirements.txt
 echo '== PyTorch'
 if .venv/bin/python -c 'import torch' >/dev/null 2>&1; then
   echo 'is there'
-elif pip install --quiet --retries 0 --timeout 15 --index-url https://download.pytorch.org/whl/cpu \
-  -r scripts/peers/requirements-torch.txt 2>/dev/null; then
-  echo 'build for CPUs'
 else
-  echo 'its index of builds for CPUs cannot be reached: taking the usual one, which is large'
   pip install --quiet -r scripts/peers/requirements-torch.txt
 fi
 

@@ -88,7 +88,7 @@ fn a_run_leaves_rows_samples_and_the_machine() {
     let rows: Vec<BenchRow> = from_csv(&csv, "rows.csv").unwrap();
     let row = &rows[0];
     assert_eq!((row.hidden, row.inputs, row.batch, row.k), (Some(100), Some(784), Some(100), Some(2)));
-    assert_eq!((row.engine.as_str(), row.err.as_str(), row.checksum.len()), ("dense", "", 64));
+    assert_eq!((row.engine.as_str(), row.err.as_str(), row.checksum.len()), ("screened", "", 64));
     let samples: Vec<SampleRow> = from_csv(&read("samples.csv"), "samples.csv").unwrap();
     assert_eq!(samples.len(), row.iterations);
     assert_eq!(samples.iter().map(|sample| sample.ns).min(), row.min_ns);
