@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::learn::silent;
 use super::{Job, Outcome, check_finite};
-use crate::dataset::{Evaluated, Length};
+use crate::dataset::Evaluated;
 use crate::experiment::{Method, OffSphere};
 use crate::plot::curves::{HeldOut, Point, error_curves};
 use crate::plot::fields::{DEFAULT_UNITS, Tile, receptive_fields, shown};
@@ -82,12 +82,7 @@ fn row(
     let test_error_pct = last.and_then(|row| row.test_error_pct);
     // A figure for the test set says nothing about held-out training examples.
     let published = experiment.published.as_ref().filter(|_| test_error_pct.is_some());
-    let engine = match method {
-        Method::Biological => {
-            job.compute.engine.on(&job.splits.learn.scaled(Length::AsItIs)?.view()?)?.name().to_owned()
-        }
-        _ => String::new(),
-    };
+    let engine = job.engine()?.to_owned();
     Ok(ResultRow {
         experiment: experiment.experiment.clone(),
         dataset: experiment.dataset.clone(),
