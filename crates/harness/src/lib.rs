@@ -13,6 +13,7 @@
 //! | [`compute`] | threads and kernels |
 //! | [`training`] | unsupervised phase → diagnostics → features → readout |
 //! | [`run`] | the run folder and its checkpoint |
+//! | [`sweep`] | grids of runs: points, shards, resume, merge |
 //! | [`record`] | the columns of `result.csv` and `metrics.csv` |
 //! | [`provenance`], [`progress`], [`plot`] | machine and revision, progress bars, PNG and SVG |
 //! | [`failure`] | one line `error:`, one line `hint:`, the exit codes |
@@ -29,6 +30,7 @@ pub mod progress;
 pub mod provenance;
 pub mod record;
 pub mod run;
+pub mod sweep;
 pub mod training;
 
 use std::process::ExitCode;

@@ -3,6 +3,8 @@
 //! A row is a struct whose fields are the columns in their order; cells that do not apply are `None` and stay empty.
 //! Numbers are rounded where they are made, so that what is printed reads back as the same bits.
 
+mod settings;
+
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::failure::failure;

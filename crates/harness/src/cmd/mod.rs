@@ -5,6 +5,7 @@ mod fields;
 mod info;
 mod replay;
 mod reproduce;
+mod sweep;
 mod train;
 
 use crate::cli::{Cli, Command};
@@ -18,6 +19,7 @@ pub(crate) fn run(arguments: &Cli) -> anyhow::Result<()> {
         Command::Fields(args) => fields::run(args, common),
         Command::Train(args) => train::run(args, common),
         Command::Reproduce(args) => reproduce::run(args, common),
+        Command::Sweep(args) => sweep::run(args, common),
         Command::Replay(args) => replay::run(args, common),
     }
 }
