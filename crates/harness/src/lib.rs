@@ -15,6 +15,7 @@
 //! | [`run`] | the run folder and its checkpoint |
 //! | [`record`] | the columns of `result.csv`, `metrics.csv` and of benchmarks |
 //! | [`mod@bench`] | benchmarks: definitions, data, the work that is timed, statistics, tables |
+//! | [`sweep`] | grids of runs: points, shards, resume, merge |
 //! | [`provenance`], [`progress`], [`plot`] | machine and revision, progress bars, PNG and SVG |
 //! | [`failure`] | one line `error:`, one line `hint:`, the exit codes |
 
@@ -31,6 +32,7 @@ pub mod progress;
 pub mod provenance;
 pub mod record;
 pub mod run;
+pub mod sweep;
 pub mod training;
 
 use std::process::ExitCode;

@@ -5,6 +5,7 @@
 //! Numbers are rounded where they are made, so that what is printed reads back as the same bits.
 
 pub mod bench;
+mod settings;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 

@@ -7,6 +7,7 @@ mod info;
 mod record;
 mod replay;
 mod reproduce;
+mod sweep;
 mod train;
 
 use crate::cli::{Cli, Command};
@@ -21,6 +22,7 @@ pub(crate) fn run(arguments: &Cli) -> anyhow::Result<()> {
         Command::Fields(args) => fields::run(args, common),
         Command::Train(args) => train::run(args, common),
         Command::Reproduce(args) => reproduce::run(args, common),
+        Command::Sweep(args) => sweep::run(args, common),
         Command::Replay(args) => replay::run(args, common),
     }
 }

@@ -6,7 +6,7 @@ use crate::cli::Common;
 use crate::failure::failure;
 use crate::output;
 use crate::provenance::Provenance;
-use crate::record::ResultRow;
+use crate::record::{ResultRow, to_csv};
 use crate::run::files;
 
 /// Records go here, one folder for each table and protocol, and for each kind of benchmark.
@@ -49,9 +49,9 @@ impl Record {
         Err(failure(message, "--force runs every seed again"))
     }
 
-    /// What is known of this process.
-    pub(super) fn provenance(&self) -> &Provenance {
-        &self.provenance
+    /// Writes the machine and the rows of runs.
+    pub(super) fn write_rows(&self, rows: &[ResultRow], common: &Common) -> anyhow::Result<()> {
+        self.write(&[("machine.txt", self.provenance.to_text()), ("rows.csv", to_csv(rows))], common)
     }
 
     /// Writes the files by name, in their order; `rows.csv` last, so that a folder that has it is complete.
@@ -82,9 +82,8 @@ mod tests {
         let folder = place.path().join("mnist-quick/date-host-rev");
         let quiet = Common { quiet: true, ..Common::default() };
         let record = record(folder.clone());
-        let machine = record.provenance().to_text();
-        record.write(&[("machine.txt", machine), ("rows.csv", "a\n1\n".to_owned())], &quiet).unwrap();
-        assert_eq!(std::fs::read_to_string(folder.join("rows.csv")).unwrap(), "a\n1\n");
+        record.write_rows(&[ResultRow::default()], &quiet).unwrap();
+        assert_eq!(std::fs::read_to_string(folder.join("rows.csv")).unwrap(), to_csv(&[ResultRow::default()]));
         assert!(std::fs::read_to_string(folder.join("machine.txt")).unwrap().contains("cpu "));
     }
 
