@@ -35,7 +35,7 @@ pub struct SweepArgs {
     /// How many seeds, counting up from --seed
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub seeds: Option<u32>,
-    /// The short protocol: the table [quick] of the sweep or experiment
+    /// The short protocol: the table `quick` of the sweep or experiment
     #[arg(long, conflicts_with = "paper")]
     pub quick: bool,
     /// The protocol in full (what is run when neither is given)
