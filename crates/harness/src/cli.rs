@@ -122,6 +122,8 @@ pub enum Command {
     Fields(FieldsArgs),
     /// Benchmarks: every one has an expected answer
     Bench(BenchArgs),
+    /// One self-contained HTML page about the runs and tables of a folder
+    Report(ReportArgs),
 }
 
 /// Arguments of `rivalry info`.
@@ -311,6 +313,17 @@ pub struct FieldsArgs {
     /// The picture
     #[arg(long, value_name = "FILE.png")]
     pub out: PathBuf,
+}
+
+/// Arguments of `rivalry report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// A folder that holds run folders or tables of results, at any depth
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// The page (DIR/report.html when left out)
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@
 //! | [`mod@bench`] | benchmarks: definitions, data, the work that is timed, statistics, tables |
 //! | [`sweep`] | grids of runs: points, shards, resume, merge |
 //! | [`provenance`], [`progress`], [`plot`] | machine and revision, progress bars, PNG and SVG |
+//! | [`report`] | one HTML page about a folder of runs |
 //! | [`failure`] | one line `error:`, one line `hint:`, the exit codes |
 
 pub mod bench;
@@ -31,6 +32,7 @@ pub mod plot;
 pub mod progress;
 pub mod provenance;
 pub mod record;
+pub mod report;
 pub mod run;
 pub mod sweep;
 pub mod training;

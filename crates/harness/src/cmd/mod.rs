@@ -6,6 +6,7 @@ mod fields;
 mod info;
 mod record;
 mod replay;
+mod report;
 mod reproduce;
 mod sweep;
 mod train;
@@ -24,5 +25,6 @@ pub(crate) fn run(arguments: &Cli) -> anyhow::Result<()> {
         Command::Reproduce(args) => reproduce::run(args, common),
         Command::Sweep(args) => sweep::run(args, common),
         Command::Replay(args) => replay::run(args, common),
+        Command::Report(args) => report::run(args, common),
     }
 }

@@ -1,11 +1,11 @@
 //! Error against epoch, as an SVG: one line for the training examples, one for those held out.
 //!
-//! The error axis starts at zero. The first epochs can be ten times worse than the last, and would press everything that
-//! matters into the bottom line, so the axis ends at four times the last error; what lies above is cut off at the edge.
+//! The error axis starts at zero and may leave the first epochs above its end ([`super::axis`]).
 
 use plotters::prelude::*;
 use plotters::style::FontFamily;
 
+use super::axis::{Drawn, GRID, INK, below, top};
 use crate::failure::failure;
 
 /// Which examples the second line is about.
@@ -41,10 +41,6 @@ const SIZE: (u32, u32) = (760, 460);
 /// Okabe & Ito's palette, made to be told apart with any colour vision: blue and vermilion.
 const TRAIN: RGBColor = RGBColor(0x00, 0x72, 0xb2);
 const HELD_OUT: RGBColor = RGBColor(0xd5, 0x5e, 0x00);
-const INK: RGBColor = RGBColor(60, 60, 60);
-const GRID: RGBColor = RGBColor(225, 225, 225);
-/// The axis of errors ends at this many times the last error.
-const HEADROOM: f64 = 4.0;
 
 /// Draws the two lines with axes and a legend; `epochs` is what the horizontal axis is called.
 ///
@@ -106,43 +102,11 @@ fn of(points: &[Point], error: impl Fn(&Point) -> Option<f64>) -> Vec<(f64, f64)
     points.iter().filter_map(|point| Some((point.epoch as f64, error(point)?))).collect()
 }
 
-/// Upper end of the axis of errors.
-fn top(lines: &[Line]) -> f64 {
-    let largest = lines.iter().flat_map(|line| &line.points).fold(0.0_f64, |top, point| top.max(point.1));
-    let last = lines.iter().filter_map(|line| line.points.last()).fold(0.0_f64, |top, point| top.max(point.1));
-    let top = if last > 0.0 { (1.05 * largest).min(HEADROOM * last) } else { 1.05 * largest };
-    if top > 0.0 { top.min(100.0) } else { 1.0 }
-}
-
-/// The pieces of a line that lie below `top`, cut where they cross it.
-fn below(points: &[(f64, f64)], top: f64) -> Vec<Vec<(f64, f64)>> {
-    let mut pieces: Vec<Vec<(f64, f64)>> = vec![Vec::new()];
-    for (index, &point) in points.iter().enumerate() {
-        if let Some(&before) = index.checked_sub(1).and_then(|before| points.get(before))
-            && (before.1 > top) != (point.1 > top)
-        {
-            let share = (top - before.1) / (point.1 - before.1);
-            let crossing = (before.0 + share * (point.0 - before.0), top);
-            pieces.last_mut().expect("never empty").push(crossing);
-            if point.1 > top {
-                pieces.push(Vec::new());
-            }
-        }
-        if point.1 <= top {
-            pieces.last_mut().expect("never empty").push(point);
-        }
-    }
-    pieces.retain(|piece| !piece.is_empty());
-    pieces
-}
-
-type Drawn = Result<(), Box<dyn std::error::Error>>;
-
 fn draw(svg: &mut String, title: &str, x_desc: &str, lines: &[Line]) -> Drawn {
     let font = |size: u32| (FontFamily::SansSerif, size).into_font().color(&INK);
     let epochs = || lines.iter().flat_map(|line| line.points.iter().map(|point| point.0));
     let (first, last) = (epochs().fold(f64::INFINITY, f64::min), epochs().fold(1.0, f64::max));
-    let top = top(lines);
+    let top = top(lines.iter().map(|line| &line.points[..]));
 
     let area = SVGBackend::with_string(svg, SIZE).into_drawing_area();
     area.fill(&WHITE)?;
@@ -241,17 +205,6 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_cut_at_the_top_and_nowhere_else() {
-        let line = [(1.0, 10.0), (2.0, 6.0), (3.0, 2.0), (4.0, 6.0), (5.0, 1.0)];
-        let pieces = below(&line, 4.0);
-        assert_eq!(pieces[0], [(2.5, 4.0), (3.0, 2.0), (3.5, 4.0)]);
-        assert_eq!(pieces[1][1], (5.0, 1.0));
-        assert_eq!(pieces.len(), 2);
-        assert_eq!(below(&line, 10.0), [line.to_vec()]);
-        assert!(below(&line, 0.5).is_empty());
-    }
-
-    #[test]
     fn nothing_is_drawn_above_the_axis() {
         let svg = error_curves("x", &falling(60), HeldOut::Test, "readout epoch").unwrap();
         let heights =
@@ -261,16 +214,6 @@ mod tests {
             });
         let topmost = heights.min().unwrap();
         assert!(topmost >= 14, "{topmost}");
-    }
-
-    #[test]
-    fn the_axis_ends_at_four_times_the_last_error_or_the_largest() {
-        let lines = |points: &[(f64, f64)]| [Line { name: "x", colour: TRAIN, points: points.to_vec() }];
-        assert_eq!(top(&lines(&[(1.0, 90.0), (2.0, 2.0)])), 8.0);
-        assert_eq!(top(&lines(&[(1.0, 60.0), (2.0, 48.0)])), 63.0);
-        assert_eq!(top(&lines(&[(1.0, 99.0), (2.0, 98.0)])), 100.0);
-        assert_eq!(top(&lines(&[(1.0, 0.0)])), 1.0);
-        assert_eq!(top(&lines(&[(1.0, 2.0), (2.0, 0.0)])), 2.1);
     }
 
     #[test]

@@ -1,7 +1,9 @@
-//! Pictures of a run: receptive fields as a PNG, error curves as an SVG. Both are returned as bytes; who writes them
+//! Pictures of a run: receptive fields as a PNG, curves and sweeps as SVG. All are returned as bytes; who writes them
 //! where is the caller's business.
 
+mod axis;
 mod canvas;
 mod colour;
 pub mod curves;
 pub mod fields;
+pub mod lines;

@@ -1,0 +1,68 @@
+//! One self-contained HTML page about the runs and tables of a folder: tables beside the published numbers, curves, sweeps,
+//! receptive fields, machines and commands.
+//!
+//! 1. [`search`] finds what is there; a row that stands in several files is one run.
+//! 2. [`group`] puts runs of one setting together, over seeds; [`sweep`] finds settings that were varied.
+//! 3. [`page`] writes it down through [`html`], which escapes everything that was read from a file.
+//!
+//! The page needs no network: pictures are data URIs, plots inline SVG, the style sheet is part of it, there is no script,
+//! and its content security policy forbids the rest. The same files give the same bytes: there is no date of making in it.
+
+mod command;
+mod folder;
+mod group;
+mod html;
+mod page;
+mod search;
+mod settings;
+mod sweep;
+
+use std::path::Path;
+
+use search::Found;
+
+/// Everything that a page is made of.
+#[derive(Debug)]
+pub struct Report {
+    title: String,
+    found: Found,
+}
+
+impl Report {
+    /// Reads a folder and all below it.
+    ///
+    /// # Errors
+    ///
+    /// The folder cannot be read, or holds neither a run nor a table of results that can be used.
+    pub fn read(folder: &Path) -> anyhow::Result<Self> {
+        let found = Found::search(folder)?;
+        // `.` and `..` have no name of their own.
+        let whole = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+        let title = whole.file_name().map_or_else(|| "results".to_owned(), |name| name.to_string_lossy().into_owned());
+        Ok(Self { title, found })
+    }
+
+    /// How many runs have a row, failed ones among them.
+    pub fn runs(&self) -> usize {
+        self.found.runs.len()
+    }
+
+    /// How many run folders have no result.
+    pub fn unfinished(&self) -> usize {
+        self.found.unfinished.len()
+    }
+
+    /// Files that are not used, each with the reason.
+    pub fn set_aside(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.found.set_aside.iter().map(|(place, reason)| (place.as_str(), reason.as_str()))
+    }
+
+    /// The page.
+    ///
+    /// # Errors
+    ///
+    /// A plot cannot be drawn.
+    pub fn to_html(&self) -> anyhow::Result<String> {
+        page::page(&self.title, &self.found)
+    }
+}

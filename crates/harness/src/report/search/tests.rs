@@ -1,0 +1,163 @@
+use std::path::PathBuf;
+
+use super::*;
+use crate::experiment::{Method, Protocol};
+use crate::record::{MetricsRow, Phase, to_csv};
+use crate::run::checkpoint::{Checkpoint, Identity};
+
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.0.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, content).unwrap();
+        path
+    }
+
+    fn found(&self) -> Found {
+        Found::search(self.0.path()).unwrap()
+    }
+
+    fn refusal(&self) -> String {
+        Found::search(self.0.path()).unwrap_err().to_string()
+    }
+}
+
+fn row(seed: u64) -> ResultRow {
+    ResultRow { experiment: "mnist".to_owned(), seed, test_error_pct: Some(2.0), ..ResultRow::default() }
+}
+
+fn csv(rows: &[ResultRow]) -> String {
+    to_csv(rows)
+}
+
+fn config() -> String {
+    Experiment::named("mnist", Method::Biological, Protocol::Quick, 1).unwrap().to_toml()
+}
+
+#[test]
+fn a_row_that_stands_in_several_files_is_one_run() {
+    let place = Place::new();
+    place.write("a/table.csv", csv(&[row(1), row(2)]));
+    place.write("a/mnist-seed1/result.csv", csv(&[row(1)]));
+    place.write("a/mnist-seed1/config.toml", config());
+    place.write("z/copy.csv", csv(&[row(2)]));
+    let found = place.found();
+    assert_eq!(found.runs.iter().map(|run| run.row.seed).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(found.runs[0].places, ["a/mnist-seed1/result.csv", "a/table.csv"]);
+    assert_eq!(found.runs[0].folder.as_ref().unwrap().name, "a/mnist-seed1");
+    assert_eq!(found.runs[0].experiment().unwrap().epochs, 100);
+    assert_eq!(found.runs[1].places, ["a/table.csv", "z/copy.csv"]);
+    assert!(found.set_aside.is_empty() && found.unfinished.is_empty());
+}
+
+#[test]
+fn the_folder_itself_may_be_a_run() {
+    let place = Place::new();
+    place.write("result.csv", csv(&[row(1)]));
+    assert_eq!(place.found().runs[0].folder.as_ref().unwrap().name, ".");
+}
+
+#[test]
+fn a_run_without_result_is_unfinished_and_says_how_far_it_is() {
+    let place = Place::new();
+    place.write("begun/config.toml", config());
+    place.write("metrics/metrics.csv", to_csv::<MetricsRow>(&[]));
+    place.write("other-program/config.toml", "name = 'x'\n");
+    let identity = Identity { config_sha256: String::new(), dataset_sha256: String::new() };
+    let checkpoint = Checkpoint {
+        phase: Phase::Unsupervised,
+        epoch: 7,
+        hidden: 1,
+        inputs: 1,
+        weights: vec![0.0],
+        wins: vec![0],
+        moments: None,
+        readout: None,
+        metrics: Vec::new(),
+        epoch_ms: vec![1.0; 7],
+        readout_s: 0.0,
+        identity,
+    };
+    place.write("half/config.toml", config());
+    place.write("half/checkpoint.safetensors", checkpoint.to_bytes());
+    place.write("torn/checkpoint.safetensors", "half of one");
+    let found = place.found();
+    let told: Vec<(&str, &str)> =
+        found.unfinished.iter().map(|run| (run.name.as_str(), run.progress.as_str())).collect();
+    assert_eq!(
+        told,
+        [
+            ("begun", "no checkpoint yet"),
+            ("half", "epoch 7 of 100, phase unsupervised, at its last checkpoint"),
+            ("metrics", "no checkpoint yet"),
+            ("torn", "its checkpoint cannot be read: expected a whole checkpoint"),
+        ]
+    );
+}
+
+#[test]
+fn damaged_files_are_set_aside_with_their_reason() {
+    let place = Place::new();
+    place.write("good/result.csv", csv(&[row(1)]));
+    place.write("good/config.toml", "dataset = 3");
+    place.write("good/metrics.csv", "a,b\n");
+    place.write("good/fields.png", "no picture");
+    place.write("good/env.json", "{");
+    place.write("old.csv", "experiment,dataset,method,test\nmnist,mnist,biological,2\n");
+    place.write("two/result.csv", csv(&[row(1), row(2)]));
+    place.write("wild.csv", csv(&[ResultRow { test_error_pct: Some(f64::NAN), ..row(3) }]));
+    let found = place.found();
+    assert_eq!(found.runs.len(), 1);
+    let reason = |name: &str| {
+        let entry = found.set_aside.iter().find(|(place, _)| place == name);
+        entry.unwrap_or_else(|| panic!("no {name} in {:?}", found.set_aside)).1.clone()
+    };
+    assert!(reason("good/config.toml").starts_with("key `dataset` in good/config.toml"), "below the root");
+    assert!(reason("good/metrics.csv").contains("expected the columns of this version"));
+    assert!(!reason("good/fields.png").is_empty() && !reason("good/env.json").is_empty());
+    assert!(reason("old.csv").starts_with("expected the columns of this version"));
+    assert_eq!(reason("two/result.csv"), "expected one row, found 2");
+    assert_eq!(reason("wild.csv"), "expected errors from 0 to 100 %, found NaN");
+    assert_eq!(found.set_aside.len(), 7);
+}
+
+#[test]
+fn files_of_others_are_left_alone() {
+    let place = Place::new();
+    place.write("rows.csv", csv(&[row(1)]));
+    place.write("machine.txt", "cpu  one\n");
+    place.write("elsewhere/machine.txt", "nothing beside it\n");
+    place.write("prices.csv", "item,price\n");
+    place.write("empty.csv", "");
+    place.write(".hidden/rows.csv", csv(&[row(9)]));
+    let found = place.found();
+    assert_eq!((found.runs.len(), found.set_aside.len()), (1, 0));
+    assert_eq!(found.machines, [("machine.txt".to_owned(), "cpu  one\n".to_owned())]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_circle_of_links_ends() {
+    let place = Place::new();
+    place.write("run/result.csv", csv(&[row(1)]));
+    std::os::unix::fs::symlink("..", place.0.path().join("run/up")).unwrap();
+    assert_eq!(place.found().runs.len(), 1);
+}
+
+#[test]
+fn nothing_to_report_is_said() {
+    let place = Place::new();
+    assert!(place.refusal().ends_with("expected a run or a table of results, found neither"));
+    place.write("old.csv", "experiment,dataset,method,test\n");
+    assert!(place.refusal().contains("found none to use (old.csv: expected the columns"), "{}", place.refusal());
+    let missing = Found::search(&place.0.path().join("gone")).unwrap_err().to_string();
+    assert!(missing.contains("gone: expected a folder to read, found: "), "{missing}");
+    let file = place.write("file", "");
+    assert!(Found::search(&file).unwrap_err().to_string().ends_with("found: a file"));
+}

@@ -1,0 +1,217 @@
+//! `rivalry report`: one page that holds every number and picture, fetches nothing and runs nothing, whatever the files that
+//! it is made of say. The page is read with a strict XML parser, so an element that is not closed is an error here.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod fabricated;
+
+use std::fs;
+use std::path::Path;
+
+use common::{Place, write_digits};
+use fabricated::{HOSTILE, fabricated, row};
+use rivalry::record::to_csv;
+use roxmltree::{Document, Node, ParsingOptions};
+
+fn parse(page: &str) -> Document<'_> {
+    let options = ParsingOptions { allow_dtd: true, ..ParsingOptions::default() };
+    Document::parse_with_options(page, options).unwrap_or_else(|error| panic!("not well-formed: {error}"))
+}
+
+fn text(node: Node<'_, '_>) -> String {
+    node.descendants().filter_map(|node| if node.is_text() { node.text() } else { None }).collect()
+}
+
+/// The cells of every row whose first cell is `name`.
+fn rows(page: &Document<'_>, name: &str) -> Vec<Vec<String>> {
+    let cells = |row: Node<'_, '_>| row.children().filter(Node::is_element).map(text).collect::<Vec<_>>();
+    let all = page.descendants().filter(|node| node.has_tag_name("tr")).map(cells);
+    all.filter(|cells| cells.first().is_some_and(|first| first == name)).collect()
+}
+
+fn elements<'a>(page: &'a Document<'_>, name: &str) -> Vec<Node<'a, 'a>> {
+    page.descendants().filter(|node| node.is_element() && node.tag_name().name() == name).collect()
+}
+
+/// Nothing that a browser would fetch or run.
+fn fetches_nothing(page: &Document<'_>) {
+    for node in page.descendants().filter(Node::is_element) {
+        let name = node.tag_name().name();
+        assert!(!["script", "link", "iframe", "object", "embed", "base", "use", "image"].contains(&name), "{name}");
+        for attribute in node.attributes() {
+            let (key, value) = (attribute.name(), attribute.value());
+            match key {
+                "src" => assert!(value.starts_with("data:image/png;base64,"), "{value}"),
+                "href" => assert!(value.starts_with('#'), "{value}"),
+                _ => assert!(!key.starts_with("on") && key != "srcset" && key != "action", "{key}={value}"),
+            }
+            assert!(!value.contains("url("), "{key}={value}");
+        }
+    }
+    let style: String = elements(page, "style").into_iter().map(text).collect();
+    assert!(!style.is_empty() && !style.contains("url(") && !style.contains("@import"));
+    let policy = elements(page, "meta").iter().any(|meta| {
+        meta.attribute("http-equiv") == Some("Content-Security-Policy")
+            && meta.attribute("content").is_some_and(|policy| policy.starts_with("default-src 'none'"))
+    });
+    assert!(policy);
+}
+
+fn page_of(place: &Place, arguments: &[&str], out: &str) -> String {
+    let told = place.run(arguments).succeeded();
+    assert!(told.stdout.contains(out), "{}", told.stdout);
+    fs::read_to_string(place.file(out)).unwrap()
+}
+
+#[test]
+fn the_page_holds_numbers_plots_pictures_and_origins() {
+    let place = fabricated();
+    let told = place.run(&["report", "all"]).succeeded();
+    assert_eq!(told.stdout, "report      all/report.html (11 runs, 1 unfinished)\n");
+    assert!(told.stderr.contains("note: old.csv is not used: expected the columns of this version"), "{}", told.stderr);
+    let html = fs::read_to_string(place.file("all/report.html")).unwrap();
+    let page = parse(&html);
+    fetches_nothing(&page);
+
+    // Mean ± sample standard deviation, published, difference, validation-free columns, source.
+    assert_eq!(
+        rows(&page, "biological")[0],
+        [
+            "biological",
+            "3",
+            "1.84 ± 0.02",
+            "1.46",
+            "+0.38",
+            "0.30 ± 0.00",
+            "92.5 %",
+            "a paper (second-hand, two sources)"
+        ]
+    );
+    assert_eq!(rows(&page, "end-to-end")[0][1..5], ["1", "1.55", "1.50", "+0.05"]);
+    assert_eq!(rows(&page, "biological, p 2")[0][1..5], ["2", "2.10 ± 0.14", "–", "–"]);
+    // The failed point: counted beside its group, shown with its reason as text.
+    let failing = &rows(&page, "biological, p 4");
+    assert_eq!(failing[0][7], "1", "{failing:?}");
+    assert!(failing.iter().any(|cells| cells.contains(&HOSTILE.to_owned())), "{failing:?}");
+    assert_eq!(elements(&page, "tr").iter().filter(|row| row.attribute("class") == Some("bad")).count(), 2);
+
+    // Curves of both methods in one figure, the sweep, the convergence of the one method that learns a layer.
+    let captions: Vec<String> = elements(&page, "figcaption").into_iter().map(text).collect();
+    let figure = |start: &str| captions.iter().find(|caption| caption.starts_with(start)).unwrap();
+    for line in ["biological: train (0.11 %)", "biological: test (1.11 %)", "end-to-end: test (1.11 %)"] {
+        assert!(figure("Error against epoch, mnist").contains(line), "{captions:?}");
+    }
+    assert!(figure("p-sweep: test error against p").contains("biological"));
+    for line in ["on the p-sphere (90.00 %)", "negative mean weight (3.50 %)"] {
+        assert!(figure("Hidden units over the unsupervised epochs: mnist, biological").contains(line), "{captions:?}");
+    }
+    assert_eq!(elements(&page, "svg").len(), 3);
+
+    let pictures = elements(&page, "img");
+    assert_eq!(pictures.len(), 4, "one of each run folder");
+    assert!(pictures[0].attribute("alt").unwrap().contains("1850 of 2000 units on the sphere, test error 1.83 %"));
+    assert!(pictures[0].attribute("src").unwrap().starts_with("data:image/png;base64,iVBORw0KGgo"));
+
+    let unfinished = &rows(&page, "runs/<script>begun")[0];
+    assert_eq!(unfinished[1..], ["mnist", "biological", "4", "no checkpoint yet"]);
+    assert!(rows(&page, "old.csv")[0][1].starts_with("expected the columns"));
+
+    let all = text(page.root());
+    for expected in [
+        "rivalry train mnist --set epochs=100 --set readout_epochs=60 --seed 1   # and --seed 2, 3",
+        "0123456789ab (dirty)",
+        "2026-02-01 to 2026-02-03",
+        "rustc 1.95.0",
+        "d1ce",
+        "cpu  another <script>",
+        "A CPU <script>",
+    ] {
+        assert!(all.contains(expected), "no {expected:?} in\n{all}");
+    }
+    assert!(!html.contains("<script") && !html.contains(&*place.path().to_string_lossy()));
+}
+
+#[test]
+fn the_same_files_give_the_same_page() {
+    let place = fabricated();
+    let first = page_of(&place, &["report", "all", "--html", "one.html"], "one.html");
+    let second = page_of(&place, &["report", "all", "--html", "two.html"], "two.html");
+    assert_eq!(first, second);
+    let listing = place.listing();
+    page_of(&place, &["report", "all", "--html", "two.html"], "two.html");
+    assert_eq!(place.listing(), listing, "replaced, and nothing left beside it");
+}
+
+#[test]
+fn json_names_the_page_and_counts_the_runs() {
+    let place = fabricated();
+    let told = place.run(&["report", "all", "--json", "--quiet"]).succeeded();
+    let value: serde_json::Value = serde_json::from_str(&told.stdout).unwrap();
+    assert_eq!(value, serde_json::json!({ "out": Path::new("all").join("report.html"), "runs": 11 }));
+    assert_eq!(told.stderr, "");
+}
+
+#[test]
+fn a_number_from_memory_is_said_to_be_one() {
+    let place = Place::new();
+    let row = row("biological", 1, 50.0, 49.25, "a paper (from memory, not read)");
+    place.write("all/rows.csv", to_csv(&[row]));
+    let html = page_of(&place, &["report", "all"], "all/report.html");
+    let cells = rows(&parse(&html), "biological").remove(0);
+    assert_eq!(cells[3..5], ["49.25 (from memory)", "+0.75"]);
+    assert_eq!(cells.last().unwrap(), "a paper (from memory, not read)");
+}
+
+#[test]
+fn runs_as_train_leaves_them_are_reported() {
+    let place = Place::new();
+    write_digits(&place, "digits", 50, 20);
+    for method in ["biological", "shallow"] {
+        let method_key = format!("method={method}");
+        let out = format!("runs/{method}");
+        let mut arguments = vec!["train", "mnist", "--out", &out, "--set", "dataset=digits", "--set", &method_key];
+        let layer: &[&str] = if method == "shallow" { &[] } else { &["hidden=20", "batch=10", "epochs=3"] };
+        for set in layer.iter().chain(&["readout_batch=10", "readout_epochs=3"]) {
+            arguments.extend(["--set", set]);
+        }
+        place.run(&arguments).succeeded();
+    }
+    let told = place.run(&["report", "runs"]).succeeded();
+    assert_eq!(
+        (told.stdout.as_str(), told.stderr.as_str()),
+        ("report      runs/report.html (2 runs, 0 unfinished)\n", "")
+    );
+    let html = fs::read_to_string(place.file("runs/report.html")).unwrap();
+    let page = parse(&html);
+    fetches_nothing(&page);
+    let result = fs::read_to_string(place.file("runs/biological/result.csv")).unwrap();
+    let error: f64 = {
+        let column = |line: usize| result.lines().nth(line).unwrap().split(',').map(str::to_owned).collect::<Vec<_>>();
+        let index = column(0).iter().position(|name| name == "test_error_pct").unwrap();
+        column(1)[index].parse().unwrap()
+    };
+    assert_eq!(rows(&page, "biological")[0][2], format!("{error:.2}"));
+    assert_eq!((elements(&page, "img").len(), elements(&page, "svg").len()), (1, 2));
+    let all = text(page.root());
+    assert!(all.contains("rivalry train mnist --set batch=10 --set dataset=digits --set epochs=3"), "{all}");
+    assert!(!all.contains("No picture"), "a network without hidden layer has none to miss");
+}
+
+#[test]
+fn what_cannot_be_reported_is_one_line() {
+    let place = fabricated();
+    place.run(&["report", "gone"]).failed_with("report, gone: expected a folder to read, found:");
+    place.run(&["report", "all/old.csv"]).failed_with("report, all/old.csv: expected a folder to read, found: a file");
+    place.write("empty/notes.txt", "nothing\n");
+    place.run(&["report", "empty"]).failed_with("report, empty: expected a run or a table of results, found neither");
+    place.write("stale/rows.csv", "experiment,dataset,method,other\n");
+    place.run(&["report", "stale"]).failed_with("found none to use (rows.csv: expected the columns of this version");
+    let before = place.listing();
+    place
+        .run(&["report", "all", "--html", "no/such/page.html"])
+        .failed_with("output no/such/page.html: expected a writable");
+    place.run(&["report", "all", "--html", "empty"]).failed_with("output empty: expected a file, found a folder");
+    assert_eq!(place.listing(), before, "nothing was left behind");
+    let usage = place.run(&["report"]);
+    assert_eq!((usage.code, usage.stdout.as_str()), (Some(2), ""));
+}
