@@ -1,9 +1,9 @@
 //! One self-contained HTML page about the runs and tables of a folder: tables beside the published numbers, curves, sweeps,
 //! receptive fields, machines and commands.
 //!
-//! 1. [`search`] finds what is there; a row that stands in several files is one run.
-//! 2. [`group`] puts runs of one setting together, over seeds; [`sweep`] finds settings that were varied.
-//! 3. [`page`] writes it down through [`html`], which escapes everything that was read from a file.
+//! 1. `search` finds what is there; a row that stands in several files is one run.
+//! 2. `group` puts runs of one setting together, over seeds; `sweep` finds settings that were varied.
+//! 3. `page` writes it down through `html`, which escapes everything that was read from a file.
 //!
 //! The page needs no network: pictures are data URIs, plots inline SVG, the style sheet is part of it, there is no script,
 //! and its content security policy forbids the rest. The same files give the same bytes: there is no date of making in it.
