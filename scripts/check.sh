@@ -131,6 +131,7 @@ for isa in amx avx512 avx2; do
     *) skip "$isa kernels" 'this CPU lacks the instructions' ;;
   esac
 done
+step 'benchmark answers' rivalry bench verify
 step 'tests' cargo test --locked --workspace
 current='counts'
 case " $supported " in

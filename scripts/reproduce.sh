@@ -3,6 +3,7 @@
 #
 #   scripts/reproduce.sh                     mnist --quick: 100 + 60 epochs
 #   scripts/reproduce.sh mnist --paper       the paper's protocol: 1000 + 300 epochs
+#   scripts/reproduce.sh all --quick         both data sets and every sweep, short
 #   scripts/reproduce.sh mnist --seeds 3     any arguments of `rivalry reproduce`
 #
 # Needs cargo and a C compiler; MNIST is downloaded when it is not there. Safe to run again: finished runs are kept, a

@@ -6,8 +6,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What the program is compiled from; the tree is dirty when one of these differs from HEAD.
-const SOURCES: [&str; 3] = ["crates", "Cargo.toml", "Cargo.lock"];
+/// What the program is compiled from, and what `bench peers` compares it with; the tree is dirty when one of these differs
+/// from HEAD.
+const SOURCES: [&str; 4] = ["crates", "scripts/peers", "Cargo.toml", "Cargo.lock"];
 
 fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");

@@ -407,3 +407,6 @@ fn slack(left: f32, largest: f32, rounding: f64) -> f32 {
     let bound = f64::from(left) * (1.0 + small / 4.0) + f64::from(largest) * (rounding + small);
     (bound as f32).next_up()
 }
+
+#[cfg(test)]
+mod tests;

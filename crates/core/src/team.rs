@@ -1,11 +1,12 @@
 //! The worker threads, how work is shared among them, and the barrier at which they meet.
 //!
 //! A minibatch takes a fraction of a millisecond, so workers are not woken for each: they enter one long piece of work
-//! together and meet at a [`Barrier`], which spins for a bounded number of turns before it gives the core away.
+//! together and meet at a [`Barrier`], which spins for a bounded number of turns, then gives the core away, then sleeps.
 
 use crate::error::{Error, Result};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 /// A fixed number of worker threads.
 ///
@@ -68,6 +69,12 @@ fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
+/// How often the core is given away before sleeping: the last one may be kept from its core by other programs, for whole
+/// slices of time, and giving away again and again would only burn this core.
+const YIELDS: u32 = 100;
+/// How long a worker sleeps before it looks again.
+const NAP: Duration = Duration::from_micros(20);
+
 /// Where all workers wait for the last one. It may be passed any number of times.
 #[derive(Debug)]
 pub struct Barrier {
@@ -106,11 +113,13 @@ impl Barrier {
         let mut turns = 0;
         while self.round.load(Ordering::Acquire) == round {
             assert!(!self.broken.load(Ordering::Relaxed), "another worker of the team panicked");
-            if turns < self.patience {
-                turns += 1;
+            turns += 1;
+            if turns <= self.patience {
                 std::hint::spin_loop();
-            } else {
+            } else if turns <= self.patience + YIELDS {
                 std::thread::yield_now();
+            } else {
+                std::thread::sleep(NAP);
             }
         }
     }

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{normals, pixels};
-use rivalry_core::{Inputs, Kernels, Layer, Learner, Random, Rates, Rule, Stream, Team};
+use rivalry_core::{Engine, Inputs, Kernels, Layer, Learner, Random, Rates, Rule, Stream, Team};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
 
@@ -12,34 +12,43 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 const INPUTS: usize = 70;
 const BATCH: usize = 20;
-const MINIBATCHES: usize = 50;
+const MINIBATCHES: usize = 24;
 
 #[test]
 fn learning_allocates_nothing_per_minibatch() {
     let samples = BATCH * MINIBATCHES;
     let (bytes, floats) = (pixels(1, samples * INPUTS), normals(2, samples * INPUTS));
-    let layer = Layer::normal(110, INPUTS, 1.0, &mut Random::new(1, Stream::Weights)).unwrap();
     let order = Random::new(1, Stream::Order(0)).order(samples);
-    for kernels in Kernels::all() {
-        for threads in [1, 2] {
+    let [bytes, floats] = [Inputs::u8(&bytes, INPUTS).unwrap(), Inputs::f32(&floats, INPUTS).unwrap()];
+    let unlike = Layer::normal(110, INPUTS, 1.0, &mut Random::new(1, Stream::Weights)).unwrap();
+    // Units that differ little go from one digit to two, equal ones to the dense engine (`screen/tests/courses.rs`).
+    let weights: Vec<f32> = normals(3, 110 * INPUTS).iter().map(|w| 1.0 + 0.01 * w).collect();
+    let alike = Layer::from_rows(110, INPUTS, &weights).unwrap();
+    let equal = Layer::from_rows(110, INPUTS, &[0.3; 110 * INPUTS]).unwrap();
+    let screened = [&unlike, &alike, &equal].map(|layer| (layer, bytes, Engine::Screened));
+    let cases = screened.into_iter().chain([(&unlike, bytes, Engine::Dense), (&unlike, floats, Engine::Auto)]);
+    for (case, (layer, inputs, engine)) in cases.enumerate() {
+        for (kernels, threads) in
+            Kernels::all().into_iter().flat_map(|kernels| [1, 2].map(|threads| (kernels, threads)))
+        {
             let team = Team::new(Some(threads)).unwrap();
-            for p in [2.0, 3.0, 2.5] {
-                for inputs in [Inputs::u8(&bytes, INPUTS).unwrap(), Inputs::f32(&floats, INPUTS).unwrap()] {
-                    let rule = Rule::new(p, 7, 0.4).unwrap();
-                    let mut learner = Learner::new(layer.clone(), rule, BATCH, &team, kernels).unwrap();
-                    // Of several calls the least, since a call of the thread pool now and then renews a queue.
-                    let mut allocations = |order: &[u32]| {
-                        let count = |_| {
-                            let region = Region::new(ALLOCATOR);
-                            learner.learn(&team, &inputs, order, Rates::Constant(0.02)).unwrap();
-                            let change = region.change();
-                            change.allocations + change.reallocations
-                        };
-                        (0..4).map(count).min().unwrap()
+            for (p, k) in [(2.0, 2), (3.0, 7), (2.5, 2)] {
+                let rule = Rule::new(p, k, 0.4).unwrap();
+                let learner = Learner::new(layer.clone(), rule, BATCH, &team, kernels).unwrap();
+                let mut learner = learner.with_engine(engine);
+                // Of several calls the least, since a call of the thread pool now and then renews a queue.
+                let mut allocations = |order: &[u32]| {
+                    let count = |_| {
+                        let region = Region::new(ALLOCATOR);
+                        learner.learn(&team, &inputs, order, Rates::Constant(1e-4)).unwrap();
+                        let change = region.change();
+                        change.allocations + change.reallocations
                     };
-                    let (one, all) = (allocations(&order[..BATCH]), allocations(&order));
-                    assert_eq!(one, all, "{}, {threads} threads, p {p}, {inputs:?}", kernels.name());
-                }
+                    (0..4).map(count).min().unwrap()
+                };
+                // The longer calls first: the courses that are taken at the start are among them.
+                let (all, one) = (allocations(&order), allocations(&order[..BATCH]));
+                assert_eq!(one, all, "case {case}: {}, {threads} threads, p {p}, {inputs:?}", kernels.name());
             }
         }
     }

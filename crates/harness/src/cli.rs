@@ -1,8 +1,15 @@
 //! Every command and flag that a user can type, and nothing else: what they do is in `cmd/<verb>.rs`.
 
+mod bench;
+mod sweep;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::Deserialize;
+
+pub use bench::{BenchAction, BenchArgs, BenchRunArgs, PeersArgs, Place, Selection};
+pub use sweep::{SweepAction, SweepArgs};
 
 use crate::experiment::Method;
 
@@ -84,7 +91,8 @@ impl Isa {
 }
 
 /// How scores are computed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Engine {
     /// Screened for pixels, dense for floats.
     #[default]
@@ -104,12 +112,16 @@ pub enum Command {
     Data(DataArgs),
     /// One run: unsupervised layer, then readout
     Train(TrainArgs),
-    /// The paper's tables, ours beside the published numbers
+    /// The paper's tables and figures, ours beside the published numbers
     Reproduce(ReproduceArgs),
+    /// A grid of runs into one CSV file
+    Sweep(SweepArgs),
     /// Drive the rule from another program: one pass over given inputs, weights and rates (.npy)
     Replay(ReplayArgs),
     /// Draw the receptive fields of a run
     Fields(FieldsArgs),
+    /// Benchmarks: every one has an expected answer
+    Bench(BenchArgs),
     /// One self-contained HTML page about the runs and tables of a folder
     Report(ReportArgs),
 }
@@ -205,22 +217,23 @@ pub struct TrainArgs {
 /// Arguments of `rivalry reproduce`.
 #[derive(Debug, Args)]
 pub struct ReproduceArgs {
-    /// Which table
+    /// Which table or figure
     #[arg(value_enum, default_value = "mnist")]
     pub what: Reproducible,
-    /// 100 epochs and 60 readout epochs (what is run when neither is given)
+    /// A short protocol: `all` takes about ten minutes (what is run when neither is given)
     #[arg(long, conflicts_with = "paper")]
     pub quick: bool,
-    /// The paper's protocol in full
+    /// The paper's protocol in full for tables; for sweeps what their files say
     #[arg(long)]
     pub paper: bool,
-    /// Which methods, comma separated (biological, end-to-end, end-to-end-softmax, random, shallow)
-    #[arg(long, value_name = "METHOD,…", value_delimiter = ',', default_value = "biological")]
+    /// Which methods a table has, comma separated: biological, end-to-end, end-to-end-softmax, random, shallow (biological
+    /// when left out; with `all --paper` all but the softmax)
+    #[arg(long, value_name = "METHOD,…", value_delimiter = ',')]
     pub methods: Vec<Method>,
-    /// How many seeds, counting up from --seed
+    /// How many seeds, counting up from --seed (1 for tables, what their files say for sweeps)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub seeds: Option<u32>,
-    /// Where the table and the run folders go (data/runs/… when left out)
+    /// Where the tables, the rows and the run folders go (data/runs/… when left out)
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Also write the rows to bench-results/ (refused from a dirty tree or a debug build)
@@ -239,6 +252,27 @@ pub struct ReproduceArgs {
 pub enum Reproducible {
     /// The MNIST row of the paper's table.
     Mnist,
+    /// Its CIFAR-10 row.
+    Cifar10,
+    /// Test error against the Lebesgue norm p, both data sets.
+    PSweep,
+    /// Test error against the anti-Hebbian strength, both data sets.
+    DeltaSweep,
+    /// Both tables and every named sweep.
+    All,
+}
+
+impl Reproducible {
+    /// As typed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Mnist => "mnist",
+            Self::Cifar10 => "cifar10",
+            Self::PSweep => "p-sweep",
+            Self::DeltaSweep => "delta-sweep",
+            Self::All => "all",
+        }
+    }
 }
 
 /// Arguments of `rivalry replay`.

@@ -22,12 +22,7 @@ impl Compute {
     /// The CPU lacks the instruction set, or threads cannot be started.
     pub fn new(common: &Common) -> anyhow::Result<Self> {
         let kernels = Kernels::named(common.isa.name())?;
-        let engine = match common.engine {
-            cli::Engine::Auto => Engine::Auto,
-            cli::Engine::Dense => Engine::Dense,
-            cli::Engine::Screened => Engine::Screened,
-        };
-        Ok(Self { team: Team::new(common.threads.map(usize::from))?, kernels, engine })
+        Ok(Self { team: Team::new(common.threads.map(usize::from))?, kernels, engine: common.engine.into() })
     }
 
     /// A learner on these threads.
@@ -36,5 +31,15 @@ impl Compute {
     /// k or the minibatch does not fit the layer.
     pub fn learner(&self, layer: Layer, rule: Rule, batch: usize) -> rivalry_core::Result<Learner> {
         Ok(Learner::new(layer, rule, batch, &self.team, self.kernels)?.with_engine(self.engine))
+    }
+}
+
+impl From<cli::Engine> for Engine {
+    fn from(engine: cli::Engine) -> Self {
+        match engine {
+            cli::Engine::Auto => Self::Auto,
+            cli::Engine::Dense => Self::Dense,
+            cli::Engine::Screened => Self::Screened,
+        }
     }
 }

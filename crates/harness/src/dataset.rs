@@ -14,6 +14,7 @@ mod splits;
 
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use rivalry_data::{Dataset, Lookup, Name, Network};
 
 pub use examples::{Examples, Length, Scaled};
@@ -69,6 +70,36 @@ fn open_directory(directory: &str) -> anyhow::Result<Dataset> {
         return Err(failure(message, "a directory holds four IDX or npy files: train and t10k, images and labels"));
     }
     Ok(rivalry_data::open_directory(path)?)
+}
+
+/// The data sets of several experiments, each opened once.
+#[derive(Debug, Default)]
+pub struct Datasets {
+    opened: Vec<(String, Dataset)>,
+}
+
+impl Datasets {
+    /// Opens the data of an experiment unless it is open.
+    ///
+    /// # Errors
+    /// Those of [`open`].
+    pub fn open(&mut self, experiment: &Experiment, common: &Common) -> anyhow::Result<&Dataset> {
+        if !self.opened.iter().any(|(name, _)| *name == experiment.dataset) {
+            self.opened.push((experiment.dataset.clone(), open(experiment, common)?));
+        }
+        self.get(experiment)
+    }
+
+    /// The data of an experiment.
+    ///
+    /// # Errors
+    /// It was not opened.
+    pub fn get(&self, experiment: &Experiment) -> anyhow::Result<&Dataset> {
+        let found = self.opened.iter().find(|(name, _)| *name == experiment.dataset);
+        found
+            .map(|(_, data)| data)
+            .with_context(|| format!("data set {}: expected to be open, found closed", experiment.dataset))
+    }
 }
 
 /// Whether the error says that the data is nowhere, rather than that what is there is bad.

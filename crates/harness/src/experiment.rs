@@ -9,6 +9,7 @@
 //! [`Experiment::to_toml`] writes the result with every key spelled out; that file can be fed in again and gives the same
 //! experiment, which is what `config.toml` of a run folder is.
 
+mod assignment;
 mod choices;
 mod keys;
 mod source;
@@ -17,7 +18,11 @@ mod value;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+pub use assignment::Assignment;
 pub use choices::{Amount, CurrentScale, Method, OffSphere, Task, UnitLength};
+
+pub(crate) use keys::{nearest, unknown_key};
+pub(crate) use source::parse as parse_toml;
 
 use crate::failure::failure;
 use crate::run::hex;
@@ -116,22 +121,16 @@ impl Experiment {
     /// # Errors
     /// An unknown name, key or value, or settings that contradict each other; the message names key, place, expected, found.
     pub fn resolve(name_or_file: &str, sets: &[String], seed: Option<u64>) -> anyhow::Result<Self> {
-        let mut experiment = source::load(name_or_file, source::method_of_sets(sets)?)?;
-        let before = experiment.clone();
-        for set in sets {
-            source::apply_set(&mut experiment, set)?;
-        }
-        experiment.refuse_unused(sets)?;
+        let assignments = sets.iter().map(|set| Assignment::parse(set, "--set")).collect::<anyhow::Result<Vec<_>>>()?;
+        let experiment = Self::assembled(name_or_file, Protocol::Paper, &assignments)?;
         if let Some(seed) = seed {
-            let by_set = sets.iter().any(|set| set.starts_with("seed="));
+            let by_set = assignments.iter().any(|assignment| assignment.key == "seed");
             if by_set && experiment.seed != seed {
                 let found = format!("--seed {seed} and --set seed={}", experiment.seed);
                 return Err(failure(format!("seed on the command line: expected one, found {found}"), "leave one out"));
             }
-            experiment.seed = seed;
+            return experiment.with_seed(seed);
         }
-        experiment.keep_published_only_if_like(&before);
-        experiment.check()?;
         Ok(experiment)
     }
 
@@ -140,10 +139,22 @@ impl Experiment {
     /// # Errors
     /// An unknown name.
     pub fn named(name: &str, method: Method, protocol: Protocol, seed: u64) -> anyhow::Result<Self> {
-        let mut experiment = source::named(name, method, protocol)?;
-        experiment.seed = seed;
-        experiment.check()?;
-        Ok(experiment)
+        source::named(name, method, protocol)?.with_seed(seed)
+    }
+
+    /// Every named experiment.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        source::NAMED.iter().map(|(name, _)| *name)
+    }
+
+    /// The same with another seed.
+    ///
+    /// # Errors
+    /// The seed is larger than a TOML file can hold.
+    pub fn with_seed(mut self, seed: u64) -> anyhow::Result<Self> {
+        self.seed = seed;
+        self.check()?;
+        Ok(self)
     }
 
     /// The fully resolved experiment as a TOML file that can be fed in again.
@@ -194,21 +205,6 @@ impl Experiment {
         if !same {
             self.published = None;
         }
-    }
-
-    /// A key that has no effect under the method would look as if it had one.
-    fn refuse_unused(&self, sets: &[String]) -> anyhow::Result<()> {
-        let keys = sets.iter().filter_map(|set| set.split_once('=')).map(|(key, _)| key.trim());
-        let Some(key) = keys.into_iter().find(|key| !self.method.uses(key)) else { return Ok(()) };
-        let message =
-            format!("key `{key}` in --set: expected a key that method {} uses, found one it ignores", self.method);
-        let hint = match key {
-            "epochs" => "readout_epochs sets the epochs of this method",
-            "batch" => "readout_batch sets the minibatch of this method",
-            "rate" => "readout_rates sets the rates of this method, for example readout_rates=1e-3:100,1e-4:150",
-            _ => "leave it out, or set another method",
-        };
-        Err(failure(message, hint))
     }
 
     fn check(&self) -> anyhow::Result<()> {

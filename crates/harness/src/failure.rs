@@ -80,7 +80,7 @@ pub fn report(error: &anyhow::Error) -> ExitCode {
 }
 
 /// The whole chain of causes in one line.
-fn line(error: &anyhow::Error) -> String {
+pub(crate) fn line(error: &anyhow::Error) -> String {
     one_line(&format!("{error:#}"))
 }
 

@@ -13,11 +13,14 @@
 //! | [`compute`] | threads and kernels |
 //! | [`training`] | unsupervised phase → diagnostics → features → readout |
 //! | [`run`] | the run folder and its checkpoint |
-//! | [`record`] | the columns of `result.csv` and `metrics.csv` |
+//! | [`record`] | the columns of `result.csv`, `metrics.csv` and of benchmarks |
+//! | [`mod@bench`] | benchmarks: definitions, data, the work that is timed, statistics, tables |
+//! | [`sweep`] | grids of runs: points, shards, resume, merge |
 //! | [`provenance`], [`progress`], [`plot`] | machine and revision, progress bars, PNG and SVG |
 //! | [`report`] | one HTML page about a folder of runs |
 //! | [`failure`] | one line `error:`, one line `hint:`, the exit codes |
 
+pub mod bench;
 pub mod cli;
 mod cmd;
 pub mod compute;
@@ -31,6 +34,7 @@ pub mod provenance;
 pub mod record;
 pub mod report;
 pub mod run;
+pub mod sweep;
 pub mod training;
 
 use std::process::ExitCode;

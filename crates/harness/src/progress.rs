@@ -3,6 +3,8 @@
 //! Everything goes to stderr, and only when stderr is a terminal and `--quiet` is not given: a pipe or a log gets
 //! nothing at all. Colour is used unless NO_COLOR is set.
 
+pub mod points;
+
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};

@@ -1,7 +1,11 @@
-//! The only file that knows the columns of `result.csv` (and of the tables made of such rows) and of `metrics.csv`.
+//! The only file that knows the columns of `result.csv` (and of the tables made of such rows) and of `metrics.csv`; those
+//! of benchmarks are in [`mod@bench`].
 //!
 //! A row is a struct whose fields are the columns in their order; cells that do not apply are `None` and stay empty.
 //! Numbers are rounded where they are made, so that what is printed reads back as the same bits.
+
+pub mod bench;
+mod settings;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 

@@ -23,7 +23,7 @@ use rivalry_nets::random_layer;
 
 use crate::cli::Common;
 use crate::compute::Compute;
-use crate::dataset::{Evaluated, Splits};
+use crate::dataset::{Evaluated, Length, Splits};
 use crate::experiment::{Experiment, Method};
 use crate::failure::failure;
 use crate::provenance::Provenance;
@@ -51,6 +51,19 @@ pub struct Job<'a> {
     pub common: &'a Common,
 }
 
+impl Job<'_> {
+    /// The name of the engine that runs on the examples of the unsupervised phase, or that it cannot; empty for a method that
+    /// has no such phase.
+    fn engine(&self) -> anyhow::Result<&'static str> {
+        match self.experiment.method {
+            Method::Biological => {
+                Ok(self.compute.engine.on(&self.splits.learn.scaled(Length::AsItIs)?.view()?)?.name())
+            }
+            _ => Ok(""),
+        }
+    }
+}
+
 /// A run that came to its end.
 #[derive(Debug)]
 pub struct Outcome {
@@ -70,6 +83,7 @@ pub fn run(job: &Job<'_>) -> anyhow::Result<Outcome> {
     let found = job.folder.checkpoint(&identity)?;
     let provenance = Provenance::collect(job.compute.kernels.name(), job.compute.team.threads());
     check_memory(job, provenance.machine.memory_mib)?;
+    job.engine()?;
     job.folder.begin(experiment)?;
     job.folder.write(ENVIRONMENT, provenance.to_json().as_bytes())?;
 

@@ -18,4 +18,4 @@ pub(crate) mod top_k;
 pub(crate) mod update;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,6 +1,10 @@
 //! The kernels that no public function runs alone, on every instruction set: powers, changes, their application; and
 //! what lies between the rows that a kernel writes.
 
+mod digits;
+mod few;
+mod tile;
+
 use super::power::{Whole, power_real};
 use super::readout::Deltas;
 use super::update::{ActiveRow, Pull};
@@ -17,7 +21,7 @@ fn widths() -> impl Iterator<Item = usize> {
     (1..=33).chain(47..=81).chain(1008..=1040).chain(2047..=2050)
 }
 
-fn normals(seed: u64, count: usize) -> Vec<f32> {
+pub(crate) fn normals(seed: u64, count: usize) -> Vec<f32> {
     let mut random = Random::new(seed, Stream::Synthetic);
     (0..count).map(|_| random.normal() as f32).collect()
 }
@@ -33,6 +37,79 @@ fn unwritten(columns: usize) -> Matrix {
     let mut row = Matrix::zeros(1, columns);
     row.lanes_mut(0).fill([f32::NAN; 16]);
     row
+}
+
+/// The canonical score of the crate docs, one number at a time.
+pub(crate) fn canonical(powers: &[f32], pixels: &[u8]) -> f32 {
+    let block = |(w, x): (&[f32], &[u8])| {
+        let mut lanes = [0.0_f32; 16];
+        for (i, (w, x)) in w.iter().zip(x).enumerate() {
+            lanes[i % 16] = w.mul_add(f32::from(*x), lanes[i % 16]);
+        }
+        for step in [8, 4, 2, 1] {
+            for lane in 0..step {
+                lanes[lane] += lanes[lane + step];
+            }
+        }
+        lanes[0]
+    };
+    powers.chunks(1024).zip(pixels.chunks(1024)).map(block).reduce(|total, sum| total + sum).unwrap()
+}
+
+/// Σ w′x in f64.
+pub(crate) fn exact(powers: &[f32], pixels: &[u8]) -> f64 {
+    powers.iter().zip(pixels).map(|(w, x)| f64::from(*w) * f64::from(*x)).sum()
+}
+
+/// Rows that are hard to quantise, as long as the padded width is `width`.
+pub(crate) fn adversarial_rows(width: usize) -> Vec<(&'static str, Vec<f32>)> {
+    let normal = normals(7, width);
+    let of = |value: fn(usize) -> f32| (0..width).map(value).collect::<Vec<f32>>();
+    let scaled = |factor: f32| normal.iter().map(|w| w * factor).collect::<Vec<f32>>();
+    let mut one_large = scaled(1e-4);
+    one_large[width / 2] = 3.0;
+    let mut one_hot = vec![0.0; width];
+    one_hot[width - 1] = -0.3;
+    let mut nearly = vec![1.0; width];
+    nearly[0] = 1.0_f32.next_up();
+    vec![
+        ("normal", normal.clone()),
+        ("cubic", normal.iter().map(|w| w * w.abs() * (w * w)).collect()),
+        ("one large among small", one_large),
+        ("one hot", one_hot),
+        ("alternating", of(|i| if i % 2 == 0 { 1.0 } else { -1.0 })),
+        ("constant", of(|_| 0.1)),
+        ("1 ulp apart", nearly),
+        ("between two digits", of(|i| (i % 255) as f32 - 127.0 + if i % 255 == 0 { 0.0 } else { 0.5 })),
+        ("between two digits of 64", of(|i| (i % 129) as f32 - 64.0 + if i % 129 == 0 { 0.0 } else { 0.5 })),
+        ("powers of two", of(|i| libm::ldexpf(1.0, -((i % 140) as i32)))),
+        ("huge", scaled(1e24)),
+        ("tiny", scaled(1e-24)),
+        ("with subnormal ones", of(|i| if i % 3 == 1 { 1e-42 } else { 1e-20 })),
+        ("minus zero", of(|_| -0.0)),
+        ("zero", of(|_| 0.0)),
+    ]
+}
+
+/// Rows of which nothing is to be said.
+pub(crate) fn unknown_rows(width: usize) -> Vec<(&'static str, Vec<f32>)> {
+    let mut last_is = [f32::INFINITY, f32::NEG_INFINITY, f32::NAN].map(|last| {
+        let mut row = normals(8, width);
+        row[width - 1] = last;
+        row
+    });
+    let [infinite, minus_infinite, nan] = &mut last_is;
+    let take = std::mem::take::<Vec<f32>>;
+    vec![
+        ("infinite", take(infinite)),
+        ("minus infinite", take(minus_infinite)),
+        ("NaN", take(nan)),
+        ("1e30", vec![1e30; width]),
+        ("just too large", vec![-1e25_f32.next_up(); width]),
+        ("just too small", vec![1e-25_f32.next_down(); width]),
+        ("1e-30", vec![1e-30; width]),
+        ("subnormal", vec![1e-45; width]),
+    ]
 }
 
 fn bits(values: &[f32]) -> Vec<u32> {

@@ -1,185 +1,172 @@
-//! `rivalry reproduce`: the paper's tables, ours beside the published numbers.
+//! `rivalry reproduce`: the paper's tables and figures, ours beside the published numbers.
 //!
-//! 1. Open the data once. MNIST that is nowhere and cannot be fetched is replaced by the synthetic digits, which is said
-//!    above and below the table and in every row.
-//! 2. Look at every run folder and at the place of a record before the first minute is spent.
-//! 3. One run for each method and seed; `table.csv` is rewritten after each, so what is finished is never lost.
-//! 4. The table to stdout; with `--record` the rows also to `bench-results/`.
+//! 1. Open the data of every part once, and say what is replaced or skipped ([`sources`]).
+//! 2. Look at every folder, file and place of a record before the first minute is spent.
+//! 3. Part after part: a table is one run for each method and seed ([`runs`]), a figure is a sweep ([`figure`]). Each is
+//!    printed when it is done; with `--record` its rows also go to `bench-results/`.
 //!
-//! Tables over several experiments and the sweeps have their place in [`Part`].
+//! One part that fails does not take the others away: they are run, and the first error ends the program.
 
-mod record;
+mod figure;
+mod runs;
+mod sources;
 mod table;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use rivalry_data::Dataset;
-
+use super::record::Record;
 use super::train::RUNS;
 use crate::cli::{Common, ReproduceArgs, Reproducible};
 use crate::compute::Compute;
-use crate::dataset::{self, Splits};
-use crate::experiment::{Experiment, Method, Protocol};
+use crate::experiment::{Method, Protocol};
 use crate::failure::failure;
 use crate::output;
 use crate::provenance::Provenance;
-use crate::record::{ResultRow, to_csv};
-use crate::run::{Existing, RunFolder, files};
-use crate::training::{self, Job};
-use record::Record;
-use table::Table;
+use crate::record::ResultRow;
+use crate::run::Existing;
+use crate::sweep::run::Opened;
+use figure::Figure;
+use runs::Runs;
+use sources::Sources;
+
+/// The sweeps that belong to a figure of the paper, by data set.
+const P_SWEEPS: [&str; 2] = ["p-sweep", "cifar10-p-sweep"];
+const DELTA_SWEEPS: [&str; 2] = ["delta-sweep", "cifar10-delta-sweep"];
+/// The sweeps that only `all` runs.
+const OTHER_SWEEPS: [&str; 6] = ["k-sweep", "hidden-sweep", "few-labels", "tasks", "cifar10-k-sweep", "cifar10-grid"];
+
+/// What was asked for.
+struct Plan<'a> {
+    args: &'a ReproduceArgs,
+    common: &'a Common,
+    protocol: Protocol,
+    methods: Vec<Method>,
+    first_seed: u64,
+    existing: Existing,
+}
+
+/// A part that is done.
+struct Printed {
+    text: String,
+    json: serde_json::Value,
+    rows: Vec<ResultRow>,
+    /// What went wrong, though there are rows.
+    error: Option<anyhow::Error>,
+    /// False where nothing was run.
+    recordable: bool,
+}
+
+/// A part that may begin.
+enum Ready<'a> {
+    Table(Runs<'a>),
+    Figure(&'a Figure, Option<Opened<'a>>),
+}
 
 /// Runs the command.
 pub(crate) fn run(args: &ReproduceArgs, common: &Common) -> anyhow::Result<()> {
-    let protocol = if args.paper { Protocol::Paper } else { Protocol::Quick };
+    let plan = Plan::new(args, common)?;
     let compute = Compute::new(common)?;
     let provenance = Provenance::collect(compute.kernels.name(), compute.team.threads());
-    let part = Part::open(args.what, protocol, common)?;
-    let name = format!("{}-{}", part.what, protocol.name());
-    let record = if args.record { Some(Record::open(&name, provenance)?) } else { None };
+    let (tables, sweeps) = parts(args.what);
+    let folder = args.out.clone().unwrap_or_else(|| {
+        PathBuf::from(RUNS).join(format!("reproduce-{}-{}", args.what.name(), plan.protocol.name()))
+    });
+    let record = |part: &str| match args.record {
+        true => Record::open(&format!("{part}-{}", plan.protocol.name()), provenance.clone()).map(Some),
+        false => Ok(None),
+    };
+    let records = tables.iter().chain(&sweeps).map(|part| record(part)).collect::<anyhow::Result<Vec<_>>>()?;
 
-    let path = args.out.clone().unwrap_or_else(|| PathBuf::from(RUNS).join(format!("reproduce-{name}")));
-    let existing = Existing::from_flags(args.resume, args.force);
-    let first = common.seed.unwrap_or(1);
-    let mut runs = Vec::new();
-    for (i, &method) in args.methods.iter().enumerate() {
-        if args.methods[..i].contains(&method) {
-            continue;
-        }
-        for offset in 0..u64::from(args.seeds.unwrap_or(1)) {
-            let experiment = Experiment::named(part.experiment, method, protocol, first.saturating_add(offset))?;
-            runs.push(Run::open(&part, experiment, &path, existing)?);
-        }
+    let mut sources = Sources::default();
+    let found = tables.iter().map(|table| sources.find(table, common)).collect::<anyhow::Result<Vec<_>>>()?;
+    let figures = sweeps.iter().map(|sweep| Figure::new(sweep, &folder, &plan, &mut sources));
+    let figures = figures.collect::<anyhow::Result<Vec<_>>>()?;
+    let mut ready = Vec::new();
+    for (&table, source) in tables.iter().zip(found) {
+        let folder = if args.what == Reproducible::All { folder.join(table) } else { folder.clone() };
+        ready.push(Ready::Table(Runs::open(table, &folder, &plan, source, &sources)?));
     }
-    let file = path.join("table.csv");
-    begin(&path, &file, existing)?;
-    part.announce(common);
+    for (figure, record) in figures.iter().zip(&records[tables.len()..]) {
+        ready.push(Ready::Figure(figure, figure.open(&sources, record.as_ref())?));
+    }
+    sources.announce(common);
 
-    let mut rows = Vec::new();
-    let mut unwritten = None;
-    for run in &runs {
-        let (row, error) = run.finish(&part, &compute, record.as_ref(), common)?;
-        rows.push(row);
-        let written = files::write(&file, to_csv(&rows).as_bytes());
-        unwritten = unwritten.or(error).or(written.err());
-    }
-    let experiments: Vec<&Experiment> = runs.iter().map(|run| &run.experiment).collect();
-    let table = Table { part: &part, protocol, rows: &rows, experiments: &experiments, folder: &path };
-    // Printed before anything is said of files: a full disk does not take finished results away.
-    output::result(&if common.json { table.json()? } else { table.text() })?;
-    if let Some(error) = unwritten {
-        return Err(error);
-    }
-    match record {
-        Some(record) => record.write(&rows, common),
-        None => Ok(()),
-    }
-}
-
-/// One table: which experiment, on which data.
-#[derive(Debug)]
-struct Part {
-    /// Its name on the command line.
-    what: &'static str,
-    /// The named experiment that is run.
-    experiment: &'static str,
-    data: Dataset,
-    /// Why the data is not what the table is about; empty when it is.
-    remark: String,
-}
-
-impl Part {
-    fn open(what: Reproducible, protocol: Protocol, common: &Common) -> anyhow::Result<Self> {
-        match what {
-            Reproducible::Mnist => Self::mnist(protocol, common),
-        }
-    }
-
-    fn mnist(protocol: Protocol, common: &Common) -> anyhow::Result<Self> {
-        let open = |name| dataset::open(&Experiment::named(name, Method::Biological, protocol, 1)?, common);
-        match open("mnist") {
-            Ok(data) => Ok(Self { what: "mnist", experiment: "mnist", data, remark: String::new() }),
-            Err(error) if dataset::is_missing(&error) => {
-                let remark = format!("synthetic digits instead of MNIST, which is not here: {error}");
-                Ok(Self { what: "mnist", experiment: "synthetic", data: open("synthetic")?, remark })
+    let (mut values, mut first_error) = (Vec::new(), None);
+    let alone = ready.len() == 1;
+    for (part, record) in ready.into_iter().zip(&records) {
+        let done = match part {
+            Ready::Table(runs) => runs.run(&compute, record.as_ref(), common),
+            Ready::Figure(figure, opened) => figure.run(opened, &sources, &compute, common),
+        };
+        let recorded = done.and_then(|done| {
+            // Printed before anything is said of files: a full disk does not take finished results away.
+            if !common.json {
+                output::result(&if alone { done.text } else { format!("{}\n", done.text) })?;
             }
-            Err(error) => Err(error),
-        }
-    }
-
-    fn announce(&self, common: &Common) {
-        if !self.remark.is_empty() {
-            output::note(common, &format!("note: {}", self.remark));
-        }
-    }
-}
-
-/// One method and seed.
-#[derive(Debug)]
-struct Run {
-    experiment: Experiment,
-    folder: RunFolder,
-    finished: Option<ResultRow>,
-}
-
-impl Run {
-    fn open(part: &Part, experiment: Experiment, path: &Path, existing: Existing) -> anyhow::Result<Self> {
-        let path = path.join(experiment.run_name());
-        let folder = RunFolder::open(&path, existing, &experiment)?;
-        let finished = folder.finished()?;
-        if let Some(row) = &finished
-            && row.dataset_sha256 != part.data.sha256
-        {
-            let (expected, found) = (&part.data.sha256, &row.dataset_sha256);
-            let message = format!("output {}: expected a run on data {expected}, found {found}", path.display());
-            return Err(failure(message, "give another --out, or --force"));
-        }
-        Ok(Self { experiment, folder, finished })
-    }
-
-    /// The row, and the first file that could not be written.
-    fn finish(
-        &self,
-        part: &Part,
-        compute: &Compute,
-        record: Option<&Record>,
-        common: &Common,
-    ) -> anyhow::Result<(ResultRow, Option<anyhow::Error>)> {
-        if let Some(row) = &self.finished {
-            if let Some(record) = record {
-                record.refuse_other_revision(row, self.folder.path())?;
+            values.push(done.json);
+            match (done.error, record) {
+                (Some(error), _) => Err(error),
+                (None, Some(record)) if done.recordable => record.write_rows(&done.rows, common),
+                (None, _) => Ok(()),
             }
-            let place = self.folder.path().display();
-            let (method, seed, revision) = (&row.method, row.seed, &row.revision);
-            output::note(common, &format!("{method}, seed {seed}: kept, {place} holds it (revision {revision})"));
-            return Ok((row.clone(), None));
+        });
+        if let Err(error) = recorded {
+            if !alone {
+                output::note(common, &format!("failed: {error:#}"));
+            }
+            first_error = first_error.or(Some(error));
         }
-        let Experiment { method, seed, .. } = self.experiment;
-        output::note(common, &format!("{method}, seed {seed}: {}", self.folder.path().display()));
-        let splits = Splits::new(&part.data, &self.experiment)?;
-        let outcome = training::run(&Job {
-            experiment: &self.experiment,
-            splits: &splits,
-            dataset_sha256: &part.data.sha256,
-            folder: &self.folder,
-            compute,
-            remark: &part.remark,
-            common,
-        })?;
-        Ok((outcome.row, outcome.unwritten))
+    }
+    if common.json && !values.is_empty() {
+        let whole = if alone { values.remove(0) } else { serde_json::json!({ "parts": values }) };
+        output::result(&format!("{}\n", serde_json::to_string_pretty(&whole)?))?;
+    }
+    first_error.map_or(Ok(()), Err)
+}
+
+impl<'a> Plan<'a> {
+    fn new(args: &'a ReproduceArgs, common: &'a Common) -> anyhow::Result<Self> {
+        let protocol = if args.paper { Protocol::Paper } else { Protocol::Quick };
+        let figure_only = matches!(args.what, Reproducible::PSweep | Reproducible::DeltaSweep);
+        if figure_only && !args.methods.is_empty() {
+            let message = format!("--methods: expected with a table, found with {}", args.what.name());
+            return Err(failure(message, "a sweep says itself which methods it runs; leave --methods out"));
+        }
+        let methods = match args.methods.is_empty() {
+            true => runs::default_methods(args.what == Reproducible::All, protocol),
+            false => args.methods.clone(),
+        };
+        let existing = Existing::from_flags(args.resume, args.force);
+        Ok(Self { args, common, protocol, methods, first_seed: common.seed.unwrap_or(1), existing })
     }
 }
 
-/// The folder of the table, found to be writable before the first run.
-fn begin(path: &Path, file: &Path, existing: Existing) -> anyhow::Result<()> {
-    if file.exists() && existing == Existing::Refuse {
-        let message = format!("output {}: expected a folder without a table, found table.csv", path.display());
-        return Err(failure(
-            message,
-            "--resume keeps finished seeds, --force replaces them, --out names another folder",
-        ));
+/// The tables and the sweeps of what was asked for.
+fn parts(what: Reproducible) -> (Vec<&'static str>, Vec<&'static str>) {
+    match what {
+        Reproducible::Mnist => (vec!["mnist"], vec![]),
+        Reproducible::Cifar10 => (vec!["cifar10"], vec![]),
+        Reproducible::PSweep => (vec![], P_SWEEPS.to_vec()),
+        Reproducible::DeltaSweep => (vec![], DELTA_SWEEPS.to_vec()),
+        Reproducible::All => {
+            let sweeps = P_SWEEPS.into_iter().chain(DELTA_SWEEPS).chain(OTHER_SWEEPS);
+            (vec!["mnist", "cifar10"], sweeps.collect())
+        }
     }
-    files::create_folder(path)?;
-    files::remove_temporary(path)?;
-    files::check_writable(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sweep::Definition;
+
+    #[test]
+    fn everything_is_both_tables_and_every_named_sweep() {
+        let (tables, mut sweeps) = parts(Reproducible::All);
+        assert_eq!(tables, ["mnist", "cifar10"]);
+        let mut named: Vec<&str> = Definition::names().collect();
+        sweeps.sort_unstable();
+        named.sort_unstable();
+        assert_eq!(sweeps, named);
+    }
 }

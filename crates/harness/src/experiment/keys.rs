@@ -98,7 +98,7 @@ pub(super) fn may_name_a_folder(character: char) -> bool {
 }
 
 /// The error for a key that does not exist; its hint names the nearest one.
-pub(super) fn unknown_key(found: &str, keys: &[&str], place: &str) -> anyhow::Error {
+pub(crate) fn unknown_key(found: &str, keys: &[&str], place: &str) -> anyhow::Error {
     let hint = match nearest(found, keys) {
         Some(key) => format!("did you mean `{key}`?"),
         None => format!("the keys are {}", keys.join(", ")),
@@ -107,7 +107,7 @@ pub(super) fn unknown_key(found: &str, keys: &[&str], place: &str) -> anyhow::Er
 }
 
 /// The word that `found` most likely meant, if any is close.
-pub(super) fn nearest<'a>(found: &str, words: &[&'a str]) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(found: &str, words: &[&'a str]) -> Option<&'a str> {
     let distance = |word: &str| strsim::damerau_levenshtein(&found.to_lowercase(), word);
     let best = words.iter().min_by_key(|word| distance(word))?;
     (distance(best) <= 1 + best.len() / 4).then_some(best)

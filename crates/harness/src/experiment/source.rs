@@ -10,7 +10,7 @@ use super::{Experiment, Protocol, Published, keys};
 use crate::failure::failure;
 
 /// The named experiments and their files.
-const NAMED: [(&str, &str); 3] = [
+pub(super) const NAMED: [(&str, &str); 3] = [
     ("mnist", include_str!("../../experiments/mnist.toml")),
     ("cifar10", include_str!("../../experiments/cifar10.toml")),
     ("synthetic", include_str!("../../experiments/synthetic.toml")),
@@ -23,13 +23,13 @@ const QUICK: &str = "quick";
 const METHODS: &str = "methods";
 
 /// A named experiment, or a file, with the defaults of a method; of that of the file when `method` is none.
-pub(super) fn load(name_or_file: &str, method: Option<Method>) -> anyhow::Result<Experiment> {
+pub(super) fn load(name_or_file: &str, method: Option<Method>, protocol: Protocol) -> anyhow::Result<Experiment> {
     if NAMED.iter().any(|(name, _)| *name == name_or_file) {
-        return named(name_or_file, method.unwrap_or(Method::Biological), Protocol::Paper);
+        return named(name_or_file, method.unwrap_or(Method::Biological), protocol);
     }
     let path = Path::new(name_or_file);
     if path.extension().is_some_and(|extension| extension == "toml") || path.is_file() {
-        return from_file(path, method);
+        return from_file(path, method, protocol);
     }
     let names: Vec<&str> = NAMED.iter().map(|(name, _)| *name).collect();
     let hint = match keys::nearest(name_or_file, &names) {
@@ -38,18 +38,6 @@ pub(super) fn load(name_or_file: &str, method: Option<Method>) -> anyhow::Result
     };
     let message = format!("experiment: expected {} or a TOML file, found `{name_or_file}`", names.join(", "));
     Err(failure(message, hint))
-}
-
-/// The method that `--set` asks for, the last one if there are several.
-pub(super) fn method_of_sets(sets: &[String]) -> anyhow::Result<Option<Method>> {
-    let mut method = None;
-    for (key, text) in sets.iter().filter_map(|set| set.split_once('=')) {
-        if key.trim() == "method" {
-            let given = Given { key: "method", content: Content::Text(text.trim()), place: "--set" };
-            method = Some(given.choice()?);
-        }
-    }
-    Ok(method)
 }
 
 /// A named experiment, with the table of the method on top, then its `[quick]` table if that is asked for.
@@ -70,16 +58,17 @@ pub(super) fn named(name: &str, method: Method, protocol: Protocol) -> anyhow::R
         apply(&mut experiment, own.unwrap_or(&Table::new()), &format!("{place} [{METHODS}.{method}]"))?;
     }
     if protocol == Protocol::Quick {
-        let quick = table
-            .get(QUICK)
-            .and_then(Value::as_table)
-            .ok_or_else(|| failure(format!("{place}: expected a [quick] table, found none"), "run it with --paper"))?;
-        apply_quick(&mut experiment, quick, &place)?;
+        apply_quick(&mut experiment, quick_of(&table, &place)?, &place)?;
     }
     Ok(experiment)
 }
 
-fn from_file(path: &Path, method: Option<Method>) -> anyhow::Result<Experiment> {
+fn quick_of<'a>(table: &'a Table, place: &str) -> anyhow::Result<&'a Table> {
+    let quick = table.get(QUICK).and_then(Value::as_table);
+    quick.ok_or_else(|| failure(format!("{place}: expected a [quick] table, found none"), "run it with --paper"))
+}
+
+fn from_file(path: &Path, method: Option<Method>, protocol: Protocol) -> anyhow::Result<Experiment> {
     let place = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| {
         failure(format!("experiment file {place}: expected readable UTF-8 text, found: {error}"), "check the path")
@@ -102,19 +91,13 @@ fn from_file(path: &Path, method: Option<Method>) -> anyhow::Result<Experiment> 
         stem.to_string_lossy().chars().map(|c| if keys::may_name_a_folder(c) { c } else { '-' }).collect()
     });
     apply(&mut experiment, &table, &place)?;
+    if protocol == Protocol::Quick {
+        apply_quick(&mut experiment, quick_of(&table, &place)?, &place)?;
+    }
     Ok(experiment)
 }
 
-/// Applies one `key=value`.
-pub(super) fn apply_set(experiment: &mut Experiment, set: &str) -> anyhow::Result<()> {
-    let Some((key, text)) = set.split_once('=') else {
-        return Err(failure(format!("--set: expected key=value, found `{set}`"), "for example --set hidden=500"));
-    };
-    let (key, text) = (key.trim(), text.trim());
-    keys::assign(experiment, &Given { key, content: Content::Text(text), place: "--set" })
-}
-
-fn parse(text: &str, place: &str) -> anyhow::Result<Table> {
+pub(crate) fn parse(text: &str, place: &str) -> anyhow::Result<Table> {
     text.parse::<Table>().map_err(|error| {
         let line = error.span().map_or(1, |span| 1 + text[..span.start.min(text.len())].matches('\n').count());
         let found = error.message().to_owned();

@@ -1,6 +1,6 @@
 //! Error against epoch, as an SVG: one line for the training examples, one for those held out.
 //!
-//! The error axis starts at zero and may leave the first epochs above its end (`axis.rs`).
+//! The error axis starts at zero and may leave the first epochs above its end (`axis`).
 
 use plotters::prelude::*;
 use plotters::style::FontFamily;

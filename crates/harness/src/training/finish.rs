@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::learn::silent;
 use super::{Job, Outcome, check_finite};
-use crate::dataset::{Evaluated, Length};
+use crate::dataset::Evaluated;
 use crate::experiment::{Method, OffSphere};
 use crate::plot::curves::{HeldOut, Point, error_curves};
 use crate::plot::fields::{DEFAULT_UNITS, Tile, receptive_fields, shown};
@@ -82,32 +82,9 @@ fn row(
     let test_error_pct = last.and_then(|row| row.test_error_pct);
     // A figure for the test set says nothing about held-out training examples.
     let published = experiment.published.as_ref().filter(|_| test_error_pct.is_some());
-    let engine = match method {
-        Method::Biological => {
-            job.compute.engine.on(&job.splits.learn.scaled(Length::AsItIs)?.view()?)?.name().to_owned()
-        }
-        _ => String::new(),
-    };
+    let engine = job.engine()?.to_owned();
     Ok(ResultRow {
-        experiment: experiment.experiment.clone(),
-        dataset: experiment.dataset.clone(),
-        method: method.name().to_owned(),
-        task: experiment.task.name().to_owned(),
-        hidden: method.uses("hidden").then_some(experiment.hidden),
-        p: method.uses("p").then_some(experiment.p),
-        k: method.uses("k").then_some(experiment.k),
-        delta: method.uses("delta").then_some(experiment.delta),
-        seed: experiment.seed,
-        epochs: method.uses("epochs").then_some(experiment.epochs),
-        batch: method.uses("batch").then_some(experiment.batch),
-        rate: method.uses("rate").then_some(experiment.rate),
-        unit_length: experiment.unit_length.name().to_owned(),
-        readout_epochs: experiment.readout_epochs,
-        power_n: method.uses("power_n").then_some(experiment.power_n),
-        loss_m: method.uses("loss_m").then_some(experiment.loss_m),
-        beta: method.uses("beta").then_some(experiment.beta),
         train_samples: Some(job.splits.learn.samples()),
-        labels_per_class: experiment.labels_per_class.first(),
         train_error_pct: last.and_then(|row| row.train_error_pct),
         validation_error_pct: last.and_then(|row| row.validation_error_pct),
         test_error_pct,
@@ -131,6 +108,7 @@ fn row(
         dataset_sha256: job.dataset_sha256.to_owned(),
         weights_sha256: layer.map(|_| hex(&Sha256::digest(little_endian(&checkpoint.weights)))).unwrap_or_default(),
         err: job.remark.to_owned(),
+        ..ResultRow::of_settings(experiment)
     })
 }
 

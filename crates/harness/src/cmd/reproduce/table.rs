@@ -6,13 +6,13 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::Part;
-use crate::experiment::{Experiment, Method, Protocol};
+use super::runs::Runs;
+use crate::experiment::{Experiment, Method};
 use crate::record::{ResultRow, rounded};
+use crate::sweep::summary::{mean, sample_sd};
 
 pub(super) struct Table<'a> {
-    pub(super) part: &'a Part,
-    pub(super) protocol: Protocol,
+    pub(super) part: &'a Runs<'a>,
     pub(super) rows: &'a [ResultRow],
     /// The settings of each row.
     pub(super) experiments: &'a [&'a Experiment],
@@ -38,12 +38,18 @@ impl Table<'_> {
     pub(super) fn text(&self) -> String {
         let mut text = String::new();
         let mut line = |content: String| writeln!(text, "{content}").expect("writing to memory");
-        if !self.part.remark.is_empty() {
+        if self.part.data.is_none() {
+            line(format!("SKIPPED: {}", self.part.remark));
+        } else if !self.part.remark.is_empty() {
             line(format!("NOT MNIST: {}", self.part.remark));
         }
         for experiment in self.methods() {
             let network = self.network(experiment);
-            line(format!("{}, {} protocol: {network}", experiment.dataset, self.protocol.name()));
+            line(format!("{}, {} protocol: {network}", experiment.dataset, self.part.protocol.name()));
+        }
+        if self.part.data.is_none() {
+            line(format!("rows: {}", self.folder.join("table.csv").display()));
+            return text;
         }
         line(String::new());
         line(format!(
@@ -90,17 +96,16 @@ impl Table<'_> {
         text
     }
 
-    pub(super) fn json(&self) -> anyhow::Result<String> {
+    pub(super) fn json(&self) -> serde_json::Value {
         let note = (!self.part.remark.is_empty()).then_some(&self.part.remark);
-        let value = serde_json::json!({
+        serde_json::json!({
             "table": self.part.what,
-            "protocol": self.protocol.name(),
+            "protocol": self.part.protocol.name(),
             "note": note,
             "rows": self.rows,
             "summary": self.summaries().first(),
             "summaries": self.summaries(),
-        });
-        Ok(format!("{}\n", serde_json::to_string_pretty(&value)?))
+        })
     }
 
     /// The settings of each method, by those of its first seed.
@@ -112,7 +117,11 @@ impl Table<'_> {
     /// `784-2000-10, p 3, k 7, delta 0.4, 100 + 60 epochs`.
     fn network(&self, experiment: &Experiment) -> String {
         let Experiment { method, hidden, p, k, delta, epochs, readout_epochs, .. } = experiment;
-        let (inputs, classes) = (self.part.data.train.inputs(), self.part.data.classes);
+        // Without data its shape is not known, and the experiment's name says what it would have been.
+        let (inputs, classes) = match self.part.data {
+            Some(data) => (data.train.inputs().to_string(), data.classes.to_string()),
+            None => ("inputs".to_owned(), "classes".to_owned()),
+        };
         match method {
             Method::Biological => {
                 let rule = format!("p {p}, k {k}, delta {delta}");
@@ -168,15 +177,6 @@ impl Summary {
     }
 }
 
-fn mean(values: &[f64]) -> Option<f64> {
-    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
-}
-
-fn sample_sd(values: &[f64], mean: f64) -> Option<f64> {
-    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    (values.len() > 1).then(|| (squares / (values.len() - 1) as f64).sqrt())
-}
-
 fn number(value: Option<f64>, decimals: usize) -> String {
     value.map_or("-".to_owned(), |value| format!("{value:.decimals$}"))
 }
@@ -207,13 +207,6 @@ mod tests {
             tolerance_pct: Some(0.29),
             published_source: Some("a paper".to_owned()),
         }
-    }
-
-    #[test]
-    fn mean_and_spread() {
-        assert_eq!((mean(&[]), mean(&[1.0, 3.0])), (None, Some(2.0)));
-        assert_eq!(sample_sd(&[1.0], 1.0), None);
-        assert_eq!(sample_sd(&[1.0, 3.0], 2.0), Some(2.0_f64.sqrt()));
     }
 
     #[test]

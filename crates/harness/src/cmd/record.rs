@@ -1,4 +1,4 @@
-//! A record of `reproduce --record`: `bench-results/<table>-<protocol>/<date>-<host>-<rev>/{rows.csv,machine.txt}`.
+//! A record of `--record`: `bench-results/<what>/<date>-<host>-<rev>/{rows.csv,machine.txt}`, and what else belongs to it.
 
 use std::path::{Path, PathBuf};
 
@@ -9,8 +9,8 @@ use crate::provenance::Provenance;
 use crate::record::{ResultRow, to_csv};
 use crate::run::files;
 
-/// Records go here, one folder for each table and protocol.
-const RECORDS: &str = "bench-results";
+/// Records go here, one folder for each table and protocol, and for each kind of benchmark.
+pub(super) const RECORDS: &str = "bench-results";
 
 /// The place of a record in `bench-results/`.
 pub(super) struct Record {
@@ -49,13 +49,20 @@ impl Record {
         Err(failure(message, "--force runs every seed again"))
     }
 
-    pub(super) fn write(&self, rows: &[ResultRow], common: &Common) -> anyhow::Result<()> {
+    /// Writes the machine and the rows of runs.
+    pub(super) fn write_rows(&self, rows: &[ResultRow], common: &Common) -> anyhow::Result<()> {
+        self.write(&[("machine.txt", self.provenance.to_text()), ("rows.csv", to_csv(rows))], common)
+    }
+
+    /// Writes the files by name, in their order; `rows.csv` last, so that a folder that has it is complete.
+    pub(super) fn write(&self, files: &[(&str, String)], common: &Common) -> anyhow::Result<()> {
         std::fs::create_dir_all(&self.folder).map_err(|error| {
             let message = format!("record {}: expected to create it, found: {error}", self.folder.display());
-            failure(message, "the rows are in table.csv of the output folder all the same")
+            failure(message, "the rows are on stdout, or in the output folder, all the same")
         })?;
-        files::write(&self.folder.join("machine.txt"), self.provenance.to_text().as_bytes())?;
-        files::write(&self.folder.join("rows.csv"), to_csv(rows).as_bytes())?;
+        for (name, content) in files {
+            files::write(&self.folder.join(name), content.as_bytes())?;
+        }
         output::note(common, &format!("recorded in {}", self.folder.display()));
         Ok(())
     }
@@ -74,7 +81,8 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let folder = place.path().join("mnist-quick/date-host-rev");
         let quiet = Common { quiet: true, ..Common::default() };
-        record(folder.clone()).write(&[ResultRow::default()], &quiet).unwrap();
+        let record = record(folder.clone());
+        record.write_rows(&[ResultRow::default()], &quiet).unwrap();
         assert_eq!(std::fs::read_to_string(folder.join("rows.csv")).unwrap(), to_csv(&[ResultRow::default()]));
         assert!(std::fs::read_to_string(folder.join("machine.txt")).unwrap().contains("cpu "));
     }

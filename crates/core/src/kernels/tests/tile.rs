@@ -1,0 +1,166 @@
+//! The tile of whole-number scores, and what is made of its intervals, against plain loops: all numbers are whole (or half),
+//! so they are compared to the bit.
+
+use crate::isa::Kernels;
+use crate::kernels::pack::{Packed, Pixels};
+use crate::kernels::screen::{Block, Closer, Ends, PANELS};
+use crate::random::{Random, Stream};
+use crate::vector::{Digits, LANES, Lanes, Pixels64};
+
+const CANARY: f32 = f32::from_bits(0x7fc0_dead);
+
+fn examples(random: &mut Random, count: usize, inked: u64) -> Vec<u8> {
+    (0..count).map(|_| random.next_u64()).map(|bits| if bits % 100 < inked { (bits >> 56) as u8 } else { 0 }).collect()
+}
+
+/// A digit that every instruction set can multiply, for any place.
+fn digit(panel: usize, lane: usize, input: usize) -> i8 {
+    (((panel * 71 + lane * 37 + input * 29) % 129) as i16 - 64) as i8
+}
+
+fn bits(lanes: &[Lanes]) -> Vec<u32> {
+    lanes.as_flattened().iter().map(|lane| lane.to_bits()).collect()
+}
+
+/// Panels × two kinds of digits × examples; the last unit is not there, and of the one before nothing is known.
+fn assert_tile(kernels: &Kernels, two: bool, units: usize, pixels: Pixels<'_>, packed: &mut Packed) {
+    let (inputs, count, each) = (pixels.inputs, pixels.samples.len(), if two { 2 } else { 1 });
+    let place = format!("{}, {units} panels, {count} x {inputs}, {each} digits", kernels.name());
+    let (panels, stride) = (units * each, inputs.div_ceil(LANES) * 4 + 1);
+    let mut digits: Vec<Digits> = vec![[[0; 4]; LANES]; panels * stride];
+    for (panel, input) in (0..panels).flat_map(|panel| (0..inputs).map(move |input| (panel, input))) {
+        for (lane, four) in digits[panel * stride + input / 4].iter_mut().enumerate() {
+            four[input % 4] = digit(panel, lane, input);
+        }
+    }
+    let step = |panel: usize, lane: usize| if panel % each == 1 { 0.5 } else { 1.0 + (lane % 3) as f32 };
+    let steps: Vec<Lanes> = (0..panels).map(|panel| std::array::from_fn(|lane| step(panel, lane))).collect();
+    let mut slack: Vec<Lanes> = (0..units).map(|unit| [0.25 * (unit + 1) as f32; LANES]).collect();
+    slack[units - 1][LANES - 2..].copy_from_slice(&[f32::INFINITY, f32::NAN]);
+    kernels.pack(pixels, packed);
+    // More room than needed on both sides.
+    let (first, room) = (2, units + 3);
+    let mut upper = vec![[CANARY; LANES]; count * room + 1];
+    let mut lower = vec![[[-1e9; LANES]; PANELS]; count];
+    lower.iter_mut().for_each(|lower| lower[0][5] = 1e9);
+    let ends = Ends { upper: &mut upper, stride: room, first, lower: &mut lower };
+    kernels.screen(Block { digits: &digits, stride, steps: &steps, slack: &slack }, packed, ends);
+    for example in 0..count {
+        let of = pixels.example(example);
+        let ink = of.iter().map(|&pixel| f32::from(pixel)).sum::<f32>().max(1.0);
+        let mut expected_upper = vec![[CANARY; LANES]; room];
+        let mut expected_lower = [[-1e9; LANES]; PANELS];
+        expected_lower[0][5] = 1e9;
+        for (unit, lane) in (0..units).flat_map(|unit| (0..LANES).map(move |lane| (unit, lane))) {
+            let sum = |panel: usize| -> i32 {
+                of.iter().enumerate().map(|(i, &x)| i32::from(x) * i32::from(digit(panel, lane, i))).sum()
+            };
+            let centre: f32 = (unit * each..(unit + 1) * each).map(|panel| sum(panel) as f32 * step(panel, lane)).sum();
+            let slack = slack[unit][lane];
+            expected_upper[first + unit][lane] = centre + slack * ink;
+            expected_lower[unit][lane] = (centre - slack * ink).max(expected_lower[unit][lane]);
+        }
+        let (found, expected) = (&upper[example * room..][..room], &expected_upper);
+        // Any NaN will do in place of the unit that is not there.
+        let at = first + units - 1;
+        assert!(found[at][LANES - 1].is_nan() && expected[at][LANES - 1].is_nan(), "{place}");
+        let mut found = found.to_vec();
+        found[at][LANES - 1] = expected[at][LANES - 1];
+        assert_eq!(bits(&found), bits(expected), "{place}: upper ends of example {example}");
+        assert_eq!(lower[example], expected_lower, "{place}: lower ends of example {example}");
+    }
+    assert_eq!(bits(&upper[count * room..]), [CANARY.to_bits(); LANES], "{place}: written behind");
+}
+
+#[test]
+fn intervals_are_those_of_plain_loops() {
+    let mut random = Random::new(6, Stream::Synthetic);
+    for kernels in Kernels::all() {
+        for (inputs, inked) in [(1, 100), (16, 20), (17, 100), (67, 10), (67, 100), (131, 90)] {
+            let mut packed = Packed::new(13, inputs);
+            for count in 1..=13 {
+                let all = examples(&mut random, count * inputs, inked);
+                let samples: Vec<u32> = (0..count as u32).rev().collect();
+                let pixels = Pixels { all: &all, inputs, samples: &samples };
+                for (two, most) in [(false, PANELS), (true, PANELS / 2)] {
+                    (1..=most).for_each(|units| assert_tile(kernels, two, units, pixels, &mut packed));
+                }
+            }
+        }
+    }
+}
+
+/// Numbers of which many are equal and some are special.
+fn numbers(random: &mut Random, count: usize) -> Vec<Lanes> {
+    const SOME: [f32; 8] = [0.0, -0.0, f32::NEG_INFINITY, f32::NAN, 1.0, -1e30, f32::MAX, 0.5];
+    let mut number = || random.next_u64();
+    let mut lane = || if number() % 3 == 0 { SOME[(number() >> 61) as usize] } else { (number() >> 58) as f32 };
+    (0..count).map(|_| std::array::from_fn(|_| lane())).collect()
+}
+
+#[test]
+fn the_highest_numbers_come_in_order_each_once() {
+    let mut random = Random::new(7, Stream::Synthetic);
+    for kernels in Kernels::all() {
+        for vectors in 0..=PANELS {
+            for k in [1, 2, 3, 7, 31, 32, 40] {
+                let numbers = numbers(&mut random, vectors);
+                let mut expected: Vec<f32> = numbers.as_flattened().iter().copied().filter(|n| !n.is_nan()).collect();
+                expected.sort_by(|a, b| b.total_cmp(a));
+                expected.dedup_by(|a, b| a == b);
+                expected.resize(k, f32::NEG_INFINITY);
+                let mut best = vec![CANARY; k + 2];
+                kernels.highest(&numbers, &mut best[1..=k]);
+                assert_eq!(best[1..=k], expected, "{}, {k} of {vectors} vectors", kernels.name());
+                assert_eq!([best[0], best[k + 1]].map(f32::to_bits), [CANARY.to_bits(); 2], "written beside");
+            }
+        }
+        let mut none = [7.0; 3];
+        kernels.highest(&[[f32::NAN; LANES]; 2], &mut none);
+        assert_eq!(none, [f32::NEG_INFINITY; 3]);
+    }
+}
+
+#[test]
+fn units_that_reach_the_bar_are_listed_in_order() {
+    let mut random = Random::new(8, Stream::Synthetic);
+    for kernels in Kernels::all() {
+        for vectors in 0..=9 {
+            for bar in [f32::NEG_INFINITY, -1e30, -0.0, 0.0, 1.0, 40.0, f32::MAX, f32::INFINITY] {
+                let upper = numbers(&mut random, vectors);
+                let reaching = upper.as_flattened().iter().zip(0..).filter(|(upper, _)| **upper >= bar);
+                let expected: Vec<u32> = reaching.map(|(_, unit)| unit).collect();
+                let mut found = vec![u32::MAX; (vectors + 1) * LANES];
+                let count = kernels.reach(&upper, bar, &mut found);
+                assert_eq!(found[..count], expected, "{}, bar {bar}", kernels.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn sums_of_second_digits_are_those_of_plain_loops() {
+    let mut random = Random::new(9, Stream::Synthetic);
+    for kernels in Kernels::all() {
+        for width in [1, 2, 3, 13, 48] {
+            let row = |row: usize| (0..width * 64).map(move |i| digit(row, 3, i));
+            let digits: Vec<i8> = (0..20).flat_map(row).collect();
+            let digits: &[Digits] = bytemuck::cast_slice(&digits);
+            for inked in [0, 30, 100] {
+                let bytes = examples(&mut random, width * 64, inked);
+                let example: &[Pixels64] = bytemuck::cast_slice(&bytes);
+                for count in 0..=2 * LANES + 1 {
+                    let rows: Vec<u32> = (0..count as u32).map(|i| i * 13 % 20).collect();
+                    let mut sums = vec![CANARY; count + 2];
+                    kernels.look_closer(Closer { digits, rows: &rows, example }, &mut sums[1..=count]);
+                    for (&of, found) in rows.iter().zip(&sums[1..]) {
+                        let expected: i32 =
+                            row(of as usize).zip(&bytes).map(|(q, &x)| i32::from(q) * i32::from(x)).sum();
+                        assert_eq!(*found, expected as f32, "{}, row {of}, width {width}", kernels.name());
+                    }
+                    assert_eq!([sums[0], sums[count + 1]].map(f32::to_bits), [CANARY.to_bits(); 2], "written beside");
+                }
+            }
+        }
+    }
+}

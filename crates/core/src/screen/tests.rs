@@ -1,0 +1,181 @@
+//! The proof of `screen.rs` against f64 and against the canonical scores; and the bars of other shards.
+
+mod courses;
+
+use super::*;
+use crate::kernels::power::Whole;
+use crate::kernels::tests::{adversarial_rows, canonical, exact, normals, unknown_rows};
+use crate::matrix::Matrix;
+use crate::random::{Random, Stream};
+use crate::top_k::NOBODY;
+
+const ALONE: usize = 0;
+
+/// More than are on the way between finding survivors and scoring them.
+const BATCH: usize = LAG + 8;
+
+fn matrix(rows: &[Vec<f32>]) -> Matrix {
+    let mut matrix = Matrix::zeros(rows.len(), rows[0].len());
+    rows.iter().enumerate().for_each(|(row, values)| matrix.row_mut(row).copy_from_slice(values));
+    matrix
+}
+
+fn place(offers: &Offers, minibatch: u32) -> Place<'_> {
+    Place { offers, shard: ALONE, minibatch, first_unit: 0 }
+}
+
+fn normal_rows(hidden: usize, inputs: usize, mean: f32, spread: f32) -> Vec<Vec<f32>> {
+    let rows = normals(5, hidden * inputs);
+    rows.chunks(inputs).map(|row| row.iter().map(|w| mean + spread * w).collect()).collect()
+}
+
+/// Every adversarial row and its opposite, whose upper end is the row's lower end, and normal ones.
+fn hard_rows(inputs: usize) -> Vec<Vec<f32>> {
+    let mut rows: Vec<Vec<f32>> = normals(3, 90 * inputs).chunks(inputs).map(<[f32]>::to_vec).collect();
+    for (_, row) in adversarial_rows(inputs).into_iter().chain(unknown_rows(inputs)) {
+        rows.push(row.iter().map(|w| -w).collect());
+        rows.push(row);
+    }
+    rows
+}
+
+/// Images of which `inked` of a hundred pixels have ink, and some that are hard.
+fn images(inputs: usize, inked: u64) -> Vec<u8> {
+    let mut random = Random::new(inked, Stream::Synthetic);
+    let mut images: Vec<u8> = (0..BATCH * inputs)
+        .map(|_| random.next_u64())
+        .map(|bits| if bits % 100 < inked { (bits >> 56) as u8 | 1 } else { 0 })
+        .collect();
+    for (image, pixel) in images.chunks_exact_mut(inputs).zip([0, 255, 77, 1]) {
+        image.fill(pixel);
+    }
+    let one = 5 * inputs;
+    images[one - inputs..one].fill(0);
+    images[one - 1] = 255;
+    images
+}
+
+/// The k best by canonical scores: the definition.
+fn ranks(powers: &[Vec<f32>], example: &[u8], k: usize) -> Vec<(f32, u32)> {
+    let mut all: Vec<(f32, u32)> = powers.iter().map(|row| canonical(row, example)).zip(0..).collect();
+    all.retain(|(score, _)| *score > f32::NEG_INFINITY);
+    all.sort_by(|a, b| b.0.partial_cmp(&a.0).unwrap());
+    all.resize(k.max(all.len()), (f32::NEG_INFINITY, NOBODY));
+    all.truncate(k);
+    all
+}
+
+fn assert_upper(what: &str, row: &[f32], example: &[u8], upper: f32, levels: f64) {
+    let most = row.iter().fold(0.0_f32, |most, w| if w.abs() <= most { most } else { w.abs() });
+    if most.is_nan() || most > 1e25 || (most < 1e-25 && most > 0.0) {
+        return assert_eq!(upper, f32::INFINITY, "{what}");
+    }
+    let (score, plain) = (exact(row, example), f64::from(canonical(row, example)));
+    assert!(f64::from(upper) >= score.max(plain), "{what}: {upper} for {score}, canonical {plain}");
+    // And it is not far off: the whole width of an interval, of digits with 64 levels.
+    let ink = f64::from(example.iter().map(|&x| u32::from(x)).sum::<u32>().max(1));
+    let width = 2.0 * f64::from(most) * ink * (0.51 / levels + 2e-5) + 1e-30;
+    assert!(f64::from(upper) - score <= width, "{what}: {upper} for {score}, width {width}");
+}
+
+#[test]
+fn intervals_hold_the_exact_and_the_canonical_score() {
+    const K: usize = 7;
+    for inputs in [3, 65, 784, 1100] {
+        let rows = hard_rows(inputs);
+        let matrix = matrix(&rows);
+        let scored = Scored { rows: &matrix, power: None };
+        for inked in [15, 95] {
+            let all = images(inputs, inked);
+            let samples: Vec<u32> = (0..BATCH as u32).collect();
+            let pixels = Pixels { all: &all, inputs, samples: &samples };
+            for (kernels, course) in
+                Kernels::all().into_iter().flat_map(|it| [(it, Course::OneDigit), (it, Course::TwoDigits)])
+            {
+                let what = format!("{}, {course:?}, {inputs} inputs, {inked} % ink", kernels.name());
+                let offers = Offers::new(1, BATCH, K);
+                let mut screen = Screen::new(rows.len(), inputs, BATCH, K).unwrap();
+                screen.take(course, kernels, scored);
+                screen.intervals(kernels, pixels, place(&offers, 1), 0);
+                let panels = screen.slack.len();
+                let levels = if course == Course::TwoDigits { 2.0 * 64.0 * 64.0 } else { 64.0 };
+                for example in 0..BATCH {
+                    let of = pixels.example(example);
+                    let upper = screen.upper[example * panels..][..panels].as_flattened().to_vec();
+                    for (unit, row) in rows.iter().enumerate() {
+                        assert_upper(&format!("{what}, {example}, {unit}"), row, of, upper[unit], levels);
+                    }
+                    assert!(upper[rows.len()..].iter().all(|upper| upper.is_nan()), "{what}: units that are not there");
+                    let best = ranks(&rows, of, K);
+                    let bar = |bars: &[f32]| bars.iter().zip(&best).all(|(bar, (score, _))| bar <= score);
+                    assert!(bar(&screen.lower[example].as_flattened()[..K]), "{what}, {example}: bars");
+                    screen.survive(kernels, example, pixels, place(&offers, 1), 0);
+                    let survivors = &screen.survivors[example % (LAG + 2)];
+                    for (&row, &upper) in survivors.rows[..survivors.count].iter().zip(&survivors.upper) {
+                        let what = format!("{what}, {example}, closer {row}");
+                        assert_upper(&what, &rows[row as usize], of, upper, 2.0 * 64.0 * 64.0);
+                    }
+                    assert!(bar(&survivors.best), "{what}, {example}: closer bars");
+                    screen.settle(example, place(&offers, 1), 0);
+                    let survivors = &screen.survivors[example % (LAG + 2)];
+                    let kept = &survivors.rows[..survivors.count];
+                    assert!(
+                        best.iter().all(|(_, unit)| kept.contains(unit)),
+                        "{what}, {example}: {kept:?} for {best:?}"
+                    );
+                    assert!(kept.is_sorted());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_screened_is_refused() {
+    assert!(Screen::new(10, MOST_INPUTS, 4, MOST_RANKS).is_some());
+    assert!(Screen::new(10, MOST_INPUTS + 1, 4, 2).is_none());
+    assert!(Screen::new(10, 5, 4, MOST_RANKS + 1).is_none());
+    assert!(Screen::new(0, 5, 4, 2).is_none());
+}
+
+/// The lists that a shard offers when another one has told `told` in some minibatch.
+fn offered(rows: &Matrix, images: &[u8], (told, minibatch): (&[f32], u32), stage: Stage) -> Vec<Vec<(f32, u32)>> {
+    let (k, inputs, kernels) = (told.len(), rows.columns(), Kernels::best());
+    let (offers, mut lists) = (Offers::new(2, BATCH, k), TopK::new(BATCH, k));
+    for example in 0..BATCH {
+        offers.publish_bars(BarsAt { shard: 1, stage, minibatch, example }, told);
+    }
+    let mut screen = Screen::new(rows.rows(), inputs, BATCH, k).unwrap();
+    let scored = Scored { rows, power: Some(Whole::Three) };
+    assert!(screen.begin(kernels, scored));
+    let samples: Vec<u32> = (0..BATCH as u32).collect();
+    let place = Place { offers: &offers, shard: 0, minibatch: 9, first_unit: 0 };
+    let pixels = Pixels { all: images, inputs, samples: &samples };
+    let next = Pixels { samples: &[], ..pixels };
+    screen.offer(kernels, scored, [pixels, next], place, &mut lists);
+    (0..BATCH).map(|example| lists.list(example).collect()).collect()
+}
+
+#[test]
+fn bars_of_other_shards_count_only_in_their_minibatch_and_never_cost_a_unit_that_reaches_them() {
+    let rows = normal_rows(200, 100, 0.0, 1.0);
+    let (matrix, images) = (matrix(&rows), images(100, 20));
+    let powers: Vec<Vec<f32>> = rows.iter().map(|row| row.iter().map(|w| w * w.abs()).collect()).collect();
+    let expected: Vec<_> = images.chunks(100).map(|example| ranks(&powers, example, 3)).collect();
+    for stage in [Stage::All, Stage::Candidates] {
+        for stale in [8, 10, 0, u32::MAX] {
+            assert_eq!(offered(&matrix, &images, (&[1e30; 3], stale), stage), expected, "minibatch {stale}");
+        }
+        // Three units elsewhere are beyond all of these: nothing of theirs can rank, and nothing has to be scored.
+        let none = offered(&matrix, &images, (&[1e30; 3], 9), stage);
+        assert!(none.iter().flatten().all(|ranked| ranked.1 == NOBODY), "{stage:?}: bars are heard");
+        // Only one or two are: the best of these must be there.
+        for beyond in [1, 2] {
+            let mut told = [f32::NEG_INFINITY; 3];
+            told[..beyond].fill(1e30);
+            for (found, expected) in offered(&matrix, &images, (&told, 9), stage).iter().zip(&expected) {
+                assert_eq!(found[..3 - beyond], expected[..3 - beyond]);
+            }
+        }
+    }
+}

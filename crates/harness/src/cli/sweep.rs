@@ -1,0 +1,70 @@
+//! The flags of `rivalry sweep`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use crate::sweep::Shard;
+
+/// How a sweep is written down and taken up again, as `sweep --help` says it.
+const FILES: &str = "\
+Named sweeps: p-sweep, delta-sweep, k-sweep, hidden-sweep, few-labels, tasks, cifar10-p-sweep, cifar10-delta-sweep,
+cifar10-k-sweep, cifar10-grid; their grids and protocols are in crates/harness/sweeps/. An experiment (mnist, cifar10,
+synthetic, or a TOML file) is a sweep of what --vary says.
+
+FILE.csv holds one row for each point and seed, the last --vary fastest, then the seed. FILE.grid.toml beside it says which
+grid that is, and FILE.runs/ holds the run folders. `rivalry train --help` lists the keys.";
+
+/// Arguments of `rivalry sweep`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true, after_help = FILES)]
+pub struct SweepArgs {
+    /// What to do with files of rows, instead of running a sweep.
+    #[command(subcommand)]
+    pub action: Option<SweepAction>,
+    /// A named sweep, a named experiment, or a TOML file of either
+    #[arg(value_name = "NAME|FILE.toml", required = true)]
+    pub name: Option<String>,
+    /// Vary a key, for example --vary p=2,3 (often: a grid; in place of the grid of a named sweep; `;` separates values
+    /// that hold commas)
+    #[arg(long, value_name = "KEY=V1,V2,…")]
+    pub vary: Vec<String>,
+    /// Change one key of every point that uses it (may be given often)
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// How many seeds, counting up from --seed
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub seeds: Option<u32>,
+    /// The short protocol: the table `quick` of the sweep or experiment
+    #[arg(long, conflicts_with = "paper")]
+    pub quick: bool,
+    /// The protocol in full (what is run when neither is given)
+    #[arg(long)]
+    pub paper: bool,
+    /// Only every n-th point, from the i-th on
+    #[arg(long, value_name = "i/n")]
+    pub shard: Option<Shard>,
+    /// Where the rows go
+    #[arg(long, value_name = "FILE.csv", required = true)]
+    pub out: Option<PathBuf>,
+    /// Keep finished points, go on with half-done ones, try failed ones again
+    #[arg(long, conflicts_with = "force")]
+    pub resume: bool,
+    /// Replace what is there
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// What to do with files of rows.
+#[derive(Debug, Subcommand)]
+pub enum SweepAction {
+    /// Join the files of all shards of one sweep
+    Merge {
+        /// The files, each with its .grid.toml beside it
+        #[arg(required = true, value_name = "FILE.csv")]
+        files: Vec<PathBuf>,
+        /// Where the rows of all points go
+        #[arg(long, value_name = "FILE.csv")]
+        out: PathBuf,
+    },
+}

@@ -1,0 +1,125 @@
+//! The columns of benchmarks: `rows.csv`, one row for each benchmark (or for each peer of it), and `samples.csv`, what the
+//! rows were made from.
+
+use serde::{Deserialize, Serialize};
+
+use super::Columns;
+
+/// One benchmark, or one peer beside it. Times are of one minibatch.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "contract: the names are those of the columns, and METHODOLOGY.md explains them")]
+pub struct BenchRow {
+    pub name: String,
+    pub hidden: Option<usize>,
+    pub inputs: Option<usize>,
+    pub batch: Option<usize>,
+    pub p: Option<f64>,
+    pub k: Option<usize>,
+    pub density: Option<f64>,
+    pub engine: String,
+    pub isa: String,
+    pub threads: usize,
+    pub iterations: usize,
+    pub median_ns: Option<u64>,
+    pub mad_ns: Option<u64>,
+    pub min_ns: Option<u64>,
+    pub gflops: Option<f64>,
+    pub peak_gflops: Option<f64>,
+    pub pct_of_peak: Option<f64>,
+    pub peer: String,
+    pub peer_median_ns: Option<u64>,
+    pub ratio: Option<f64>,
+    pub checksum: String,
+    pub cpu: String,
+    pub rustc: String,
+    pub revision: String,
+    pub dirty: String,
+    pub date: String,
+    pub err: String,
+}
+
+/// One timed iteration: what it took, divided by its minibatches. `peer` is empty for ours.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "contract: the names are those of the columns")]
+pub struct SampleRow {
+    pub name: String,
+    pub peer: String,
+    pub iteration: usize,
+    pub ns: u64,
+}
+
+impl SampleRow {
+    /// Rows of the samples of one benchmark, or of one peer of it.
+    pub fn of(name: &str, peer: &str, samples: &[u64]) -> Vec<Self> {
+        let row = |(iteration, &ns)| Self { name: name.to_owned(), peer: peer.to_owned(), iteration, ns };
+        samples.iter().enumerate().map(row).collect()
+    }
+}
+
+impl Columns for BenchRow {
+    const COLUMNS: &'static [&'static str] = &[
+        "name",
+        "hidden",
+        "inputs",
+        "batch",
+        "p",
+        "k",
+        "density",
+        "engine",
+        "isa",
+        "threads",
+        "iterations",
+        "median_ns",
+        "mad_ns",
+        "min_ns",
+        "gflops",
+        "peak_gflops",
+        "pct_of_peak",
+        "peer",
+        "peer_median_ns",
+        "ratio",
+        "checksum",
+        "cpu",
+        "rustc",
+        "revision",
+        "dirty",
+        "date",
+        "err",
+    ];
+}
+
+impl Columns for SampleRow {
+    const COLUMNS: &'static [&'static str] = &["name", "peer", "iteration", "ns"];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{from_csv, to_csv};
+
+    /// The list of the contract, as it stands there.
+    const ROWS: &str = "name, hidden, inputs, batch, p, k, density, engine, isa, threads, iterations, median_ns, mad_ns, \
+        min_ns, gflops, peak_gflops, pct_of_peak, peer, peer_median_ns, ratio, checksum, cpu, rustc, revision, dirty, \
+        date, err";
+
+    #[test]
+    fn columns_are_those_of_the_contract_and_of_the_struct() {
+        assert_eq!(BenchRow::COLUMNS.join(", "), ROWS);
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        writer.serialize(BenchRow::default()).unwrap();
+        let text = String::from_utf8(writer.into_inner().unwrap()).unwrap();
+        assert_eq!(text.lines().next().unwrap(), BenchRow::COLUMNS.join(","));
+    }
+
+    #[test]
+    fn rows_and_samples_read_back() {
+        let rows = [
+            BenchRow { name: "a".to_owned(), median_ns: Some(u64::MAX), p: Some(2.5), ..BenchRow::default() },
+            BenchRow { err: "no data, \"said\"".to_owned(), ..BenchRow::default() },
+        ];
+        assert_eq!(from_csv::<BenchRow>(&to_csv(&rows), "test").unwrap(), rows);
+        let samples = SampleRow::of("a", "numpy", &[3, 5]);
+        assert_eq!(to_csv(&samples), "name,peer,iteration,ns\na,numpy,0,3\na,numpy,1,5\n");
+        assert_eq!(from_csv::<SampleRow>(&to_csv(&samples), "test").unwrap(), samples);
+    }
+}

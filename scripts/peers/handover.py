@@ -1,0 +1,44 @@
+"""What all Python peers share: arguments, the arrays that rivalry hands over, timing, and the answer.
+
+rivalry starts `PROGRAM --kind KIND --variant V --dir DIR --out FILE --batch B --p P --k K --delta D --warmup N
+--minibatches M --threads T`. DIR holds weights.npy (f32, [hidden, inputs]), inputs.npy (u8, [samples, inputs], in the
+order of the minibatches) and rates.npy (f32, one for each minibatch). The program computes N minibatches as warm-up,
+then times M, writes its result (weights, or scores [batch, hidden]) to FILE as f32 or f64, and prints one line of JSON:
+{"version": "…", "samples_ns": [one whole number for each timed minibatch]}.
+"""
+
+import argparse
+import json
+import os
+import time
+
+
+def arguments():
+    parser = argparse.ArgumentParser()
+    for name in ("kind", "variant", "dir", "out"):
+        parser.add_argument(f"--{name}", required=True)
+    for name in ("batch", "k", "warmup", "minibatches", "threads"):
+        parser.add_argument(f"--{name}", type=int, required=True)
+    for name in ("p", "delta"):
+        parser.add_argument(f"--{name}", type=float, required=True)
+    args = parser.parse_args()
+    # Read by the libraries when they are imported, so this comes before.
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[variable] = str(args.threads)
+    return args
+
+
+def timed(args, step):
+    """Calls step(minibatch) for the warm-up and then for the minibatches that are timed; their times in ns."""
+    for minibatch in range(args.warmup):
+        step(minibatch)
+    samples = []
+    for minibatch in range(args.warmup, args.warmup + args.minibatches):
+        start = time.perf_counter_ns()
+        step(minibatch)
+        samples.append(time.perf_counter_ns() - start)
+    return samples
+
+
+def answer(version, samples):
+    print(json.dumps({"version": version, "samples_ns": samples}))
