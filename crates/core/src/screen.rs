@@ -37,16 +37,16 @@
 //! digit leaves too many candidates (few large weights among many small ones, bright images), both digits of all units are
 //! summed at once; where that leaves too many as well, the dense engine takes over. Both are tried again later.
 
+mod digits;
+
 use crate::isa::Kernels;
-use crate::kernels::pack::{Packed, Pixels, padded_groups};
-use crate::kernels::quantise::{DigitLanes, Places};
-use crate::kernels::score::BLOCK;
-use crate::kernels::screen::{Block, Closer, Ends, PANELS};
+use crate::kernels::pack::{Packed, Pixels};
+use crate::kernels::screen::{Closer, Ends, PANELS};
 use crate::offers::{BarsAt, Offers, Stage, keep_best};
 use crate::rows::Scored;
 use crate::top_k::TopK;
-use crate::vector::{Digits, LANES, Lanes, Pixels64};
-use wide::f32x16;
+use crate::vector::{LANES, Lanes, Pixels64};
+use digits::{Row, RowDigits};
 
 /// The longest example whose integer scores fit 32 bits.
 const MOST_INPUTS: usize = 1 << 16;
@@ -58,8 +58,6 @@ const UPPER_BYTES: usize = 512 << 10;
 const DEAR: usize = 16;
 /// Minibatches before fewer digits are tried again: at first, and at most.
 const PAUSE: (u32, u32) = (64, 4096);
-/// Vectors of a row that are asked for: the hardware sees the stream by then.
-const ASKED: usize = 12;
 /// Examples between finding survivors and scoring them, so that the bars of other shards have come.
 const LAG: usize = 16;
 
@@ -67,22 +65,10 @@ const LAG: usize = 16;
 #[derive(Debug)]
 pub(crate) struct Screen {
     k: usize,
-    /// γ.
-    rounding: f64,
     course: Course,
     pause: u32,
     left: u32,
-    /// Digits of sixteen units side by side, panel after panel; with two digits the panels of both alternate.
-    panels: Vec<f32x16>,
-    /// Vectors of digits from one panel to the next.
-    stride: usize,
-    steps: Vec<Lanes>,
-    slack: Vec<Lanes>,
-    /// The second digits row by row.
-    second: Vec<f32x16>,
-    rows: Vec<Row>,
-    rest: Vec<Lanes>,
-    first: Vec<DigitLanes>,
+    digits: RowDigits,
     packed: Packed,
     upper: Vec<Lanes>,
     lower: Vec<[Lanes; PANELS]>,
@@ -94,15 +80,6 @@ pub(crate) struct Screen {
     /// Of the last examples, in turn.
     survivors: Vec<Survivors>,
     scores: Vec<f32>,
-}
-
-/// What is known of one row beside its digits.
-#[derive(Debug, Clone, Copy, Default)]
-struct Row {
-    /// The value of 1 in the second digit.
-    step: f32,
-    /// The slack with one digit, and with both.
-    slack: [f32; 2],
 }
 
 /// The units of an example that may have to be scored exactly.
@@ -164,28 +141,16 @@ impl Screen {
         }
         let width = inputs.div_ceil(LANES);
         let panels = rows.div_ceil(LANES);
-        // A multiple of 4096 bytes would put all panels of a block on the same cache sets.
-        let stride = padded_groups(inputs);
-        let stride = if stride.is_multiple_of(64) { stride + 1 } else { stride };
         let chunk = (UPPER_BYTES / (panels * 64)).clamp(24, batch.max(24)).min(batch);
-        let roundings = width.min(BLOCK) + 4 + width.div_ceil(BLOCK);
         let units = panels * LANES;
         let survivors =
             Survivors { rows: vec![0; units], upper: vec![0.0; units], count: 0, best: vec![0.0; k], bar: 0.0 };
         Some(Screen {
             k,
-            rounding: roundings as f64 / f64::from(1 << 24) * (1.0 + 1.0 / 1024.0),
             course: Course::Dense,
             pause: PAUSE.0,
             left: 0,
-            panels: vec![f32x16::splat(0.0); 2 * panels * stride],
-            stride,
-            steps: vec![[0.0; LANES]; 2 * panels],
-            slack: vec![[f32::NAN; LANES]; panels],
-            second: vec![f32x16::splat(0.0); rows * width.div_ceil(4)],
-            rows: vec![Row::default(); rows],
-            rest: vec![[0.0; LANES]; width],
-            first: vec![[0; LANES]; width],
+            digits: RowDigits::new(rows, inputs),
             packed: Packed::new(chunk, inputs),
             upper: vec![[0.0; LANES]; chunk * panels],
             lower: vec![[[0.0; LANES]; PANELS]; chunk],
@@ -227,25 +192,7 @@ impl Screen {
 
     /// Brings the digits of one row up to date.
     pub(crate) fn renew(&mut self, kernels: &Kernels, scored: Scored<'_>, row: usize) {
-        let values = scored.rows.lanes(row);
-        let (digits, panel, lane) = (self.course.digits(), row / LANES, row % LANES);
-        let width = self.image.len();
-        let second: &mut [Digits] = &mut bytemuck::cast_slice_mut(&mut self.second)[row * width..][..width];
-        let second: &mut [DigitLanes] = &mut bytemuck::cast_slice_mut(second)[..values.len()];
-        let found =
-            kernels.quantise(values, scored.power, Places { rest: &mut self.rest, digits: [&mut self.first, second] });
-        let panels: &mut [Digits] = bytemuck::cast_slice_mut(&mut self.panels);
-        for (digit, from) in [&self.first[..], second].into_iter().enumerate().take(digits) {
-            let place = panel * digits + digit;
-            let groups = from.as_flattened().as_chunks::<4>().0;
-            for (four, to) in groups.iter().zip(&mut panels[place * self.stride..][..self.stride]) {
-                to[lane] = *four;
-            }
-            self.steps[place][lane] = found.steps[digit];
-        }
-        let slack = found.left.map(|left| slack(left, found.largest, self.rounding));
-        self.slack[panel][lane] = slack[digits - 1];
-        self.rows[row] = Row { step: found.steps[1], slack };
+        self.digits.renew(kernels, scored, row, self.course.digits());
     }
 
     /// Offers the exact scores of all units that can be among the k best of an example, and maybe of some others.
@@ -273,8 +220,7 @@ impl Screen {
                 if let Some(example) = step.checked_sub(LAG).filter(|&example| example < samples.len()) {
                     self.settle(example, place, first);
                     let Survivors { rows, count, .. } = &self.survivors[example % (LAG + 2)];
-                    let starts = rows[..*count].iter().map(|&row| scored.rows.lanes(row as usize));
-                    starts.for_each(|row| kernels.prefetch(bytemuck::cast_slice(&row[..ASKED.min(row.len())])));
+                    rows[..*count].iter().for_each(|&row| kernels.prefetch_row(scored.rows.lanes(row as usize)));
                 }
                 if let Some(example) = step.checked_sub(LAG + 1) {
                     let Survivors { rows, count, .. } = &self.survivors[example % (LAG + 2)];
@@ -292,20 +238,13 @@ impl Screen {
 
     /// Packs examples, finds the upper ends of all units, and tells the others the highest lower ends.
     fn intervals(&mut self, kernels: &Kernels, pixels: Pixels<'_>, place: Place<'_>, first: usize) {
-        let (digits, panels, examples) = (self.course.digits(), self.slack.len(), pixels.samples.len());
+        let (count, panels, examples) = (self.course.digits(), self.digits.panels(), pixels.samples.len());
         kernels.pack(pixels, &mut self.packed);
         let lower = &mut self.lower[..examples];
         lower.as_flattened_mut().fill([f32::NEG_INFINITY; LANES]);
-        let all: &[Digits] = bytemuck::cast_slice(&self.panels);
-        for first in (0..panels).step_by(PANELS / digits) {
-            let units = (PANELS / digits).min(panels - first);
-            let block = Block {
-                digits: &all[first * digits * self.stride..],
-                stride: self.stride,
-                steps: &self.steps[first * digits..][..units * digits],
-                slack: &self.slack[first..][..units],
-            };
-            kernels.screen(block, &self.packed, Ends { upper: &mut self.upper, stride: panels, first, lower });
+        for first in (0..panels).step_by(PANELS / count) {
+            let ends = Ends { upper: &mut self.upper, stride: panels, first, lower };
+            kernels.screen(self.digits.block(first, count), &self.packed, ends);
         }
         for (example, lower) in lower.iter_mut().enumerate() {
             kernels.highest(lower, &mut self.best);
@@ -324,7 +263,7 @@ impl Screen {
         place: Place<'_>,
         first: usize,
     ) -> usize {
-        let panels = self.slack.len();
+        let panels = self.digits.panels();
         let upper = &self.upper[example * panels..][..panels];
         let survivors = &mut self.survivors[example % (LAG + 2)];
         let own = &self.lower[example].as_flattened()[..self.k];
@@ -343,8 +282,8 @@ impl Screen {
         let count = kernels.reach(upper, bar, &mut self.candidates);
         let (candidates, sums) = (&self.candidates[..count], &mut self.sums[..count]);
         self.image.as_flattened_mut().as_flattened_mut()[..pixels.inputs].copy_from_slice(pixels.example(example));
-        let digits = bytemuck::cast_slice(&self.second);
-        kernels.look_closer(Closer { digits, rows: candidates, example: &self.image }, sums);
+        let closer = Closer { digits: self.digits.second(), rows: candidates, example: &self.image };
+        kernels.look_closer(closer, sums);
         let (vectors, ink) = (count.div_ceil(LANES), self.packed.ink[example]);
         let lower = &mut self.lower_of_candidates[..vectors];
         if let Some(last) = lower.last_mut() {
@@ -353,7 +292,7 @@ impl Screen {
         for ((&row, &sum), (lower, upper_of)) in
             candidates.iter().zip(sums.iter()).zip(lower.as_flattened_mut().iter_mut().zip(&mut survivors.upper))
         {
-            let Row { step, slack } = self.rows[row as usize];
+            let Row { step, slack } = self.digits.row(row as usize);
             let centre = (upper.as_flattened()[row as usize] - slack[0] * ink) + sum * step;
             // The centre of a row of which nothing is known is NaN: it holds up no bar, and survives.
             *lower = centre - slack[1] * ink;
@@ -399,13 +338,6 @@ impl Screen {
         self.left = self.pause;
         self.pause = (self.pause * 2).min(PAUSE.1);
     }
-}
-
-/// a of the module's proof: half the width of an interval, per unit of ink.
-fn slack(left: f32, largest: f32, rounding: f64) -> f32 {
-    let small = 1.0 / f64::from(1 << 20);
-    let bound = f64::from(left) * (1.0 + small / 4.0) + f64::from(largest) * (rounding + small);
-    (bound as f32).next_up()
 }
 
 #[cfg(test)]

@@ -15,9 +15,6 @@ use std::ops::Range;
 /// The end of a list.
 const NONE: u32 = u32::MAX;
 
-/// Vectors of the next row that are asked for: the hardware sees the stream by then.
-const ASKED: usize = 12;
-
 /// One pull and the one after it on the same row.
 #[derive(Debug, Clone, Copy)]
 struct Link {
@@ -98,8 +95,7 @@ impl Update {
         let mut largest = 0.0_f32;
         for (i, &row) in self.active.iter().enumerate() {
             if let Some(&next) = self.active.get(i + 1) {
-                let row = weights.lanes(next as usize);
-                kernels.prefetch(bytemuck::cast_slice(&row[..ASKED.min(row.len())]));
+                kernels.prefetch_row(weights.lanes(next as usize));
             }
             let start = self.pulls.len();
             let (mut decay, mut at) = (0.0, self.first[row as usize]);

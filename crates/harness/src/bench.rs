@@ -18,7 +18,7 @@ pub mod measure;
 pub mod statistics;
 pub mod tables;
 pub mod turn;
-mod work;
+mod workload;
 
 pub use examples::Sets;
-pub use work::Handover;
+pub use workload::Handover;

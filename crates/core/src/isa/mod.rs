@@ -204,6 +204,12 @@ impl Kernels {
         unsafe { (self.prefetch)(memory) }
     }
 
+    /// Asks for the start of a row: by its end the hardware sees the stream.
+    pub(crate) fn prefetch_row(&self, row: &[Lanes]) {
+        const ASKED: usize = 12;
+        self.prefetch(bytemuck::cast_slice(&row[..ASKED.min(row.len())]));
+    }
+
     /// Sums the second digits of some rows.
     pub(crate) fn look_closer(&self, at: Closer<'_>, sums: &mut [f32]) {
         // SAFETY: this table was handed out because the CPU has its instructions.

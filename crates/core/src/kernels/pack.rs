@@ -3,7 +3,8 @@
 //! Plainly: for each example, the groups of four pixels that are not all 0, with their numbers, in increasing order. A group
 //! left out adds nothing to any score, and 72 % of those of MNIST are.
 //!
-//! Where nearly every group has ink, leaving out pays nothing, and examples share one list of all groups instead, so that each vector of weights that is loaded serves all of them.
+//! Where nearly every group has ink, leaving out pays nothing, and examples share one list of all groups instead, so that
+//! each vector of weights that is loaded serves all of them.
 
 use crate::vector::{LANES, Pixels64, Simd, TILE_GROUPS};
 

@@ -22,6 +22,17 @@ pub(crate) fn powered<S: Simd>(simd: S, p: Whole, w: S::F32x16) -> S::F32x16 {
     }
 }
 
+/// As [`powered`], of a norm P that is known when this is compiled; of any other P the weights as they are.
+#[inline(always)]
+pub(crate) fn powered_by<S: Simd, const P: u8>(simd: S, w: S::F32x16) -> S::F32x16 {
+    match P {
+        3 => powered(simd, Whole::Three, w),
+        4 => powered(simd, Whole::Four, w),
+        5 => powered(simd, Whole::Five, w),
+        _ => w,
+    }
+}
+
 /// The norms whose powers are multiplications.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Whole {

@@ -3,7 +3,7 @@
 //! Plainly: step = max|v| / levels; digit = the nearest whole number to v / step; rest = v − step · digit. The rest is
 //! quantised again, by its own largest magnitude. The bound of what is left is measured, not assumed.
 
-use super::power::{Whole, powered};
+use super::power::{Whole, powered_by};
 use crate::vector::{LANES, Lanes, Simd};
 
 /// Rows whose largest magnitude is outside are not quantised: their arithmetic could leave the range of f32.
@@ -64,13 +64,7 @@ fn copy<S: Simd, const P: u8>(simd: S, row: &[Lanes], to: &mut [Lanes]) -> f32 {
     let zero = simd.splat_f32x16(0.0);
     let (mut largest, mut alarm) = (zero, zero);
     for (from, to) in row.iter().zip(to) {
-        let v = simd.load_f32x16(from);
-        let v = match P {
-            3 => powered(simd, Whole::Three, v),
-            4 => powered(simd, Whole::Four, v),
-            5 => powered(simd, Whole::Five, v),
-            _ => v,
-        };
+        let v = powered_by::<S, P>(simd, simd.load_f32x16(from));
         simd.store_f32x16(v, to);
         largest = simd.max_f32x16(simd.abs_f32x16(v), largest);
         // 0 for a number, NaN for anything else, which a maximum could overlook.

@@ -8,7 +8,7 @@
 //! next units are prefetched during the present tiles (no arithmetic). Left-over pairs repeat the last row and drop
 //! the result.
 
-use super::power::{Whole, powered};
+use super::power::{Whole, powered_by};
 use super::stage::{Element, vector};
 use crate::matrix::Panel;
 use crate::vector::{Lanes, Simd};
@@ -172,13 +172,7 @@ fn few_tile<S: Simd, E: Element, const P: u8, const M: usize>(
         for i in 0..width {
             let x = vector(simd, example, first + i);
             for m in 0..M {
-                let w = simd.load_f32x16(&w[m][i]);
-                let w = match P {
-                    3 => powered(simd, Whole::Three, w),
-                    4 => powered(simd, Whole::Four, w),
-                    5 => powered(simd, Whole::Five, w),
-                    _ => w,
-                };
+                let w = powered_by::<S, P>(simd, simd.load_f32x16(&w[m][i]));
                 running[m] = simd.fma_f32x16(w, x, running[m]);
             }
         }

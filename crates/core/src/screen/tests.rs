@@ -97,7 +97,7 @@ fn intervals_hold_the_exact_and_the_canonical_score() {
                 let mut screen = Screen::new(rows.len(), inputs, BATCH, K).unwrap();
                 screen.take(course, kernels, scored);
                 screen.intervals(kernels, pixels, place(&offers, 1), 0);
-                let panels = screen.slack.len();
+                let panels = screen.digits.panels();
                 let levels = if course == Course::TwoDigits { 2.0 * 64.0 * 64.0 } else { 64.0 };
                 for example in 0..BATCH {
                     let of = pixels.example(example);

@@ -5,7 +5,7 @@ use rivalry_core::Kernels;
 use super::definition::{Case, Definition};
 use super::examples::Sets;
 use super::statistics::Summary;
-use super::work;
+use super::workload;
 use crate::dataset;
 use crate::provenance::{Provenance, peak};
 use crate::record::bench::BenchRow;
@@ -39,7 +39,7 @@ pub struct Measured {
 /// Checks the answer of a benchmark.
 pub fn verify(case: &Case, kernels: &'static Kernels, sets: &mut Sets<'_>) -> Verdict {
     let checked = case.compute(kernels).and_then(|compute| {
-        let mut work = work::prepare(&case.definition, &compute, sets)?;
+        let mut work = workload::prepare(&case.definition, &compute, sets)?;
         work.check()
     });
     match checked {
@@ -87,7 +87,7 @@ fn timed(
 ) -> anyhow::Result<Option<Samples>> {
     let compute = case.compute(kernels)?;
     let definition = &case.definition;
-    let mut work = work::prepare(definition, &compute, sets)?;
+    let mut work = workload::prepare(definition, &compute, sets)?;
     row.engine = work.engine().to_owned();
     row.density = sets.rounded_density(definition)?;
     row.checksum = work.check()?;

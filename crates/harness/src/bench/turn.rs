@@ -4,7 +4,7 @@ use rivalry_core::Kernels;
 
 use super::definition::{Case, Kind};
 use super::examples::Sets;
-use super::work::{self, Handover};
+use super::workload::{self, Handover};
 use crate::failure::failure;
 
 /// What a turn found.
@@ -28,7 +28,7 @@ pub struct Turn {
 /// The data is not here, or the answer is not the expected one.
 pub fn ours(case: &Case, kernels: &'static Kernels, sets: &mut Sets<'_>) -> anyhow::Result<Turn> {
     let (definition, compute) = (&case.definition, case.compute(kernels)?);
-    let mut work = work::prepare(definition, &compute, sets)?;
+    let mut work = workload::prepare(definition, &compute, sets)?;
     let checksum = work.check()?;
     if checksum != definition.checksum {
         let message = format!("checksum: expected {}, found {checksum}", definition.checksum);
@@ -44,7 +44,7 @@ pub fn ours(case: &Case, kernels: &'static Kernels, sets: &mut Sets<'_>) -> anyh
 /// # Errors
 /// The data is not here, or other programs are not measured on this kind.
 pub fn hand_over(case: &Case, kernels: &'static Kernels, sets: &mut Sets<'_>) -> anyhow::Result<Handover> {
-    work::hand_over(&case.definition, &case.compute(kernels)?, sets)
+    workload::hand_over(&case.definition, &case.compute(kernels)?, sets)
 }
 
 /// How far a result is from ours: for weights Σ|theirs − ours| as a share of how far ours moved, Σ|ours − start|; for

@@ -1,0 +1,115 @@
+//! The digits of a shard's rows: both row by row, and as panels of sixteen units for the integer product.
+
+use crate::isa::Kernels;
+use crate::kernels::pack::padded_groups;
+use crate::kernels::quantise::{DigitLanes, Places};
+use crate::kernels::score::BLOCK;
+use crate::kernels::screen::{Block, PANELS};
+use crate::rows::Scored;
+use crate::vector::{Digits, LANES, Lanes};
+use wide::f32x16;
+
+/// Digits, and what has to be known beside them.
+#[derive(Debug)]
+pub(super) struct RowDigits {
+    /// γ.
+    rounding: f64,
+    /// Digits of sixteen units side by side, panel after panel; with two digits the panels of both alternate.
+    panels: Vec<f32x16>,
+    /// Vectors of digits from one panel to the next.
+    stride: usize,
+    steps: Vec<Lanes>,
+    slack: Vec<Lanes>,
+    /// The second digits row by row.
+    second: Vec<f32x16>,
+    rows: Vec<Row>,
+    rest: Vec<Lanes>,
+    first: Vec<DigitLanes>,
+}
+
+/// What is known of one row beside its digits.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Row {
+    /// The value of 1 in the second digit.
+    pub(super) step: f32,
+    /// The slack with one digit, and with both.
+    pub(super) slack: [f32; 2],
+}
+
+impl RowDigits {
+    /// Makes room for two digits of every row.
+    pub(super) fn new(rows: usize, inputs: usize) -> RowDigits {
+        let (width, panels) = (inputs.div_ceil(LANES), rows.div_ceil(LANES));
+        // A multiple of 4096 bytes would put all panels of a block on the same cache sets.
+        let stride = padded_groups(inputs);
+        let stride = if stride.is_multiple_of(64) { stride + 1 } else { stride };
+        let roundings = width.min(BLOCK) + 4 + width.div_ceil(BLOCK);
+        RowDigits {
+            rounding: roundings as f64 / f64::from(1 << 24) * (1.0 + 1.0 / 1024.0),
+            panels: vec![f32x16::splat(0.0); 2 * panels * stride],
+            stride,
+            steps: vec![[0.0; LANES]; 2 * panels],
+            slack: vec![[f32::NAN; LANES]; panels],
+            second: vec![f32x16::splat(0.0); rows * width.div_ceil(4)],
+            rows: vec![Row::default(); rows],
+            rest: vec![[0.0; LANES]; width],
+            first: vec![[0; LANES]; width],
+        }
+    }
+
+    /// Panels of sixteen units, of one digit.
+    pub(super) fn panels(&self) -> usize {
+        self.slack.len()
+    }
+
+    /// What is known of a row.
+    pub(super) fn row(&self, row: usize) -> Row {
+        self.rows[row]
+    }
+
+    /// The second digits of all rows, 64 inputs to a vector.
+    pub(super) fn second(&self) -> &[Digits] {
+        bytemuck::cast_slice(&self.second)
+    }
+
+    /// The panels from `first` on that the kernel takes at once, with so many digits each.
+    pub(super) fn block(&self, first: usize, digits: usize) -> Block<'_> {
+        let units = (PANELS / digits).min(self.panels() - first);
+        let all: &[Digits] = bytemuck::cast_slice(&self.panels);
+        Block {
+            digits: &all[first * digits * self.stride..],
+            stride: self.stride,
+            steps: &self.steps[first * digits..][..units * digits],
+            slack: &self.slack[first..][..units],
+        }
+    }
+
+    /// Brings the digits of one row up to date; `digits` of them go to the panels.
+    pub(super) fn renew(&mut self, kernels: &Kernels, scored: Scored<'_>, row: usize, digits: usize) {
+        let values = scored.rows.lanes(row);
+        let (panel, lane, width) = (row / LANES, row % LANES, values.len().div_ceil(4));
+        let second: &mut [Digits] = &mut bytemuck::cast_slice_mut(&mut self.second)[row * width..][..width];
+        let second: &mut [DigitLanes] = &mut bytemuck::cast_slice_mut(second)[..values.len()];
+        let places = Places { rest: &mut self.rest, digits: [&mut self.first, second] };
+        let found = kernels.quantise(values, scored.power, places);
+        let panels: &mut [Digits] = bytemuck::cast_slice_mut(&mut self.panels);
+        for (digit, from) in [&self.first[..], second].into_iter().enumerate().take(digits) {
+            let place = panel * digits + digit;
+            let groups = from.as_flattened().as_chunks::<4>().0;
+            for (four, to) in groups.iter().zip(&mut panels[place * self.stride..][..self.stride]) {
+                to[lane] = *four;
+            }
+            self.steps[place][lane] = found.steps[digit];
+        }
+        let slack = found.left.map(|left| slack(left, found.largest, self.rounding));
+        self.slack[panel][lane] = slack[digits - 1];
+        self.rows[row] = Row { step: found.steps[1], slack };
+    }
+}
+
+/// a of the proof in `screen.rs`: half the width of an interval, per unit of ink.
+fn slack(left: f32, largest: f32, rounding: f64) -> f32 {
+    let small = 1.0 / f64::from(1 << 20);
+    let bound = f64::from(left) * (1.0 + small / 4.0) + f64::from(largest) * (rounding + small);
+    (bound as f32).next_up()
+}
