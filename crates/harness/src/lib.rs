@@ -18,6 +18,7 @@
 //! | [`sweep`] | grids of runs: points, shards, resume, merge |
 //! | [`provenance`], [`progress`], [`plot`] | machine and revision, progress bars, PNG and SVG |
 //! | [`report`] | one HTML page about a folder of runs |
+//! | [`statistics`] | mean and spread over seeds, median of times |
 //! | [`failure`] | one line `error:`, one line `hint:`, the exit codes |
 
 pub mod bench;
@@ -34,6 +35,7 @@ pub mod provenance;
 pub mod record;
 pub mod report;
 pub mod run;
+pub mod statistics;
 pub mod sweep;
 pub mod training;
 

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use rivalry_core::{Kernels, Team, peak};
 
+use crate::statistics::median;
+
 /// Turns of which the median is taken.
 const TURNS: usize = 9;
 /// A turn is long enough when starting and joining threads no longer shows.
@@ -22,7 +24,8 @@ pub fn measure_gflops(team: &Team, kernels: &'static Kernels) -> f64 {
     while turn(team, kernels, iterations).0 < TURN {
         iterations *= 2;
     }
-    median((0..TURNS).map(|_| turn(team, kernels, iterations)).map(gflops).collect())
+    let turns: Vec<f64> = (0..TURNS).map(|_| turn(team, kernels, iterations)).map(gflops).collect();
+    median(&turns).expect("there are turns")
 }
 
 fn turn(team: &Team, kernels: &'static Kernels, iterations: u64) -> (Duration, u64) {
@@ -35,19 +38,13 @@ fn gflops((elapsed, operations): (Duration, u64)) -> f64 {
     operations as f64 / elapsed.as_secs_f64() / 1e9
 }
 
-/// The middle one of an odd number of values.
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_disturbed_turn_does_not_count() {
-        assert_eq!(median(vec![200.0, 1.0, 201.0, 199.0, 900.0]), 200.0);
+        assert_eq!(median(&[200.0, 1.0, 201.0, 199.0, 900.0]), Some(200.0));
         assert_eq!(gflops((Duration::from_secs(2), 6_000_000_000)), 3.0);
     }
 

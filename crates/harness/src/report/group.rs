@@ -6,6 +6,7 @@ use super::search::Run;
 use super::settings::{self, Setting, TRAIN_SAMPLES};
 use crate::experiment::Method;
 use crate::record::ResultRow;
+use crate::statistics::{Spread, mean};
 
 /// What is compared with one another: one table, its curves and sweeps.
 pub(super) struct Part<'a> {
@@ -25,40 +26,14 @@ pub(super) struct Group<'a> {
     pub(super) label: String,
 }
 
-/// Mean and spread over seeds.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Spread {
-    pub(super) mean: f64,
-    /// Sample standard deviation; nothing for one seed.
-    pub(super) sd: Option<f64>,
-    pub(super) seeds: usize,
-}
-
-impl Spread {
-    /// Of values with their seeds. A seed that is there more than once counts once, with its mean.
-    pub(super) fn over_seeds(values: impl Iterator<Item = (u64, f64)>) -> Option<Self> {
-        let mut seeds: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
-        for (seed, value) in values {
-            seeds.entry(seed).or_default().push(value);
-        }
-        let means: Vec<f64> = seeds.values().filter_map(|values| mean(values)).collect();
-        let mean = mean(&means)?;
-        let squares: f64 = means.iter().map(|value| (value - mean).powi(2)).sum();
-        let sd = (means.len() > 1).then(|| (squares / (means.len() - 1) as f64).sqrt());
-        Some(Self { mean, sd, seeds: means.len() })
+/// Mean and spread over seeds, of values with their seeds. A seed that is there more than once counts once, with its mean.
+fn over_seeds(values: impl Iterator<Item = (u64, f64)>) -> Option<Spread> {
+    let mut seeds: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
+    for (seed, value) in values {
+        seeds.entry(seed).or_default().push(value);
     }
-
-    /// `1.84 ± 0.02`, or `1.84` of one seed.
-    pub(super) fn text(self) -> String {
-        match self.sd {
-            Some(sd) => format!("{:.2} ± {sd:.2}", self.mean),
-            None => format!("{:.2}", self.mean),
-        }
-    }
-}
-
-fn mean(values: &[f64]) -> Option<f64> {
-    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+    let means: Vec<f64> = seeds.values().filter_map(|values| mean(values)).collect();
+    Spread::of(&means)
 }
 
 /// A run that came to nothing but a reason: neither an error nor weights.
@@ -70,7 +45,7 @@ pub(super) fn failed(row: &ResultRow) -> bool {
 impl Group<'_> {
     /// Mean and spread of one column.
     pub(super) fn spread(&self, column: impl Fn(&ResultRow) -> Option<f64>) -> Option<Spread> {
-        Spread::over_seeds(self.runs.iter().filter_map(|run| Some((run.row.seed, column(&run.row)?))))
+        over_seeds(self.runs.iter().filter_map(|run| Some((run.row.seed, column(&run.row)?))))
     }
 
     /// The seeds, in order, each once.

@@ -5,8 +5,9 @@
 //!    readout's epochs advance together with the labels): those are named as changing along.
 //! 3. Of settings that decide each other, the first is the axis. A line needs two points.
 
-use super::group::{Group, Part, Spread};
+use super::group::{Group, Part};
 use super::settings::{self, Setting};
+use crate::statistics::Spread;
 
 /// Error against one setting.
 pub(super) struct Sweep<'a> {

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::Point;
 use crate::record::{ResultRow, rounded};
+use crate::statistics::{Spread, mean, plus_minus};
 
 /// One point over its seeds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -42,14 +43,14 @@ fn summary(rows: &[(&Point, &ResultRow)]) -> Summary {
         mean(&values(&|row| of(row).map(|count| count as f64))).map(|mean| (mean * 10.0).round() / 10.0)
     };
     let errors = values(&ResultRow::judged_error_pct);
-    let mean_error = mean(&errors);
+    let error = Spread::of(&errors);
     let failed = rows.iter().filter(|(_, row)| row.has_no_result()).count();
     Summary {
         point: rows[0].0.name.clone(),
         seeds: rows.len() - failed,
         failed,
-        mean_error_pct: mean_error.map(rounded),
-        sd_error_pct: mean_error.and_then(|mean| sample_sd(&errors, mean)).map(rounded),
+        mean_error_pct: error.map(|error| rounded(error.mean)),
+        sd_error_pct: error.and_then(|error| error.sd).map(rounded),
         on_sphere: count(|row| row.on_sphere),
         negative_units: count(|row| row.negative_units),
         silent_units: count(|row| row.silent_units),
@@ -68,11 +69,7 @@ pub fn table(summaries: &[Summary], held_out: bool) -> String {
     };
     line(["point", error, "on sphere", "negative", "silent", "seeds"]);
     for summary in summaries {
-        let error = match (summary.mean_error_pct, summary.sd_error_pct) {
-            (Some(mean), Some(sd)) => format!("{mean:.2} ± {sd:.2}"),
-            (Some(mean), None) => format!("{mean:.2}"),
-            (None, _) => "-".to_owned(),
-        };
+        let error = summary.mean_error_pct.map_or("-".to_owned(), |mean| plus_minus(mean, summary.sd_error_pct));
         let count = |value: Option<f64>| value.map_or("-".to_owned(), |value| value.to_string());
         let failed = if summary.failed > 0 { format!(" ({} failed)", summary.failed) } else { String::new() };
         let seeds = format!("{}{failed}", summary.seeds);
@@ -82,27 +79,9 @@ pub fn table(summaries: &[Summary], held_out: bool) -> String {
     text
 }
 
-/// The mean, if there are any values.
-pub(crate) fn mean(values: &[f64]) -> Option<f64> {
-    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
-}
-
-/// The sample standard deviation, if there are at least two values.
-pub(crate) fn sample_sd(values: &[f64], mean: f64) -> Option<f64> {
-    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    (values.len() > 1).then(|| (squares / (values.len() - 1) as f64).sqrt())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn mean_and_spread() {
-        assert_eq!((mean(&[]), mean(&[1.0, 3.0])), (None, Some(2.0)));
-        assert_eq!(sample_sd(&[1.0], 1.0), None);
-        assert_eq!(sample_sd(&[1.0, 3.0], 2.0), Some(2.0_f64.sqrt()));
-    }
 
     #[test]
     fn a_table_shows_spread_diagnostics_and_failures() {

@@ -21,6 +21,7 @@ use crate::provenance::Provenance;
 use crate::record::{self, MetricsRow, Phase, ResultRow, rounded};
 use crate::run::checkpoint::Checkpoint;
 use crate::run::{self, hex};
+use crate::statistics::median;
 
 /// Makes the row and writes the files.
 pub(super) fn run(
@@ -177,28 +178,9 @@ fn curves(job: &Job<'_>, metrics: &[MetricsRow]) -> anyhow::Result<String> {
     error_curves(&title, &points, held_out, epochs)
 }
 
-fn median(values: &[f64]) -> Option<f64> {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let middle = sorted.len() / 2;
-    match sorted.len() {
-        0 => None,
-        length if length % 2 == 1 => Some(sorted[middle]),
-        _ => Some((sorted[middle - 1] + sorted[middle]) / 2.0),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn medians() {
-        assert_eq!(median(&[]), None);
-        assert_eq!(median(&[3.0]), Some(3.0));
-        assert_eq!(median(&[9.0, 1.0, 2.0]), Some(2.0));
-        assert_eq!(median(&[4.0, 1.0, 2.0, 9.0]), Some(3.0));
-    }
 
     #[test]
     fn digests_are_of_little_endian_floats() {

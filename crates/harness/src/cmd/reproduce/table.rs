@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::runs::Runs;
 use crate::experiment::{Experiment, Method};
 use crate::record::{ResultRow, rounded};
-use crate::sweep::summary::{mean, sample_sd};
+use crate::statistics::Spread;
 
 pub(super) struct Table<'a> {
     pub(super) part: &'a Runs<'a>,
@@ -142,14 +142,14 @@ impl Table<'_> {
         let name = experiment.method.name();
         let own = self.rows.iter().filter(|row| row.method == name);
         let errors: Vec<f64> = own.filter_map(|row| row.test_error_pct).collect();
-        let mean = mean(&errors)?;
+        let Spread { mean, sd, .. } = Spread::of(&errors)?;
         let published = experiment.published.as_ref();
         Some(Summary {
             method: name.to_owned(),
             dataset: experiment.dataset.clone(),
             seeds: errors.len(),
             mean_test_error_pct: rounded(mean),
-            sd_test_error_pct: sample_sd(&errors, mean).map(rounded),
+            sd_test_error_pct: sd.map(rounded),
             published_test_error_pct: published.map(|published| published.test_error_pct),
             difference_pct: published.map(|published| rounded(mean - published.test_error_pct)),
             tolerance_pct: published.map(|published| published.tolerance_pct),

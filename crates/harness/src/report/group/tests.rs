@@ -15,14 +15,14 @@ fn run(method: &str, p: f64, seed: u64, test: Option<f64>) -> Run {
 
 #[test]
 fn mean_and_spread_are_over_seeds() {
-    let spread = |values: &[(u64, f64)]| Spread::over_seeds(values.iter().copied());
+    let spread = |values: &[(u64, f64)]| over_seeds(values.iter().copied());
     assert_eq!(spread(&[]), None);
     assert_eq!(spread(&[(1, 2.0)]).unwrap().text(), "2.00");
     let three = spread(&[(1, 1.83), (2, 1.86), (3, 1.82)]).unwrap();
-    assert_eq!((three.text().as_str(), three.seeds), ("1.84 ± 0.02", 3));
+    assert_eq!((three.text().as_str(), three.count), ("1.84 ± 0.02", 3));
     // The same seed again does not make the spread smaller.
     let again = spread(&[(1, 1.0), (1, 1.0), (2, 3.0)]).unwrap();
-    assert_eq!((again.mean, again.sd, again.seeds), (2.0, Some(2.0_f64.sqrt()), 2));
+    assert_eq!((again.mean, again.sd, again.count), (2.0, Some(2.0_f64.sqrt()), 2));
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn a_failed_run_stands_with_its_group_and_out_of_its_mean() {
     let group = &parts[0].groups[0];
     assert_eq!((parts[0].groups.len(), group.runs.len()), (2, 2));
     assert_eq!(group.failures().map(|run| run.row.seed).collect::<Vec<_>>(), [3]);
-    assert_eq!(group.spread(|row| row.test_error_pct).unwrap().seeds, 1);
+    assert_eq!(group.spread(|row| row.test_error_pct).unwrap().count, 1);
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! Tables of a part: for each method and setting ours beside the published number, and every run.
 
-use super::super::group::{Group, Part, Spread, failed};
+use super::super::group::{Group, Part, failed};
 use super::super::html::Html;
 use super::super::search::Run;
 use crate::record::ResultRow;
+use crate::statistics::Spread;
 
 /// What the source of a published number says when nobody has looked it up.
 const FROM_MEMORY: &str = "from memory";
@@ -40,7 +41,7 @@ pub(super) fn summary(html: &mut Html, part: &Part<'_>) {
                 let test = group.spread(|row| row.test_error_pct);
                 let held_out = group.spread(|row| row.validation_error_pct);
                 html.leaf("th", &[("scope", "row")], &group.label);
-                let seeds = test.or(held_out).map_or_else(|| finished(group), |spread| spread.seeds);
+                let seeds = test.or(held_out).map_or_else(|| finished(group), |spread| spread.count);
                 number(html, &seeds.to_string());
                 number(html, &spread(test));
                 let published = published(group);

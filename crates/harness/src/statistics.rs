@@ -1,0 +1,75 @@
+//! Mean and spread over seeds, and the median of times: as tables, sweeps, reports and records quote them.
+
+/// The mean of values and how far they lie apart.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Spread {
+    /// The mean.
+    pub mean: f64,
+    /// Sample standard deviation; nothing for one value.
+    pub sd: Option<f64>,
+    /// How many values.
+    pub count: usize,
+}
+
+impl Spread {
+    /// Of values; nothing for none.
+    pub fn of(values: &[f64]) -> Option<Self> {
+        let mean = mean(values)?;
+        let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+        let sd = (values.len() > 1).then(|| (squares / (values.len() - 1) as f64).sqrt());
+        Some(Self { mean, sd, count: values.len() })
+    }
+
+    /// See [`plus_minus`].
+    pub fn text(self) -> String {
+        plus_minus(self.mean, self.sd)
+    }
+}
+
+/// `1.84 ± 0.02`, or `1.84` without a deviation.
+pub fn plus_minus(mean: f64, sd: Option<f64>) -> String {
+    match sd {
+        Some(sd) => format!("{mean:.2} ± {sd:.2}"),
+        None => format!("{mean:.2}"),
+    }
+}
+
+/// The mean; nothing for no values.
+pub fn mean(values: &[f64]) -> Option<f64> {
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}
+
+/// The middle value, or the mean of the middle two; nothing for no values.
+pub fn median(values: &[f64]) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    match sorted.len() {
+        0 => None,
+        length if length % 2 == 1 => Some(sorted[middle]),
+        _ => Some((sorted[middle - 1] + sorted[middle]) / 2.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mean_and_spread() {
+        assert_eq!((mean(&[]), mean(&[1.0, 3.0])), (None, Some(2.0)));
+        assert_eq!(Spread::of(&[]), None);
+        assert_eq!(Spread::of(&[1.0]), Some(Spread { mean: 1.0, sd: None, count: 1 }));
+        assert_eq!(Spread::of(&[1.0, 3.0]), Some(Spread { mean: 2.0, sd: Some(2.0_f64.sqrt()), count: 2 }));
+        assert_eq!(Spread::of(&[1.0, 3.0]).unwrap().text(), "2.00 ± 1.41");
+        assert_eq!(Spread::of(&[1.844]).unwrap().text(), "1.84");
+    }
+
+    #[test]
+    fn medians() {
+        assert_eq!(median(&[]), None);
+        assert_eq!(median(&[3.0]), Some(3.0));
+        assert_eq!(median(&[9.0, 1.0, 2.0]), Some(2.0));
+        assert_eq!(median(&[4.0, 1.0, 2.0, 9.0]), Some(3.0));
+    }
+}
