@@ -1,7 +1,8 @@
 //! Safe fronts of the loops that a supervised readout runs on: features, the power loss, its gradient, Adam.
 
 use crate::isa::Kernels;
-pub use crate::kernels::readout::{AdamStep, Deltas, Exponent, PowerLoss};
+pub use crate::kernels::gradient::Deltas;
+pub use crate::kernels::readout::{AdamStep, Exponent, PowerLoss};
 use crate::matrix::{Matrix, Panel};
 use crate::vector::Lanes;
 
@@ -39,11 +40,41 @@ pub fn power_loss(kernels: &Kernels, loss: PowerLoss, sums: &mut [Lanes], target
 /// # Panics
 /// If the shapes do not fit.
 pub fn gradient(kernels: &Kernels, examples: Panel<'_>, deltas: Deltas<'_>, out: &mut Matrix) {
+    fits(examples, deltas, out);
+    let stride = out.stride();
+    kernels.gradient(examples, deltas, out.memory_mut(), stride);
+}
+
+/// Takes a step of Adam on a matrix of weights with the gradient of a minibatch, as [`gradient`] and [`adam`] in turn do, with
+/// the same bits. The gradient is never written down.
+///
+/// Source: Kingma & Ba 2015, algorithm 1.
+///
+/// # Shapes
+/// As [`gradient`], with `weights` and both moments for its `out`.
+///
+/// # Panics
+/// If the shapes do not fit.
+pub fn descend(
+    kernels: &Kernels,
+    examples: Panel<'_>,
+    deltas: Deltas<'_>,
+    step: AdamStep,
+    moments: [&mut Matrix; 2],
+    weights: &mut Matrix,
+) {
+    fits(examples, deltas, weights);
+    let shape = (weights.rows(), weights.columns());
+    assert!(moments.iter().all(|moment| (moment.rows(), moment.columns()) == shape), "shapes of the moments");
+    let stride = weights.stride();
+    kernels.descend(examples, deltas, step, moments.map(Matrix::memory_mut), weights.memory_mut(), stride);
+}
+
+/// Refuses a gradient of another shape than `out`.
+fn fits(examples: Panel<'_>, deltas: Deltas<'_>, out: &Matrix) {
     assert_eq!(out.rows(), deltas.classes, "classes of the gradient");
     assert_eq!(out.width(), examples.width(), "width of the gradient");
     assert!(deltas.classes * deltas.stride <= deltas.values.len() && examples.rows() <= deltas.stride, "deltas");
-    let stride = out.stride();
-    kernels.gradient(examples, deltas, out.memory_mut(), stride);
 }
 
 /// One step of Adam on a matrix of weights.

@@ -8,6 +8,7 @@
 //! ds = y Xᵀ − rowsum(y ∘ I) ∘ W              update     only rows with y ≠ 0 somewhere
 //! W += ε ds / max(max |ds|, 1e−30)
 //! ```
+//! A learned weight whose power would be subnormal, below 2⁻¹²⁰, becomes 0, which the author's does not.
 
 use crate::error::{Error, Result};
 use crate::isa::Kernels;
@@ -89,6 +90,12 @@ impl Rule {
             Norm::Whole(p) => Some(p),
             Norm::Two | Norm::Real(_) => None,
         }
+    }
+
+    /// The smallest magnitude of a weight that is kept: 2^(−120/(p−1)), at least 2⁻¹⁰⁰, so that w′ is never subnormal. A learned
+    /// weight that becomes smaller is 0: the weights of pixels that are always blank shrink for ever.
+    pub(crate) fn smallest(&self) -> f32 {
+        libm::exp2((-120.0 / (self.p - 1.0)).max(-100.0)) as f32
     }
 
     /// Whether w′ differs from w, so that it has to be kept beside it.

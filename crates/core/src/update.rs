@@ -5,7 +5,7 @@
 
 use crate::inputs::{Elements, Inputs};
 use crate::isa::Kernels;
-use crate::kernels::update::{ActiveRow, Pull};
+use crate::kernels::update::{ActiveRow, Pull, Step};
 use crate::matrix::Matrix;
 use crate::offers::{Ranked, larger};
 use crate::rows::Rows;
@@ -117,8 +117,9 @@ impl Update {
         largest
     }
 
-    /// Adds step · ds to every active row.
-    pub(crate) fn apply(&self, kernels: &Kernels, rule: &Rule, inputs: &Inputs<'_>, step: f32, rows: &mut Rows) {
+    /// Adds size · ds to every active row.
+    pub(crate) fn apply(&self, kernels: &Kernels, rule: &Rule, inputs: &Inputs<'_>, size: f32, rows: &mut Rows) {
+        let step = Step { size, smallest: rule.smallest() };
         let mut start = 0;
         for (&row, &(end, decay)) in self.active.iter().zip(&self.ends) {
             let pulls = &self.pulls[start..end as usize];

@@ -59,6 +59,9 @@ pub(crate) trait Simd: Copy {
     fn at_least_f32x16(self, a: Self::F32x16, b: Self::F32x16) -> u16;
     /// Lanes below a bound, −∞ in place of the others.
     fn below_f32x16(self, a: Self::F32x16, bound: f32) -> Self::F32x16;
+    /// +0 in place of lanes whose magnitude is below a bound; NaN stays. Arithmetic with subnormal numbers, whose magnitude is
+    /// below 2⁻¹²⁶, takes many times as long, so what would end there is taken for 0 earlier.
+    fn flush_f32x16(self, a: Self::F32x16, bound: f32) -> Self::F32x16;
     /// The largest lane, of lanes that are not NaN.
     fn largest_f32x16(self, a: Self::F32x16) -> f32;
 

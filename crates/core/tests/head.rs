@@ -3,7 +3,7 @@
 mod common;
 
 use common::{ROUNDING, assert_panics, bits, gamma, matrix, normals, wholes};
-use rivalry_core::head::{AdamStep, Deltas, Exponent, PowerLoss, adam, features, gradient, power_loss};
+use rivalry_core::head::{AdamStep, Deltas, Exponent, PowerLoss, adam, descend, features, gradient, power_loss};
 use rivalry_core::{Kernels, Lanes, Matrix};
 
 /// Whole vectors of values; the last one is repeated to the end.
@@ -94,7 +94,10 @@ fn the_power_loss_is_within_its_bound_of_f64() {
                 let of_e = 3.0 * x.min(88.0) + 6.0;
                 let relative = gamma((m + 2.0) * (of_e + 3.0) + 4.0);
                 // Where E is clamped to 2^±126 the derivative is below this.
-                let absolute = m * beta * m.exp2() * (-123.0_f64).exp2();
+                let clamped = m * beta * m.exp2() * (-123.0_f64).exp2();
+                // Where d^m is below 2⁻⁶⁰ it is 0, and d·E is at most 2.
+                let flushed = if found == 0.0 { 2.0 * m * beta * (-60.0_f64).exp2() } else { 0.0 };
+                let absolute = clamped + flushed;
                 let bound = relative * exact.abs() + absolute;
                 let place = format!("beta {beta}, m {m}, s {s}, t {t}");
                 assert!((f64::from(found) - exact).abs() <= bound, "{place}: {found} for {exact}, bound {bound}");
@@ -216,6 +219,55 @@ fn adam_is_within_its_bound_of_f64() {
 }
 
 #[test]
+fn moments_that_nothing_renews_end_at_0_and_never_become_subnormal() {
+    let step = AdamStep { first_decay: 0.9, second_decay: 0.999, rate: 1e-3, correction: 1.0, epsilon: 1e-8 };
+    for kernels in Kernels::all() {
+        for gradient in [0.0, 1e-20, -1e-44] {
+            let g = matrix(1, 20, &[gradient; 20]);
+            let mut all = [matrix(1, 20, &[0.5; 20]), matrix(1, 20, &[1e-3; 20]), matrix(1, 20, &[1e-6; 20])];
+            for _ in 0..100_000 {
+                let [w, first, second] = &mut all;
+                adam(kernels, step, &g, [first, second], w);
+                let subnormal = |row: &[f32]| row.iter().any(|number| number.is_subnormal());
+                assert!(!all.iter().any(|matrix| subnormal(matrix.row(0))), "{}", kernels.name());
+            }
+            assert!(all[1].row(0).iter().chain(all[2].row(0)).all(|moment| *moment == 0.0), "{}", kernels.name());
+            assert!(all[0].row(0).iter().all(|w| w.is_finite() && *w < 0.5), "{}", kernels.name());
+        }
+    }
+}
+
+#[test]
+fn descending_has_the_bits_of_a_gradient_and_a_step_of_adam() {
+    let step = AdamStep { first_decay: 0.9, second_decay: 0.999, rate: 0.01, correction: 1.7, epsilon: 1e-8 };
+    for (classes, features, batch) in [(1, 1, 1), (3, 20, 4), (10, 130, 7), (80, 64, 100), (7, 1040, 33)] {
+        let (examples, deltas) = (
+            matrix(batch, features, &normals(1, batch * features)),
+            matrix(classes, batch, &normals(2, classes * batch)),
+        );
+        let (values, stride) = deltas.padded();
+        let deltas = Deltas { values, stride, classes };
+        let count = classes * features;
+        let second: Vec<f32> = normals(5, count).iter().map(|v| v * v).collect();
+        let fresh = || [normals(3, count), normals(4, count), second.clone()].map(|v| matrix(classes, features, &v));
+        for kernels in Kernels::all() {
+            let ([mut w, mut first, mut second], mut gradients) = (fresh(), Matrix::zeros(classes, features));
+            gradient(kernels, examples.panel(0, batch), deltas, &mut gradients);
+            adam(kernels, step, &gradients, [&mut first, &mut second], &mut w);
+            let [mut found, mut found_first, mut found_second] = fresh();
+            let moments = [&mut found_first, &mut found_second];
+            descend(kernels, examples.panel(0, batch), deltas, step, moments, &mut found);
+            for (expected, found) in [(w, found), (first, found_first), (second, found_second)] {
+                let place = format!("{}: {classes} x {features}, batch {batch}", kernels.name());
+                assert_eq!(bits(&found.to_rows()), bits(&expected.to_rows()), "{place}");
+                let padding = |row| found.lanes(row).as_flattened()[features..].iter().all(|pad| *pad == 0.0);
+                assert!((0..classes).all(padding), "{place}: padding");
+            }
+        }
+    }
+}
+
+#[test]
 fn shapes_that_do_not_fit_are_refused() {
     let kernels = Kernels::best();
     let loss = PowerLoss { beta: 1.0, m: 6.0, exponent: Exponent::Halves(12) };
@@ -237,12 +289,23 @@ fn shapes_that_do_not_fit_are_refused() {
         let [g, mut first, mut second, mut w] = shapes.map(|(rows, columns)| Matrix::zeros(rows, columns));
         adam(kernels, step, &g, [&mut first, &mut second], &mut w);
     };
+    let run_at_once = |[first, second, w]: [(usize, usize); 3]| {
+        let [mut first, mut second, mut w] = [first, second, w].map(|(rows, columns)| Matrix::zeros(rows, columns));
+        let deltas = Deltas { values: &[0.0; 12], stride: 4, classes: 3 };
+        descend(kernels, h.panel(0, 4), deltas, step, [&mut first, &mut second], &mut w);
+    };
     run([good; 4]);
+    run_at_once([good; 3]);
     for wrong in [(2, 20), (4, 20), (3, 16), (3, 40), (3, 19)] {
         for place in 0..4 {
             let mut shapes = [good; 4];
             shapes[place] = wrong;
             assert_panics(&format!("matrix {place} of shape {wrong:?}"), || run(shapes));
+        }
+        for place in 0..3 {
+            let mut shapes = [good; 3];
+            shapes[place] = wrong;
+            assert_panics(&format!("matrix {place} of shape {wrong:?}, at once"), || run_at_once(shapes));
         }
     }
 }

@@ -47,6 +47,30 @@ fn the_largest_change_of_a_minibatch_is_the_rate() {
 }
 
 #[test]
+fn weights_of_a_blank_input_shrink_to_0_and_no_power_of_a_weight_is_ever_subnormal() {
+    let (hidden, inputs, samples) = (4, 40, 20);
+    let mut pixels = pixels(7, samples * inputs);
+    pixels.chunks_exact_mut(inputs).for_each(|example| example[..10].fill(0));
+    let inputs_of = Inputs::u8(&pixels, inputs).unwrap();
+    for p in NORMS {
+        let rule = Rule::new(p, 2, 0.0).unwrap();
+        let mut layer = random_layer(8, hidden, inputs);
+        let mut winner = 0;
+        for _ in 0..60 {
+            let (found, wins) = learn(&layer, rule, 5, &inputs_of, &in_order(samples), Rates::Constant(0.2));
+            layer = Layer::from_rows(hidden, inputs, &found).unwrap();
+            winner = (0..hidden).max_by_key(|unit| wins[*unit]).unwrap();
+            for w in found {
+                let power = w.abs().powf(p as f32 - 1.0);
+                assert!(w == 0.0 || power.is_normal(), "p {p}: {w} to the power of {} is {power}", p - 1.0);
+            }
+        }
+        assert!(layer.row(winner)[..10].iter().all(|w| *w == 0.0), "p {p}: {:?}", &layer.row(winner)[..10]);
+        assert!(layer.row(winner)[10..].iter().any(|w| *w != 0.0), "p {p}");
+    }
+}
+
+#[test]
 fn only_rank_1_and_rank_k_learn_and_with_delta_0_only_rank_1() {
     for p in NORMS {
         for (k, delta) in [(2, 0.4), (7, 0.4), (7, 0.0)] {

@@ -1,7 +1,7 @@
 //! Adam (Kingma & Ba 2015) over a matrix of weights: the moments, and the constants of each step.
 
-use rivalry_core::head::{self, AdamStep};
-use rivalry_core::{Kernels, Matrix};
+use rivalry_core::head::{self, AdamStep, Deltas};
+use rivalry_core::{Kernels, Matrix, Panel};
 
 /// β₁, the decay of the first moment.
 const FIRST_DECAY: f64 = 0.9;
@@ -22,16 +22,33 @@ impl Adam {
         Adam { first: Matrix::zeros(rows, columns), second: Matrix::zeros(rows, columns) }
     }
 
-    /// Takes step number `step`, counted from 1.
-    pub(crate) fn step(&mut self, kernels: &Kernels, step: u64, rate: f32, gradient: &Matrix, weights: &mut Matrix) {
-        let unbiased = |decay: f64| 1.0 - libm::pow(decay, step as f64);
-        let step = AdamStep {
-            first_decay: FIRST_DECAY as f32,
-            second_decay: SECOND_DECAY as f32,
-            rate: (f64::from(rate) / unbiased(FIRST_DECAY)) as f32,
-            correction: (1.0 / unbiased(SECOND_DECAY)) as f32,
-            epsilon: EPSILON,
-        };
-        head::adam(kernels, step, gradient, [&mut self.first, &mut self.second], weights);
+    /// Takes step number `number`, counted from 1.
+    pub(crate) fn step(&mut self, kernels: &Kernels, number: u64, rate: f32, gradient: &Matrix, weights: &mut Matrix) {
+        head::adam(kernels, step(number, rate), gradient, [&mut self.first, &mut self.second], weights);
+    }
+
+    /// Takes step number `number` with the gradient Σ δ·x over a minibatch.
+    pub(crate) fn descend(
+        &mut self,
+        kernels: &Kernels,
+        number: u64,
+        rate: f32,
+        (examples, deltas): (Panel<'_>, Deltas<'_>),
+        weights: &mut Matrix,
+    ) {
+        let moments = [&mut self.first, &mut self.second];
+        head::descend(kernels, examples, deltas, step(number, rate), moments, weights);
+    }
+}
+
+/// The constants of step number `number`.
+fn step(number: u64, rate: f32) -> AdamStep {
+    let unbiased = |decay: f64| 1.0 - libm::pow(decay, number as f64);
+    AdamStep {
+        first_decay: FIRST_DECAY as f32,
+        second_decay: SECOND_DECAY as f32,
+        rate: (f64::from(rate) / unbiased(FIRST_DECAY)) as f32,
+        correction: (1.0 / unbiased(SECOND_DECAY)) as f32,
+        epsilon: EPSILON,
     }
 }

@@ -62,8 +62,7 @@ impl Backprop {
     /// for the power loss β above 0 and m at least 1, both finite.
     ///
     /// # Allocates
-    /// Three floats for each weight and a minibatch of activations for each unit; for each worker a minibatch of examples and
-    /// the gradient of one block.
+    /// Three floats for each weight and a minibatch of activations for each unit; for each worker a minibatch of examples.
     ///
     /// # Example
     /// ```

@@ -54,7 +54,6 @@ pub struct Readout {
 struct Columns {
     columns: Range<usize>,
     weights: Matrix,
-    gradient: Matrix,
     adam: Adam,
     /// [classes × batch]: a share of the sums, then all of them, then ∂C/∂s.
     sums: Matrix,
@@ -94,7 +93,6 @@ impl Readout {
             let (classes, width) = (spec.classes, columns.len());
             Mutex::new(Columns {
                 weights: slice_columns(&drawn, spec.hidden, &columns),
-                gradient: Matrix::zeros(classes, width),
                 adam: Adam::new(classes, width),
                 sums: Matrix::zeros(classes, spec.batch),
                 targets: Matrix::zeros(classes, spec.batch),
@@ -162,8 +160,8 @@ impl Readout {
         }
         let (values, stride) = own.sums.padded();
         let deltas = Deltas { values, stride, classes: self.spec.classes };
-        head::gradient(self.kernels, part.gather(minibatch), deltas, &mut own.gradient);
-        own.adam.step(self.kernels, self.steps + i as u64 + 1, rate, &own.gradient, &mut own.weights);
+        let (number, products) = (self.steps + i as u64 + 1, (part.gather(minibatch), deltas));
+        own.adam.descend(self.kernels, number, rate, products, &mut own.weights);
     }
 
     /// Counts the samples of `subset` whose largest sum (the lowest class among equals) is not their label's.

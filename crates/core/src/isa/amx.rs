@@ -188,6 +188,7 @@ static KERNELS: Kernels = Kernels {
     features: table::features,
     power_loss: table::power_loss,
     gradient: table::gradient,
+    descend: table::descend,
     adam: table::adam,
     peak: table::peak,
 };

@@ -174,6 +174,17 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn flush_f32x16(self, a: Pair, bound: f32) -> Pair {
+        let magnitude = self.abs_f32x16(a);
+        // SAFETY: the token proves AVX2.
+        unsafe {
+            let bound = _mm256_set1_ps(bound);
+            let kept = |half, magnitude| _mm256_and_ps(half, _mm256_cmp_ps::<_CMP_NLT_UQ>(magnitude, bound));
+            (kept(a.0, magnitude.0), kept(a.1, magnitude.1))
+        }
+    }
+
+    #[inline(always)]
     fn largest_f32x16(self, a: Pair) -> f32 {
         // SAFETY: the token proves AVX2, and with it AVX and SSE3.
         unsafe {

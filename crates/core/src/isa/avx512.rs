@@ -148,6 +148,15 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn flush_f32x16(self, a: __m512, bound: f32) -> __m512 {
+        // SAFETY: the token proves AVX-512F.
+        unsafe {
+            let kept = _mm512_cmp_ps_mask::<_CMP_NLT_UQ>(_mm512_abs_ps(a), _mm512_set1_ps(bound));
+            _mm512_maskz_mov_ps(kept, a)
+        }
+    }
+
+    #[inline(always)]
     fn largest_f32x16(self, a: __m512) -> f32 {
         // SAFETY: the token proves AVX-512F.
         unsafe { _mm512_reduce_max_ps(a) }

@@ -13,13 +13,14 @@ mod avx512;
 mod portable;
 
 use crate::error::{Error, Result};
+use crate::kernels::gradient::Deltas;
 use crate::kernels::pack::{Packed, Pixels};
 use crate::kernels::power::Whole;
 use crate::kernels::quantise::{Places, Quantised};
-use crate::kernels::readout::{AdamStep, Deltas, Exponent, Moments, PowerLoss};
+use crate::kernels::readout::{AdamStep, Exponent, Moments, PowerLoss};
 use crate::kernels::screen::{self, Closer, Ends};
 use crate::kernels::top_k::Block;
-use crate::kernels::update::ActiveRow;
+use crate::kernels::update::{ActiveRow, Step};
 use crate::matrix::Panel;
 use crate::vector::Lanes;
 
@@ -34,8 +35,8 @@ pub struct Kernels {
     top_k: unsafe fn(Block<'_>, usize, &mut [f32], &mut [u32]),
     change_u8: unsafe fn(ActiveRow<'_>, &[u8], &[Lanes]) -> f32,
     change_f32: unsafe fn(ActiveRow<'_>, &[f32], &[Lanes]) -> f32,
-    apply_u8: unsafe fn(ActiveRow<'_>, &[u8], f32, &mut [Lanes]),
-    apply_f32: unsafe fn(ActiveRow<'_>, &[f32], f32, &mut [Lanes]),
+    apply_u8: unsafe fn(ActiveRow<'_>, &[u8], Step, &mut [Lanes]),
+    apply_f32: unsafe fn(ActiveRow<'_>, &[f32], Step, &mut [Lanes]),
     quantise: unsafe fn(&[Lanes], Option<Whole>, Places<'_>) -> Quantised,
     pack: unsafe fn(Pixels<'_>, &mut Packed),
     screen: unsafe fn(screen::Block<'_>, &Packed, Ends<'_>),
@@ -47,6 +48,7 @@ pub struct Kernels {
     features: unsafe fn(&mut [Lanes], f32, Exponent),
     power_loss: unsafe fn(PowerLoss, &mut [Lanes], &[Lanes]),
     gradient: unsafe fn(Panel<'_>, Deltas<'_>, &mut [Lanes], usize),
+    descend: unsafe fn(Panel<'_>, Deltas<'_>, AdamStep, Moments<'_>, &mut [Lanes], usize),
     adam: unsafe fn(AdamStep, &[Lanes], Moments<'_>, &mut [Lanes]),
     peak: unsafe fn(u64) -> f32,
 }
@@ -157,13 +159,13 @@ impl Kernels {
     }
 
     /// w += step · ds of a row pulled by u8 inputs.
-    pub(crate) fn apply_u8(&self, row: ActiveRow<'_>, inputs: &[u8], step: f32, weights: &mut [Lanes]) {
+    pub(crate) fn apply_u8(&self, row: ActiveRow<'_>, inputs: &[u8], step: Step, weights: &mut [Lanes]) {
         // SAFETY: this table was handed out because the CPU has its instructions.
         unsafe { (self.apply_u8)(row, inputs, step, weights) }
     }
 
     /// w += step · ds of a row pulled by f32 inputs.
-    pub(crate) fn apply_f32(&self, row: ActiveRow<'_>, inputs: &[f32], step: f32, weights: &mut [Lanes]) {
+    pub(crate) fn apply_f32(&self, row: ActiveRow<'_>, inputs: &[f32], step: Step, weights: &mut [Lanes]) {
         // SAFETY: this table was handed out because the CPU has its instructions.
         unsafe { (self.apply_f32)(row, inputs, step, weights) }
     }
@@ -238,6 +240,20 @@ impl Kernels {
     pub(crate) fn gradient(&self, examples: Panel<'_>, deltas: Deltas<'_>, out: &mut [Lanes], out_stride: usize) {
         // SAFETY: this table was handed out because the CPU has its instructions.
         unsafe { (self.gradient)(examples, deltas, out, out_stride) }
+    }
+
+    /// See [`crate::head::descend`].
+    pub(crate) fn descend(
+        &self,
+        examples: Panel<'_>,
+        deltas: Deltas<'_>,
+        step: AdamStep,
+        moments: Moments<'_>,
+        weights: &mut [Lanes],
+        stride: usize,
+    ) {
+        // SAFETY: as in `peak`.
+        unsafe { (self.descend)(examples, deltas, step, moments, weights, stride) }
     }
 
     /// See [`crate::head::adam`].

@@ -144,6 +144,11 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
+    fn flush_f32x16(self, a: f32x16, bound: f32) -> f32x16 {
+        f32x16::from(a.to_array().map(|lane| if lane.abs() < bound { 0.0 } else { lane }))
+    }
+
+    #[inline(always)]
     fn largest_f32x16(self, a: f32x16) -> f32 {
         let mut largest = f32::NEG_INFINITY;
         for lane in a.to_array() {

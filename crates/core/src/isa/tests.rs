@@ -73,6 +73,8 @@ fn check<S: Simd>(simd: S) {
             }
             let below = |i: usize| if a[i] < b[0] { a[i] } else { f32::NEG_INFINITY };
             assert_lanes(simd, "below", simd.below_f32x16(x, b[0]), below);
+            let flushed = |i: usize| if a[i].abs() < b[0] { 0.0 } else { a[i] };
+            assert_lanes(simd, "flush", simd.flush_f32x16(x, b[0]), flushed);
             // Lanes of which none is NaN, as it promises.
             let numbers = a.map(|lane| if lane.is_nan() { b[0].min(3.0) } else { lane });
             let largest = numbers.into_iter().fold(f32::NEG_INFINITY, f32::max);

@@ -4,6 +4,7 @@
 //! which alone is compiled with the instructions enabled.
 #![forbid(unsafe_code)]
 
+pub(crate) mod gradient;
 pub(crate) mod pack;
 pub(crate) mod peak;
 pub(crate) mod power;

@@ -1,9 +1,8 @@
-//! The loops of a supervised readout: powers of currents, the gradient of the power loss, its sum over a minibatch, Adam.
+//! The loops of a supervised readout: powers of currents, the gradient of the power loss, Adam.
 //!
 //! All of them are whole vectors in, whole vectors out, and use only operations with one rounding, so a readout has the
 //! same bits on every instruction set.
 
-use crate::matrix::Panel;
 use crate::vector::{LANES, Lanes, Simd};
 
 /// An exponent. Multiples of ½ are multiplications and a square root; any other goes through f64, lane by lane.
@@ -78,17 +77,18 @@ pub struct PowerLoss {
 /// Turns sums s into ∂C/∂s, with targets t = ±1.
 ///
 /// With E = exp(2 t β s): |c − t| = 2/(E + 1) =: d and 1 − c² = d·(d·E), without cancellation at either end, so
-/// ∂C/∂s = −t·m·β·d^m·(d·E).
+/// ∂C/∂s = −t·m·β·d^m·(d·E). Where d^m is below 2⁻⁶⁰, the example is told perfectly and the derivative is 0.
 #[inline(always)]
 pub(crate) fn power_loss<S: Simd>(simd: S, loss: PowerLoss, sums: &mut [Lanes], targets: &[Lanes]) {
     let one = simd.splat_f32x16(1.0);
     let two = simd.splat_f32x16(2.0);
     let rate = simd.splat_f32x16(2.0 * loss.beta);
     let minus_m_beta = simd.splat_f32x16(-loss.m * loss.beta);
+    let smallest = libm::exp2(-60.0 / f64::from(loss.m)) as f32;
     for (sums, targets) in sums.iter_mut().zip(targets) {
         let t = simd.load_f32x16(targets);
         let e = exp(simd, simd.mul_f32x16(rate, simd.mul_f32x16(t, simd.load_f32x16(sums))));
-        let d = simd.div_f32x16(two, simd.add_f32x16(e, one));
+        let d = simd.flush_f32x16(simd.div_f32x16(two, simd.add_f32x16(e, one)), smallest);
         let steep = simd.mul_f32x16(raised(simd, d, loss.exponent), simd.mul_f32x16(d, e));
         simd.store_f32x16(simd.mul_f32x16(simd.mul_f32x16(minus_m_beta, t), steep), sums);
     }
@@ -120,74 +120,6 @@ fn exp<S: Simd>(simd: S, x: S::F32x16) -> S::F32x16 {
     simd.mul_f32x16(power, simd.exp2_whole_f32x16(whole))
 }
 
-/// ∂C/∂S(class, ·) = Σ_examples δ(class, example) · h(example, ·), examples in order, by fused multiply-add from +0.
-#[inline(always)]
-pub(crate) fn gradient<S: Simd, const C: usize, const V: usize>(
-    simd: S,
-    examples: Panel<'_>,
-    deltas: Deltas<'_>,
-    out: &mut [Lanes],
-    out_stride: usize,
-) {
-    let mut class = 0;
-    while class < deltas.classes {
-        let mut i = 0;
-        while i + V <= examples.width() {
-            gradient_tile::<S, C, V>(simd, examples, deltas, class, i, out, out_stride);
-            i += V;
-        }
-        while i < examples.width() {
-            gradient_tile::<S, C, 1>(simd, examples, deltas, class, i, out, out_stride);
-            i += 1;
-        }
-        class += C;
-    }
-}
-
-/// δ [classes × stride], of which the first examples of each row are in use.
-#[derive(Debug, Clone, Copy)]
-pub struct Deltas<'a> {
-    /// ∂C/∂s, one row per class.
-    pub values: &'a [f32],
-    /// Floats per class.
-    pub stride: usize,
-    /// The number of classes.
-    pub classes: usize,
-}
-
-/// C classes and V vectors of features, kept in registers over all examples.
-#[inline(always)]
-fn gradient_tile<S: Simd, const C: usize, const V: usize>(
-    simd: S,
-    examples: Panel<'_>,
-    deltas: Deltas<'_>,
-    class: usize,
-    i: usize,
-    out: &mut [Lanes],
-    out_stride: usize,
-) {
-    let mut rows: [&[f32]; C] = [&[]; C];
-    for (c, row) in rows.iter_mut().enumerate() {
-        *row = &deltas.values[(class + c).min(deltas.classes - 1) * deltas.stride..][..examples.rows()];
-    }
-    let mut sums = [[simd.splat_f32x16(0.0); V]; C];
-    #[expect(clippy::needless_range_loop, reason = "the index runs through C rows at once")]
-    for example in 0..examples.rows() {
-        let h = &examples.lanes(example)[i..][..V];
-        for c in 0..C {
-            let delta = simd.splat_f32x16(rows[c][example]);
-            for v in 0..V {
-                sums[c][v] = simd.fma_f32x16(delta, simd.load_f32x16(&h[v]), sums[c][v]);
-            }
-        }
-    }
-    for (c, sums) in sums.iter().enumerate().take(deltas.classes - class) {
-        for (v, sum) in sums.iter().enumerate() {
-            simd.store_f32x16(*sum, &mut out[(class + c) * out_stride + i + v]);
-        }
-    }
-}
-
 /// One step of Adam (Kingma & Ba 2015), with the bias corrections worked into `rate` and `root`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AdamStep {
@@ -203,10 +135,16 @@ pub struct AdamStep {
     pub epsilon: f32,
 }
 
-/// The first and the second moment of a row.
+/// 2⁻¹⁰⁰ and 2⁻¹²⁰: what is smaller in the first and the second moment is 0.
+const SMALLEST: [f32; 2] = [f32::from_bits(27 << 23), f32::from_bits(7 << 23)];
+
+/// The first and the second moment of as many weights.
 pub(crate) type Moments<'a> = [&'a mut [Lanes]; 2];
 
 /// m = β₁ m + (1−β₁) g;  v = β₂ v + (1−β₂) g²;  w −= rate · m / (√(v · correction) + ε).
+///
+/// A gradient below 2⁻⁵⁵ and moments below 2⁻¹⁰⁰ and 2⁻¹²⁰ count as 0: beside ε = 10⁻⁸ none of them moves a weight, and
+/// moments that nothing renews would stay subnormal for ever.
 #[inline(always)]
 pub(crate) fn adam<S: Simd>(
     simd: S,
@@ -215,18 +153,44 @@ pub(crate) fn adam<S: Simd>(
     [first, second]: Moments<'_>,
     weights: &mut [Lanes],
 ) {
-    let (keep_first, keep_second) = (simd.splat_f32x16(step.first_decay), simd.splat_f32x16(step.second_decay));
-    let (take_first, take_second) =
-        (simd.splat_f32x16(1.0 - step.first_decay), simd.splat_f32x16(1.0 - step.second_decay));
-    let (rate, correction) = (simd.splat_f32x16(step.rate), simd.splat_f32x16(step.correction));
-    let epsilon = simd.splat_f32x16(step.epsilon);
+    let adam = Adam::new(simd, step);
     for (((gradient, first), second), weights) in gradient.iter().zip(first).zip(second).zip(weights) {
-        let g = simd.load_f32x16(gradient);
-        let m = simd.fma_f32x16(keep_first, simd.load_f32x16(first), simd.mul_f32x16(take_first, g));
+        adam.step(simd, simd.load_f32x16(gradient), [first, second], weights);
+    }
+}
+
+/// The constants of a step in registers.
+pub(super) struct Adam<S: Simd> {
+    keep: [S::F32x16; 2],
+    take: [S::F32x16; 2],
+    rate: S::F32x16,
+    correction: S::F32x16,
+    epsilon: S::F32x16,
+}
+
+impl<S: Simd> Adam<S> {
+    #[inline(always)]
+    pub(super) fn new(simd: S, step: AdamStep) -> Adam<S> {
+        let decays = [step.first_decay, step.second_decay];
+        Adam {
+            keep: decays.map(|decay| simd.splat_f32x16(decay)),
+            take: decays.map(|decay| simd.splat_f32x16(1.0 - decay)),
+            rate: simd.splat_f32x16(step.rate),
+            correction: simd.splat_f32x16(step.correction),
+            epsilon: simd.splat_f32x16(step.epsilon),
+        }
+    }
+
+    /// As [`adam`], for sixteen weights.
+    #[inline(always)]
+    pub(super) fn step(&self, simd: S, g: S::F32x16, [first, second]: [&mut Lanes; 2], weights: &mut Lanes) {
+        let g = simd.flush_f32x16(g, 1.0 / (1_u64 << 55) as f32);
+        let m = simd.fma_f32x16(self.keep[0], simd.load_f32x16(first), simd.mul_f32x16(self.take[0], g));
         let g2 = simd.mul_f32x16(g, g);
-        let v = simd.fma_f32x16(keep_second, simd.load_f32x16(second), simd.mul_f32x16(take_second, g2));
-        let root = simd.sqrt_f32x16(simd.mul_f32x16(v, correction));
-        let change = simd.div_f32x16(simd.mul_f32x16(rate, m), simd.add_f32x16(root, epsilon));
+        let v = simd.fma_f32x16(self.keep[1], simd.load_f32x16(second), simd.mul_f32x16(self.take[1], g2));
+        let (m, v) = (simd.flush_f32x16(m, SMALLEST[0]), simd.flush_f32x16(v, SMALLEST[1]));
+        let root = simd.sqrt_f32x16(simd.mul_f32x16(v, self.correction));
+        let change = simd.div_f32x16(simd.mul_f32x16(self.rate, m), simd.add_f32x16(root, self.epsilon));
         simd.store_f32x16(m, first);
         simd.store_f32x16(v, second);
         simd.store_f32x16(simd.sub_f32x16(simd.load_f32x16(weights), change), weights);

@@ -1,7 +1,7 @@
 //! The weight change of one active row, ds = Σ_examples g·x − (Σ g·I)·w, its largest magnitude, and its application.
 //!
 //! Plainly, examples in increasing order: d = fma(g·c, x, d) from +0; then ds = fma(−a, w, d) with a = Σ g·I. Applying is
-//! w = fma(t, ds, w). A tile of four vectors of d stays in registers over all examples of the row. ds is computed twice, for
+//! w = fma(t, ds, w), and 0 for a weight that became too small to matter. A tile of four vectors of d stays in registers over all examples of the row. ds is computed twice, for
 //! its maximum and to apply it: that costs less than to write it down and read it again.
 
 use super::stage::{Element, vector};
@@ -26,14 +26,16 @@ pub(crate) fn change<S: Simd, E: Element>(simd: S, row: ActiveRow<'_>, inputs: &
     simd.largest_f32x16(largest) + simd.sum_f32x16(alarm)
 }
 
-/// w = fma(step, ds, w) for one row.
+/// Applies the changes of one row.
 #[inline(always)]
-pub(crate) fn apply<S: Simd, E: Element>(simd: S, row: ActiveRow<'_>, inputs: &[E], step: f32, weights: &mut [Lanes]) {
-    let step = simd.splat_f32x16(step);
+pub(crate) fn apply<S: Simd, E: Element>(simd: S, row: ActiveRow<'_>, inputs: &[E], step: Step, weights: &mut [Lanes]) {
+    let Step { size, smallest } = step;
+    let size = simd.splat_f32x16(size);
     for (tile, weights) in weights.chunks_mut(TILE).enumerate() {
         let changes = changes(simd, row, inputs, weights, tile);
         for (ds, w) in changes.into_iter().zip(weights) {
-            simd.store_f32x16(simd.fma_f32x16(step, ds, simd.load_f32x16(w)), w);
+            let changed = simd.fma_f32x16(size, ds, simd.load_f32x16(w));
+            simd.store_f32x16(simd.flush_f32x16(changed, smallest), w);
         }
     }
 }
@@ -60,6 +62,15 @@ fn changes<S: Simd, E: Element>(
         *d = simd.fma_f32x16(minus_decay, simd.load_f32x16(w), *d);
     }
     d
+}
+
+/// How the changes of a minibatch are applied.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Step {
+    /// ε / max |ds|.
+    pub(crate) size: f32,
+    /// The smallest magnitude of a weight that is not taken for 0.
+    pub(crate) smallest: f32,
 }
 
 /// How strongly one example pulls a row: g·c.

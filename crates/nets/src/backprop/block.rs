@@ -3,8 +3,8 @@
 //! Plainly: a = W x; h = max(a, 0); s = S h; and with δ = ∂C/∂s: ∂C/∂S = Σ δ hᵀ; e = Sᵀδ where h > 0, else 0;
 //! ∂C/∂W = Σ e xᵀ; a step of Adam on both.
 //!
-//! The gradient of a block is stepped on as soon as it is there, so that it never leaves the second-level cache: the gradient
-//! of a whole layer would be written to memory and read back. Every product is a kernel of core under another name: one that
+//! The gradient of W is stepped on as soon as it is there, in registers: that of a whole layer would be written to memory and
+//! read back. Every product is a kernel of core under another name: one that
 //! runs along rows (`score`: W x, δ hᵀ) or one that adds up rows (`gradient`: S h, Sᵀδ, e xᵀ).
 
 use crate::adam::Adam;
@@ -44,8 +44,6 @@ pub(super) struct Scratch {
     transposed: Matrix,
     /// e [UNITS × batch].
     errors: Matrix,
-    /// ∂C/∂W [UNITS × inputs].
-    gradient: Matrix,
     /// ∂C/∂S [classes × UNITS].
     readout_gradient: Matrix,
 }
@@ -67,7 +65,6 @@ impl Scratch {
             targets: Matrix::zeros(classes, batch),
             transposed: Matrix::zeros(UNITS, classes),
             errors: Matrix::zeros(UNITS, batch),
-            gradient: Matrix::zeros(UNITS, inputs),
             readout_gradient: Matrix::zeros(classes, UNITS),
         }
     }
@@ -111,10 +108,8 @@ impl Block {
             }
         }
         let (values, stride) = scratch.errors.padded();
-        let x = scratch.examples.panel(0, examples);
-        head::gradient(kernels, x, Deltas { values, stride, classes: UNITS }, &mut scratch.gradient);
-
-        self.adam.step(kernels, step.number, step.rate, &scratch.gradient, &mut self.weights);
+        let products = (scratch.examples.panel(0, examples), Deltas { values, stride, classes: UNITS });
+        self.adam.descend(kernels, step.number, step.rate, products, &mut self.weights);
         self.readout_adam.step(kernels, step.number, step.rate, &scratch.readout_gradient, &mut self.readout);
     }
 }

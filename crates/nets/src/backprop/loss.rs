@@ -59,7 +59,8 @@ fn softmax(sums: &mut Matrix, example: usize, label: usize) {
     let mut total = 0.0;
     for class in 0..sums.rows() {
         let sum = &mut sums.row_mut(class)[example];
-        *sum = libm::expf(*sum - largest);
+        // Below e⁻⁶⁰ nothing is learned from it, and subnormal numbers take their time.
+        *sum = if *sum - largest < -60.0 { 0.0 } else { libm::expf(*sum - largest) };
         total += *sum;
     }
     for class in 0..sums.rows() {

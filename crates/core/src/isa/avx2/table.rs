@@ -3,13 +3,14 @@
 use super::super::Kernels;
 use super::Avx2;
 use crate::kernels;
+use crate::kernels::gradient::Deltas;
 use crate::kernels::pack::{Packed, Pixels};
 use crate::kernels::power::Whole;
 use crate::kernels::quantise::{Places, Quantised};
-use crate::kernels::readout::{AdamStep, Deltas, Exponent, Moments, PowerLoss};
+use crate::kernels::readout::{AdamStep, Exponent, Moments, PowerLoss};
 use crate::kernels::screen::{self, Closer, Ends};
 use crate::kernels::top_k::Block;
-use crate::kernels::update::ActiveRow;
+use crate::kernels::update::{ActiveRow, Step};
 use crate::matrix::Panel;
 use crate::vector::Lanes;
 
@@ -37,6 +38,7 @@ pub(super) static KERNELS: Kernels = Kernels {
     features,
     power_loss,
     gradient,
+    descend,
     adam,
     peak,
 };
@@ -86,12 +88,12 @@ fn change_f32(row: ActiveRow<'_>, inputs: &[f32], weights: &[Lanes]) -> f32 {
 }
 
 #[target_feature(enable = "avx2,fma")]
-fn apply_u8(row: ActiveRow<'_>, inputs: &[u8], step: f32, weights: &mut [Lanes]) {
+fn apply_u8(row: ActiveRow<'_>, inputs: &[u8], step: Step, weights: &mut [Lanes]) {
     kernels::update::apply(Avx2(()), row, inputs, step, weights);
 }
 
 #[target_feature(enable = "avx2,fma")]
-fn apply_f32(row: ActiveRow<'_>, inputs: &[f32], step: f32, weights: &mut [Lanes]) {
+fn apply_f32(row: ActiveRow<'_>, inputs: &[f32], step: Step, weights: &mut [Lanes]) {
     kernels::update::apply(Avx2(()), row, inputs, step, weights);
 }
 
@@ -147,7 +149,27 @@ fn power_loss(loss: PowerLoss, sums: &mut [Lanes], targets: &[Lanes]) {
 
 #[target_feature(enable = "avx2,fma")]
 fn gradient(examples: Panel<'_>, deltas: Deltas<'_>, out: &mut [Lanes], out_stride: usize) {
-    kernels::readout::gradient::<_, { GRADIENT.0 }, { GRADIENT.1 }>(Avx2(()), examples, deltas, out, out_stride);
+    kernels::gradient::gradient::<_, { GRADIENT.0 }, { GRADIENT.1 }>(Avx2(()), examples, deltas, out, out_stride);
+}
+
+#[target_feature(enable = "avx2,fma")]
+fn descend(
+    examples: Panel<'_>,
+    deltas: Deltas<'_>,
+    step: AdamStep,
+    moments: Moments<'_>,
+    weights: &mut [Lanes],
+    stride: usize,
+) {
+    kernels::gradient::descend::<_, { GRADIENT.0 }, { GRADIENT.1 }>(
+        Avx2(()),
+        examples,
+        deltas,
+        step,
+        moments,
+        weights,
+        stride,
+    );
 }
 
 #[target_feature(enable = "avx2,fma")]

@@ -3,13 +3,14 @@
 use super::super::Kernels;
 use super::Portable;
 use crate::kernels;
+use crate::kernels::gradient::Deltas;
 use crate::kernels::pack::{Packed, Pixels};
 use crate::kernels::power::Whole;
 use crate::kernels::quantise::{Places, Quantised};
-use crate::kernels::readout::{AdamStep, Deltas, Exponent, Moments, PowerLoss};
+use crate::kernels::readout::{AdamStep, Exponent, Moments, PowerLoss};
 use crate::kernels::screen::{self, Closer, Ends};
 use crate::kernels::top_k::Block;
-use crate::kernels::update::ActiveRow;
+use crate::kernels::update::{ActiveRow, Step};
 use crate::matrix::Panel;
 use crate::vector::Lanes;
 
@@ -37,6 +38,7 @@ pub(super) static KERNELS: Kernels = Kernels {
     features,
     power_loss,
     gradient,
+    descend,
     adam,
     peak,
 };
@@ -78,11 +80,11 @@ fn change_f32(row: ActiveRow<'_>, inputs: &[f32], weights: &[Lanes]) -> f32 {
     kernels::update::change(Portable, row, inputs, weights)
 }
 
-fn apply_u8(row: ActiveRow<'_>, inputs: &[u8], step: f32, weights: &mut [Lanes]) {
+fn apply_u8(row: ActiveRow<'_>, inputs: &[u8], step: Step, weights: &mut [Lanes]) {
     kernels::update::apply(Portable, row, inputs, step, weights);
 }
 
-fn apply_f32(row: ActiveRow<'_>, inputs: &[f32], step: f32, weights: &mut [Lanes]) {
+fn apply_f32(row: ActiveRow<'_>, inputs: &[f32], step: Step, weights: &mut [Lanes]) {
     kernels::update::apply(Portable, row, inputs, step, weights);
 }
 
@@ -127,7 +129,20 @@ fn power_loss(loss: PowerLoss, sums: &mut [Lanes], targets: &[Lanes]) {
 }
 
 fn gradient(examples: Panel<'_>, deltas: Deltas<'_>, out: &mut [Lanes], out_stride: usize) {
-    kernels::readout::gradient::<_, { GRADIENT.0 }, { GRADIENT.1 }>(Portable, examples, deltas, out, out_stride);
+    kernels::gradient::gradient::<_, { GRADIENT.0 }, { GRADIENT.1 }>(Portable, examples, deltas, out, out_stride);
+}
+
+fn descend(
+    examples: Panel<'_>,
+    deltas: Deltas<'_>,
+    step: AdamStep,
+    moments: Moments<'_>,
+    weights: &mut [Lanes],
+    stride: usize,
+) {
+    kernels::gradient::descend::<_, { GRADIENT.0 }, { GRADIENT.1 }>(
+        Portable, examples, deltas, step, moments, weights, stride,
+    );
 }
 
 fn adam(step: AdamStep, gradient: &[Lanes], moments: Moments<'_>, weights: &mut [Lanes]) {
