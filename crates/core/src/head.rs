@@ -1,7 +1,7 @@
 //! Safe fronts of the loops that a supervised readout runs on: features, the power loss, its gradient, Adam.
 
 use crate::isa::Kernels;
-pub use crate::kernels::gradient::Deltas;
+pub use crate::kernels::gradient::{Deltas, Ink, Products};
 pub use crate::kernels::readout::{AdamStep, Exponent, PowerLoss};
 use crate::matrix::{Matrix, Panel};
 use crate::vector::Lanes;
@@ -53,21 +53,23 @@ pub fn gradient(kernels: &Kernels, examples: Panel<'_>, deltas: Deltas<'_>, out:
 /// # Shapes
 /// As [`gradient`], with `weights` and both moments for its `out`.
 ///
+/// # Numerics
+/// Where an example is zero, δ has no effect even if it is infinite or NaN, if the products bring the ink.
+///
 /// # Panics
-/// If the shapes do not fit.
+/// If the shapes do not fit, or the ink is that of a minibatch of another size.
 pub fn descend(
     kernels: &Kernels,
-    examples: Panel<'_>,
-    deltas: Deltas<'_>,
+    products: Products<'_>,
     step: AdamStep,
     moments: [&mut Matrix; 2],
     weights: &mut Matrix,
 ) {
-    fits(examples, deltas, weights);
+    fits(products.examples, products.deltas, weights);
     let shape = (weights.rows(), weights.columns());
     assert!(moments.iter().all(|moment| (moment.rows(), moment.columns()) == shape), "shapes of the moments");
     let stride = weights.stride();
-    kernels.descend(examples, deltas, step, moments.map(Matrix::memory_mut), weights.memory_mut(), stride);
+    kernels.descend(products, step, moments.map(Matrix::memory_mut), weights.memory_mut(), stride);
 }
 
 /// Refuses a gradient of another shape than `out`.

@@ -3,7 +3,9 @@
 mod common;
 
 use common::{ROUNDING, assert_panics, bits, gamma, matrix, normals, wholes};
-use rivalry_core::head::{AdamStep, Deltas, Exponent, PowerLoss, adam, descend, features, gradient, power_loss};
+use rivalry_core::head::{
+    AdamStep, Deltas, Exponent, Ink, PowerLoss, Products, adam, descend, features, gradient, power_loss,
+};
 use rivalry_core::{Kernels, Lanes, Matrix};
 
 /// Whole vectors of values; the last one is repeated to the end.
@@ -241,12 +243,16 @@ fn moments_that_nothing_renews_end_at_0_and_never_become_subnormal() {
 fn descending_has_the_bits_of_a_gradient_and_a_step_of_adam() {
     let step = AdamStep { first_decay: 0.9, second_decay: 0.999, rate: 0.01, correction: 1.7, epsilon: 1e-8 };
     for (classes, features, batch) in [(1, 1, 1), (3, 20, 4), (10, 130, 7), (80, 64, 100), (7, 1040, 33)] {
-        let (examples, deltas) = (
-            matrix(batch, features, &normals(1, batch * features)),
-            matrix(classes, batch, &normals(2, classes * batch)),
-        );
-        let (values, stride) = deltas.padded();
-        let deltas = Deltas { values, stride, classes };
+        // Some features of some examples are zero, among them some whole blocks.
+        let mut examples = normals(1, batch * features);
+        for (i, x) in examples.iter_mut().enumerate() {
+            let (example, block) = (i / features, i % features / 64);
+            *x = if (example + block).is_multiple_of(3) || i.is_multiple_of(5) { 0.0 } else { *x };
+        }
+        let (examples, deltas) = (matrix(batch, features, &examples), normals(2, classes * batch));
+        let deltas = Deltas { values: &deltas, stride: batch, classes };
+        let mut ink = Ink::new(batch, features);
+        ink.note(examples.panel(0, batch));
         let count = classes * features;
         let second: Vec<f32> = normals(5, count).iter().map(|v| v * v).collect();
         let fresh = || [normals(3, count), normals(4, count), second.clone()].map(|v| matrix(classes, features, &v));
@@ -254,14 +260,16 @@ fn descending_has_the_bits_of_a_gradient_and_a_step_of_adam() {
             let ([mut w, mut first, mut second], mut gradients) = (fresh(), Matrix::zeros(classes, features));
             gradient(kernels, examples.panel(0, batch), deltas, &mut gradients);
             adam(kernels, step, &gradients, [&mut first, &mut second], &mut w);
-            let [mut found, mut found_first, mut found_second] = fresh();
-            let moments = [&mut found_first, &mut found_second];
-            descend(kernels, examples.panel(0, batch), deltas, step, moments, &mut found);
-            for (expected, found) in [(w, found), (first, found_first), (second, found_second)] {
-                let place = format!("{}: {classes} x {features}, batch {batch}", kernels.name());
-                assert_eq!(bits(&found.to_rows()), bits(&expected.to_rows()), "{place}");
-                let padding = |row| found.lanes(row).as_flattened()[features..].iter().all(|pad| *pad == 0.0);
-                assert!((0..classes).all(padding), "{place}: padding");
+            for ink in [None, Some(&ink)] {
+                let [mut found, mut found_first, mut found_second] = fresh();
+                let products = Products { examples: examples.panel(0, batch), ink, deltas };
+                descend(kernels, products, step, [&mut found_first, &mut found_second], &mut found);
+                for (expected, found) in [(&w, found), (&first, found_first), (&second, found_second)] {
+                    let place = format!("{}: {classes} x {features}, batch {batch}", kernels.name());
+                    assert_eq!(bits(&found.to_rows()), bits(&expected.to_rows()), "{place}");
+                    let padding = |row| found.lanes(row).as_flattened()[features..].iter().all(|pad| *pad == 0.0);
+                    assert!((0..classes).all(padding), "{place}: padding");
+                }
             }
         }
     }
@@ -292,7 +300,8 @@ fn shapes_that_do_not_fit_are_refused() {
     let run_at_once = |[first, second, w]: [(usize, usize); 3]| {
         let [mut first, mut second, mut w] = [first, second, w].map(|(rows, columns)| Matrix::zeros(rows, columns));
         let deltas = Deltas { values: &[0.0; 12], stride: 4, classes: 3 };
-        descend(kernels, h.panel(0, 4), deltas, step, [&mut first, &mut second], &mut w);
+        let products = Products { examples: h.panel(0, 4), ink: None, deltas };
+        descend(kernels, products, step, [&mut first, &mut second], &mut w);
     };
     run([good; 4]);
     run_at_once([good; 3]);

@@ -1,7 +1,7 @@
 //! Adam (Kingma & Ba 2015) over a matrix of weights: the moments, and the constants of each step.
 
-use rivalry_core::head::{self, AdamStep, Deltas};
-use rivalry_core::{Kernels, Matrix, Panel};
+use rivalry_core::head::{self, AdamStep, Products};
+use rivalry_core::{Kernels, Matrix};
 
 /// β₁, the decay of the first moment.
 const FIRST_DECAY: f64 = 0.9;
@@ -33,11 +33,11 @@ impl Adam {
         kernels: &Kernels,
         number: u64,
         rate: f32,
-        (examples, deltas): (Panel<'_>, Deltas<'_>),
+        products: Products<'_>,
         weights: &mut Matrix,
     ) {
         let moments = [&mut self.first, &mut self.second];
-        head::descend(kernels, examples, deltas, step(number, rate), moments, weights);
+        head::descend(kernels, products, step(number, rate), moments, weights);
     }
 }
 

@@ -15,7 +15,7 @@ use crate::adam::Adam;
 use crate::error::{Error, Result};
 use crate::features::{BLOCK, Features, Part};
 use crate::shares::{Shares, blocks};
-use rivalry_core::head::{self, Deltas, Exponent, PowerLoss};
+use rivalry_core::head::{self, Deltas, Exponent, PowerLoss, Products};
 use rivalry_core::team::{Barrier, share};
 use rivalry_core::{Kernels, Matrix, Random, Team, score};
 use std::ops::Range;
@@ -160,8 +160,8 @@ impl Readout {
         }
         let (values, stride) = own.sums.padded();
         let deltas = Deltas { values, stride, classes: self.spec.classes };
-        let (number, products) = (self.steps + i as u64 + 1, (part.gather(minibatch), deltas));
-        own.adam.descend(self.kernels, number, rate, products, &mut own.weights);
+        let products = Products { examples: part.gather(minibatch), ink: None, deltas };
+        own.adam.descend(self.kernels, self.steps + i as u64 + 1, rate, products, &mut own.weights);
     }
 
     /// Counts the samples of `subset` whose largest sum (the lowest class among equals) is not their label's.

@@ -13,7 +13,7 @@ mod avx512;
 mod portable;
 
 use crate::error::{Error, Result};
-use crate::kernels::gradient::Deltas;
+use crate::kernels::gradient::{Deltas, Products};
 use crate::kernels::pack::{Packed, Pixels};
 use crate::kernels::power::Whole;
 use crate::kernels::quantise::{Places, Quantised};
@@ -48,7 +48,7 @@ pub struct Kernels {
     features: unsafe fn(&mut [Lanes], f32, Exponent),
     power_loss: unsafe fn(PowerLoss, &mut [Lanes], &[Lanes]),
     gradient: unsafe fn(Panel<'_>, Deltas<'_>, &mut [Lanes], usize),
-    descend: unsafe fn(Panel<'_>, Deltas<'_>, AdamStep, Moments<'_>, &mut [Lanes], usize),
+    descend: unsafe fn(Products<'_>, AdamStep, Moments<'_>, &mut [Lanes], usize),
     adam: unsafe fn(AdamStep, &[Lanes], Moments<'_>, &mut [Lanes]),
     peak: unsafe fn(u64) -> f32,
 }
@@ -245,15 +245,14 @@ impl Kernels {
     /// See [`crate::head::descend`].
     pub(crate) fn descend(
         &self,
-        examples: Panel<'_>,
-        deltas: Deltas<'_>,
+        products: Products<'_>,
         step: AdamStep,
         moments: Moments<'_>,
         weights: &mut [Lanes],
         stride: usize,
     ) {
         // SAFETY: as in `peak`.
-        unsafe { (self.descend)(examples, deltas, step, moments, weights, stride) }
+        unsafe { (self.descend)(products, step, moments, weights, stride) }
     }
 
     /// See [`crate::head::adam`].

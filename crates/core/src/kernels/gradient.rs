@@ -7,7 +7,7 @@
 
 use super::readout::{Adam, AdamStep, Moments};
 use crate::matrix::Panel;
-use crate::vector::{Lanes, Simd};
+use crate::vector::{LANES, Lanes, Simd};
 
 /// δ [classes × stride], of which the first examples of each row are in use.
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +20,55 @@ pub struct Deltas<'a> {
     pub classes: usize,
 }
 
+/// Vectors of features that [`Ink`] knows as one.
+const INK: usize = 4;
+
+/// Which examples are not all zero, for every 64 features: the others add nothing to a gradient there.
+#[derive(Debug)]
+pub struct Ink {
+    /// Where the examples of each 64 features begin, and where the last end.
+    starts: Vec<u32>,
+    examples: Vec<u32>,
+}
+
+impl Ink {
+    /// Makes room for a minibatch.
+    pub fn new(batch: usize, features: usize) -> Ink {
+        let blocks = features.div_ceil(INK * LANES);
+        Ink { starts: Vec::with_capacity(blocks + 1), examples: Vec::with_capacity(blocks * batch) }
+    }
+
+    /// Looks at the examples of a minibatch. Allocates nothing if it is no larger than those there is room for.
+    pub fn note(&mut self, examples: Panel<'_>) {
+        self.starts.clear();
+        self.examples.clear();
+        for first in (0..examples.width()).step_by(INK) {
+            self.starts.push(self.examples.len() as u32);
+            let block = examples.columns(first, INK.min(examples.width() - first));
+            let inked = |example: &u32| block.lanes(*example as usize).as_flattened().iter().any(|x| *x != 0.0);
+            self.examples.extend((0..examples.rows() as u32).filter(inked));
+        }
+        self.starts.push(self.examples.len() as u32);
+    }
+
+    /// The examples that are not zero at vector `i`, unless it is all of them.
+    fn at(&self, i: usize, examples: usize) -> Option<&[u32]> {
+        let [start, end] = [0, 1].map(|behind| self.starts[i / INK + behind] as usize);
+        (end - start < examples).then(|| &self.examples[start..end])
+    }
+}
+
+/// The products δ·h that a gradient sums up.
+#[derive(Debug, Clone, Copy)]
+pub struct Products<'a> {
+    /// h [batch × features].
+    pub examples: Panel<'a>,
+    /// What [`Ink::note`] saw in these examples: worth its while where much is zero and many classes share it.
+    pub ink: Option<&'a Ink>,
+    /// δ [classes × batch].
+    pub deltas: Deltas<'a>,
+}
+
 /// Writes the gradient to `out`, whose rows are `stride` vectors apart.
 #[inline(always)]
 pub(crate) fn gradient<S: Simd, const C: usize, const V: usize>(
@@ -29,22 +78,22 @@ pub(crate) fn gradient<S: Simd, const C: usize, const V: usize>(
     out: &mut [Lanes],
     stride: usize,
 ) {
-    tiles::<S, C, V>(simd, examples, deltas, stride, &mut Written { out });
+    let products = Products { examples, ink: None, deltas };
+    tiles::<S, C, V>(simd, products, stride, &mut Written { out });
 }
 
 /// Takes a step of Adam with the gradient, which never leaves the registers. All rows are `stride` vectors apart.
 #[inline(always)]
 pub(crate) fn descend<S: Simd, const C: usize, const V: usize>(
     simd: S,
-    examples: Panel<'_>,
-    deltas: Deltas<'_>,
+    products: Products<'_>,
     step: AdamStep,
     moments: Moments<'_>,
     weights: &mut [Lanes],
     stride: usize,
 ) {
     let mut stepped = Stepped { adam: Adam::new(simd, step), moments, weights };
-    tiles::<S, C, V>(simd, examples, deltas, stride, &mut stepped);
+    tiles::<S, C, V>(simd, products, stride, &mut stepped);
 }
 
 /// What becomes of the gradient.
@@ -96,19 +145,19 @@ impl<S: Simd> Sink<S> for Stepped<'_, S> {
 #[inline(always)]
 fn tiles<S: Simd, const C: usize, const V: usize>(
     simd: S,
-    examples: Panel<'_>,
-    deltas: Deltas<'_>,
+    products: Products<'_>,
     stride: usize,
     sink: &mut impl Sink<S>,
 ) {
-    let width = examples.width();
+    const { assert!(INK.is_multiple_of(V), "a tile lies within one list of examples") };
+    let width = products.examples.width();
     for first in (0..width).step_by(V) {
-        for class in (0..deltas.classes).step_by(C) {
+        for class in (0..products.deltas.classes).step_by(C) {
             if first + V <= width {
-                tile::<S, C, V>(simd, examples, deltas, [class, first], stride, sink);
+                tile::<S, C, V>(simd, products, [class, first], stride, sink);
             } else {
                 for i in first..width {
-                    tile::<S, C, 1>(simd, examples, deltas, [class, i], stride, sink);
+                    tile::<S, C, 1>(simd, products, [class, i], stride, sink);
                 }
             }
         }
@@ -119,8 +168,7 @@ fn tiles<S: Simd, const C: usize, const V: usize>(
 #[inline(always)]
 fn tile<S: Simd, const C: usize, const V: usize>(
     simd: S,
-    examples: Panel<'_>,
-    deltas: Deltas<'_>,
+    Products { examples, ink, deltas }: Products<'_>,
     [class, i]: [usize; 2],
     stride: usize,
     sink: &mut impl Sink<S>,
@@ -130,10 +178,11 @@ fn tile<S: Simd, const C: usize, const V: usize>(
         *row = &deltas.values[(class + c).min(deltas.classes - 1) * deltas.stride..][..examples.rows()];
     }
     let mut sums = [[simd.splat_f32x16(0.0); V]; C];
-    #[expect(clippy::needless_range_loop, reason = "the index runs through C rows at once")]
-    for example in 0..examples.rows() {
-        if example < C * V {
-            sink.expect(simd, (class + example / V) * stride + i + example % V);
+    let inked = ink.and_then(|ink| ink.at(i, examples.rows()));
+    for number in 0..inked.map_or(examples.rows(), <[u32]>::len) {
+        let example = inked.map_or(number, |inked| inked[number] as usize);
+        if number < C * V {
+            sink.expect(simd, (class + number / V) * stride + i + number % V);
         }
         let h = &examples.lanes(example)[i..][..V];
         for c in 0..C {
@@ -143,9 +192,16 @@ fn tile<S: Simd, const C: usize, const V: usize>(
             }
         }
     }
-    for (c, sums) in sums.iter().enumerate().take(deltas.classes - class) {
-        for (v, sum) in sums.iter().enumerate() {
-            sink.take(simd, (class + c) * stride + i + v, *sum);
+    // Written down once: an index that is not known when this is compiled would keep the sums in memory all along.
+    let mut finished = [[[0.0; LANES]; V]; C];
+    for c in 0..C {
+        for v in 0..V {
+            simd.store_f32x16(sums[c][v], &mut finished[c][v]);
+        }
+    }
+    for (c, finished) in finished.iter().enumerate().take(deltas.classes - class) {
+        for (v, sum) in finished.iter().enumerate() {
+            sink.take(simd, (class + c) * stride + i + v, simd.load_f32x16(sum));
         }
     }
 }

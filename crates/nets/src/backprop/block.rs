@@ -8,7 +8,7 @@
 //! runs along rows (`score`: W x, δ hᵀ) or one that adds up rows (`gradient`: S h, Sᵀδ, e xᵀ).
 
 use crate::adam::Adam;
-use rivalry_core::head::{self, Deltas, Exponent};
+use rivalry_core::head::{self, Deltas, Exponent, Ink, Products};
 use rivalry_core::{Kernels, Matrix, Panel, score};
 
 /// Hidden units of a block. Blocks are the same whatever the number of threads, and the shares of their units in the sums
@@ -34,6 +34,8 @@ pub(super) struct Block {
 pub(super) struct Scratch {
     /// x [batch × inputs], scaled.
     pub(super) examples: Matrix,
+    /// Where these are not zero.
+    pub(super) ink: Ink,
     /// [classes × batch]: the share of a block in the sums.
     pub(super) share: Matrix,
     /// [classes × batch]: the sums, then δ.
@@ -60,6 +62,7 @@ impl Scratch {
     pub(super) fn new(inputs: usize, classes: usize, batch: usize) -> Scratch {
         Scratch {
             examples: Matrix::zeros(batch, inputs),
+            ink: Ink::new(batch, inputs),
             share: Matrix::zeros(classes, batch),
             deltas: Matrix::zeros(classes, batch),
             targets: Matrix::zeros(classes, batch),
@@ -108,7 +111,8 @@ impl Block {
             }
         }
         let (values, stride) = scratch.errors.padded();
-        let products = (scratch.examples.panel(0, examples), Deltas { values, stride, classes: UNITS });
+        let deltas = Deltas { values, stride, classes: UNITS };
+        let products = Products { examples: scratch.examples.panel(0, examples), ink: Some(&scratch.ink), deltas };
         self.adam.descend(kernels, step.number, step.rate, products, &mut self.weights);
         self.readout_adam.step(kernels, step.number, step.rate, &scratch.readout_gradient, &mut self.readout);
     }

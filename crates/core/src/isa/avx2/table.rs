@@ -3,7 +3,7 @@
 use super::super::Kernels;
 use super::Avx2;
 use crate::kernels;
-use crate::kernels::gradient::Deltas;
+use crate::kernels::gradient::{Deltas, Products};
 use crate::kernels::pack::{Packed, Pixels};
 use crate::kernels::power::Whole;
 use crate::kernels::quantise::{Places, Quantised};
@@ -153,23 +153,8 @@ fn gradient(examples: Panel<'_>, deltas: Deltas<'_>, out: &mut [Lanes], out_stri
 }
 
 #[target_feature(enable = "avx2,fma")]
-fn descend(
-    examples: Panel<'_>,
-    deltas: Deltas<'_>,
-    step: AdamStep,
-    moments: Moments<'_>,
-    weights: &mut [Lanes],
-    stride: usize,
-) {
-    kernels::gradient::descend::<_, { GRADIENT.0 }, { GRADIENT.1 }>(
-        Avx2(()),
-        examples,
-        deltas,
-        step,
-        moments,
-        weights,
-        stride,
-    );
+fn descend(products: Products<'_>, step: AdamStep, moments: Moments<'_>, weights: &mut [Lanes], stride: usize) {
+    kernels::gradient::descend::<_, { GRADIENT.0 }, { GRADIENT.1 }>(Avx2(()), products, step, moments, weights, stride);
 }
 
 #[target_feature(enable = "avx2,fma")]

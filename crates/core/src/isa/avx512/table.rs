@@ -3,7 +3,7 @@
 use super::super::Kernels;
 use super::Avx512;
 use crate::kernels;
-use crate::kernels::gradient::Deltas;
+use crate::kernels::gradient::{Deltas, Products};
 use crate::kernels::pack::{Packed, Pixels};
 use crate::kernels::power::Whole;
 use crate::kernels::quantise::{Places, Quantised};
@@ -154,8 +154,7 @@ pub(in crate::isa) fn gradient(examples: Panel<'_>, deltas: Deltas<'_>, out: &mu
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 pub(in crate::isa) fn descend(
-    examples: Panel<'_>,
-    deltas: Deltas<'_>,
+    products: Products<'_>,
     step: AdamStep,
     moments: Moments<'_>,
     weights: &mut [Lanes],
@@ -163,8 +162,7 @@ pub(in crate::isa) fn descend(
 ) {
     kernels::gradient::descend::<_, { GRADIENT.0 }, { GRADIENT.1 }>(
         Avx512(()),
-        examples,
-        deltas,
+        products,
         step,
         moments,
         weights,

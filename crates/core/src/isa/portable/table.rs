@@ -3,7 +3,7 @@
 use super::super::Kernels;
 use super::Portable;
 use crate::kernels;
-use crate::kernels::gradient::Deltas;
+use crate::kernels::gradient::{Deltas, Products};
 use crate::kernels::pack::{Packed, Pixels};
 use crate::kernels::power::Whole;
 use crate::kernels::quantise::{Places, Quantised};
@@ -132,17 +132,8 @@ fn gradient(examples: Panel<'_>, deltas: Deltas<'_>, out: &mut [Lanes], out_stri
     kernels::gradient::gradient::<_, { GRADIENT.0 }, { GRADIENT.1 }>(Portable, examples, deltas, out, out_stride);
 }
 
-fn descend(
-    examples: Panel<'_>,
-    deltas: Deltas<'_>,
-    step: AdamStep,
-    moments: Moments<'_>,
-    weights: &mut [Lanes],
-    stride: usize,
-) {
-    kernels::gradient::descend::<_, { GRADIENT.0 }, { GRADIENT.1 }>(
-        Portable, examples, deltas, step, moments, weights, stride,
-    );
+fn descend(products: Products<'_>, step: AdamStep, moments: Moments<'_>, weights: &mut [Lanes], stride: usize) {
+    kernels::gradient::descend::<_, { GRADIENT.0 }, { GRADIENT.1 }>(Portable, products, step, moments, weights, stride);
 }
 
 fn adam(step: AdamStep, gradient: &[Lanes], moments: Moments<'_>, weights: &mut [Lanes]) {
