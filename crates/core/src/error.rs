@@ -41,9 +41,12 @@ pub enum Error {
         /// The name that was asked for.
         found: String,
     },
-    /// Screening needs pixels.
-    #[error("engine: expected dense or auto for inputs that are floats, found screened")]
-    Engine,
+    /// Screening cannot serve everything.
+    #[error("engine: expected dense or auto for {what}, found screened")]
+    Engine {
+        /// What it cannot serve.
+        what: String,
+    },
     /// The operating system refused to start the worker threads.
     #[error("worker threads: expected {threads} to start, found {found}")]
     Threads {
@@ -66,8 +69,8 @@ impl Error {
                 Some("scale the inputs or the weights down; large p raises weights to the power p - 1".into())
             }
             Error::Isa { .. } => Some("`auto` picks the fastest instruction set of this machine".into()),
-            Error::Engine => {
-                Some("`auto` screens pixels and computes every score of floats; the weights are the same".into())
+            Error::Engine { .. } => {
+                Some("`auto` screens where it can and computes every score elsewhere; the weights are the same".into())
             }
             Error::Threads { .. } => Some("ask for fewer threads".into()),
         }

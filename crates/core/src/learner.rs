@@ -104,14 +104,15 @@ impl Learner {
     /// # Errors
     /// [`Error::Shape`] if the inputs have another length than the units, the team another size than the one the learner
     /// was made for, the order holds less than a minibatch, or there is not one rate per minibatch; [`Error::Value`] if a
-    /// sample number or a rate is out of range; [`Error::Engine`] if it is to screen floats. Nothing is learned then. [`Error::Overflow`] if a current or a change leaves
-    /// the range of f32: the weights are then those before that minibatch.
+    /// sample number or a rate is out of range; [`Error::Engine`] if it is to screen what cannot be screened. Nothing is
+    /// learned then. [`Error::Overflow`] if a current or a change leaves the range of f32: the weights are then those before
+    /// that minibatch.
     ///
     /// # Allocates
     /// Nothing per minibatch; a constant amount per call.
     pub fn learn(&mut self, team: &Team, inputs: &Inputs<'_>, order: &[u32], rates: Rates<'_>) -> Result<()> {
         self.check(team, inputs, order, rates)?;
-        let engine = self.engine.on(inputs)?;
+        let engine = self.engine.on(inputs, self.rule.k())?;
         let (kernels, rule, offers) = (self.kernels, &self.rule, &self.offers);
         let overflows = team.map(|worker| {
             let _guard = self.barrier.guard();

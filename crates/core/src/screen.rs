@@ -49,9 +49,9 @@ use crate::vector::{LANES, Lanes, Pixels64};
 use digits::{Row, RowDigits};
 
 /// The longest example whose integer scores fit 32 bits.
-const MOST_INPUTS: usize = 1 << 16;
+pub(crate) const MOST_INPUTS: usize = 1 << 16;
 /// With more ranks than this too many of them would share a lane of the lower ends.
-const MOST_RANKS: usize = 32;
+pub(crate) const MOST_RANKS: usize = 32;
 /// Bytes of upper ends that are kept at once: they should stay in a second-level cache.
 const UPPER_BYTES: usize = 512 << 10;
 /// Of a hundred units this many may be candidates; beyond, another digit or the dense engine costs less.
@@ -134,9 +134,10 @@ impl Course {
 }
 
 impl Screen {
-    /// Makes room for a shard, or says that screening cannot serve it.
+    /// Makes room for a shard, unless it has no rows. There are at most [`MOST_INPUTS`] and [`MOST_RANKS`].
     pub(crate) fn new(rows: usize, inputs: usize, batch: usize, k: usize) -> Option<Screen> {
-        if inputs > MOST_INPUTS || k > MOST_RANKS || rows == 0 {
+        debug_assert!(inputs <= MOST_INPUTS && k <= MOST_RANKS, "{inputs} inputs, k {k}");
+        if rows == 0 {
             return None;
         }
         let width = inputs.div_ceil(LANES);

@@ -57,7 +57,8 @@ impl Job<'_> {
     fn engine(&self) -> anyhow::Result<&'static str> {
         match self.experiment.method {
             Method::Biological => {
-                Ok(self.compute.engine.on(&self.splits.learn.scaled(Length::AsItIs)?.view()?)?.name())
+                let inputs = self.splits.learn.scaled(Length::AsItIs)?;
+                Ok(self.compute.engine.on(&inputs.view()?, self.experiment.k)?.name())
             }
             _ => Ok(""),
         }

@@ -3,6 +3,8 @@
 mod courses;
 
 use super::*;
+use crate::error::Error;
+use crate::inputs::Inputs;
 use crate::kernels::power::Whole;
 use crate::kernels::tests::{adversarial_rows, canonical, exact, normals, unknown_rows};
 use crate::matrix::Matrix;
@@ -131,10 +133,16 @@ fn intervals_hold_the_exact_and_the_canonical_score() {
 }
 
 #[test]
-fn what_cannot_be_screened_is_refused() {
+fn what_cannot_be_screened_is_refused_and_auto_does_without() {
+    use crate::engine::Engine::{Auto, Dense, Screened};
+    let pixels = vec![0; MOST_INPUTS + 1];
+    let (most, more) = (Inputs::u8(&pixels[1..], MOST_INPUTS).unwrap(), Inputs::u8(&pixels, MOST_INPUTS + 1).unwrap());
+    assert_eq!(Screened.on(&most, MOST_RANKS), Ok(Screened));
+    for (inputs, k) in [(&more, 2), (&most, MOST_RANKS + 1)] {
+        assert!(matches!(Screened.on(inputs, k), Err(Error::Engine { .. })));
+        assert_eq!([Auto.on(inputs, k), Dense.on(inputs, k)], [Ok(Dense), Ok(Dense)]);
+    }
     assert!(Screen::new(10, MOST_INPUTS, 4, MOST_RANKS).is_some());
-    assert!(Screen::new(10, MOST_INPUTS + 1, 4, 2).is_none());
-    assert!(Screen::new(10, 5, 4, MOST_RANKS + 1).is_none());
     assert!(Screen::new(0, 5, 4, 2).is_none());
 }
 
