@@ -5,9 +5,9 @@ use toml::Value;
 use crate::experiment::{Experiment, Method};
 use crate::record::ResultRow;
 
-/// The experiments that `rivalry train` knows by name.
-const NAMED: [&str; 3] = ["mnist", "cifar10", "synthetic"];
-/// How many training examples those have.
+/// What a run of other data starts from.
+const BASE: &str = "mnist";
+/// How many training examples the named data sets have.
 const WHOLE: [(&str, usize); 2] = [("mnist", 60_000), ("cifar10", 50_000)];
 
 /// `rivalry train … --seed N` for these settings; nothing where they cannot be said on a command line.
@@ -62,8 +62,8 @@ pub(super) fn of_row(row: &ResultRow) -> Option<String> {
 }
 
 fn base(experiment: &str, dataset: &str) -> &'static str {
-    let named = |name: &str| NAMED.into_iter().find(|known| *known == name);
-    named(dataset).or_else(|| named(experiment)).unwrap_or(NAMED[0])
+    let named = |name: &str| Experiment::names().find(|known| *known == name);
+    named(dataset).or_else(|| named(experiment)).unwrap_or(BASE)
 }
 
 /// What has to be set on top of the named experiment.

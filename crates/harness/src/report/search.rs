@@ -19,7 +19,8 @@ use crate::failure::failure;
 use crate::record::{self, ResultRow};
 use crate::run;
 
-/// What stands beside the rows of a record.
+/// A record: its rows, and the machine beside them. Records of throughput have other columns and are no part of a report.
+const ROWS: &str = "rows.csv";
 const MACHINE: &str = "machine.txt";
 /// A table of results starts with these columns, whatever the version.
 const FIRST_COLUMNS: &str = "experiment,dataset,method,";
@@ -104,7 +105,7 @@ impl Found {
                 if !own && path.is_file() {
                     self.table(&path, below);
                 }
-            } else if path.ends_with(MACHINE) && folder.join("rows.csv").is_file() {
+            } else if path.ends_with(MACHINE) && starts_as_a_table(&folder.join(ROWS)).unwrap_or(false) {
                 match fs::read_to_string(&path) {
                     Ok(text) => self.machines.push((below, text)),
                     Err(error) => self.set_aside.push((below, error.to_string())),

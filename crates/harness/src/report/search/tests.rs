@@ -133,6 +133,8 @@ fn files_of_others_are_left_alone() {
     place.write("rows.csv", csv(&[row(1)]));
     place.write("machine.txt", "cpu  one\n");
     place.write("elsewhere/machine.txt", "nothing beside it\n");
+    place.write("throughput/rows.csv", "name,hidden,inputs\n");
+    place.write("throughput/machine.txt", "cpu  two\n");
     place.write("prices.csv", "item,price\n");
     place.write("empty.csv", "");
     place.write(".hidden/rows.csv", csv(&[row(9)]));
