@@ -38,15 +38,17 @@
 //! summed at once; where that leaves too many as well, the dense engine takes over. Both are tried again later.
 
 mod digits;
+mod place;
 
 use crate::isa::Kernels;
 use crate::kernels::pack::{Packed, Pixels};
 use crate::kernels::screen::{Closer, Ends, PANELS};
-use crate::offers::{BarsAt, Offers, Stage, keep_best};
+use crate::offers::{Stage, keep_best};
 use crate::rows::Scored;
 use crate::top_k::TopK;
 use crate::vector::{LANES, Lanes, Pixels64};
 use digits::{Row, RowDigits};
+pub(crate) use place::Place;
 
 /// The longest example whose integer scores fit 32 bits.
 pub(crate) const MOST_INPUTS: usize = 1 << 16;
@@ -92,27 +94,6 @@ struct Survivors {
     best: Vec<f32>,
     /// The bar that is known beside that list: it may count the same units.
     bar: f32,
-}
-
-/// The place of a shard in a minibatch.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Place<'a> {
-    pub(crate) offers: &'a Offers,
-    pub(crate) shard: usize,
-    pub(crate) minibatch: u32,
-    pub(crate) first_unit: usize,
-}
-
-impl Place<'_> {
-    /// Says that there will be no bars from this shard, so that nobody waits for them.
-    pub(crate) fn publish_nothing(&self, examples: usize) {
-        (0..examples)
-            .for_each(|example| self.offers.publish_bars(self.bars(Stage::All, example), &[f32::NEG_INFINITY]));
-    }
-
-    fn bars(&self, stage: Stage, example: usize) -> BarsAt {
-        BarsAt { shard: self.shard, stage, minibatch: self.minibatch, example }
-    }
 }
 
 /// What is done before exact scores.

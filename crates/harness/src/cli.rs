@@ -1,7 +1,9 @@
 //! Every command and flag that a user can type, and nothing else: what they do is in `cmd/<verb>.rs`.
 
 mod bench;
+mod reproduce;
 mod sweep;
+mod train;
 
 use std::path::PathBuf;
 
@@ -9,9 +11,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Deserialize;
 
 pub use bench::{BenchAction, BenchArgs, BenchRunArgs, PeersArgs, Place, Selection};
+pub use reproduce::{ReproduceArgs, Reproducible};
 pub use sweep::{SweepAction, SweepArgs};
-
-use crate::experiment::Method;
+pub use train::TrainArgs;
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -94,7 +96,7 @@ impl Isa {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Engine {
-    /// Screened for pixels, dense for floats.
+    /// Screened where it can be, else dense.
     #[default]
     Auto,
     /// Every score in f32.
@@ -169,110 +171,6 @@ pub enum SetName {
     Cifar10,
     /// The generated digits.
     Synthetic,
-}
-
-/// The keys of `--set` and of a TOML file, as `train --help` lists them.
-const KEYS: &str = "\
-Keys of --set and of a TOML file (a file starts from the protocol of its dataset; config.toml of a run is such a file):
-  dataset           mnist, cifar10, synthetic, or a directory with train/t10k images and labels (IDX or npy)
-  method            biological, end-to-end (backpropagation), end-to-end-softmax, random (a layer that learns nothing),
-                    shallow (no layer); sets the defaults of its protocol, and keys that it ignores are refused
-  task              class, parity, half (layer on the lower half of the classes, readout on the upper)
-  hidden p k delta  hidden units, Lebesgue norm >= 1, rank that is pushed away >= 2, strength of the push >= 0
-  epochs batch rate init_sigma              the unsupervised phase; the rate falls linearly to 0
-  unit_length       none, readout, both: where images are scaled to unit length
-  power_n           power n of the features, h = (max(I, 0) / current_scale)^n
-  current_scale     a number, or auto = mean of the largest current over the training examples
-  off_sphere        keep, drop: units that never converged
-  loss_m beta       power m of the loss, gain of the readout
-  readout_epochs readout_batch              the readout, or all of an end-to-end network; 0 epochs stops after the layer
-  readout_rates     such as 1e-3:100,5e-4:150; the end epochs are scaled to readout_epochs
-  train_samples     all, or the first so many (both phases)
-  labels_per_class  all, or the first so many of each class (readout only)
-  validation        share of the training set held out; above 0 the test set is not touched
-  seed              of every random number
-  experiment        the name in the CSV files";
-
-/// Arguments of `rivalry train`.
-#[derive(Debug, Args)]
-#[command(after_help = KEYS)]
-pub struct TrainArgs {
-    /// A named experiment (mnist, cifar10, synthetic) or a TOML file
-    #[arg(value_name = "NAME|FILE.toml")]
-    pub experiment: String,
-    /// Change one key, for example --set hidden=500 (may be given often)
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    pub set: Vec<String>,
-    /// Run folder (data/runs/EXPERIMENT-seedN when left out)
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
-    /// Go on with the run in the folder; one that is finished is left as it is
-    #[arg(long, conflicts_with = "force")]
-    pub resume: bool,
-    /// Replace the run in the folder
-    #[arg(long)]
-    pub force: bool,
-}
-
-/// Arguments of `rivalry reproduce`.
-#[derive(Debug, Args)]
-pub struct ReproduceArgs {
-    /// Which table or figure
-    #[arg(value_enum, default_value = "mnist")]
-    pub what: Reproducible,
-    /// A short protocol: `all` takes about ten minutes (what is run when neither is given)
-    #[arg(long, conflicts_with = "paper")]
-    pub quick: bool,
-    /// The paper's protocol in full for tables; for sweeps what their files say
-    #[arg(long)]
-    pub paper: bool,
-    /// Which methods a table has, comma separated: biological, end-to-end, end-to-end-softmax, random, shallow (biological
-    /// when left out; with `all --paper` all but the softmax)
-    #[arg(long, value_name = "METHOD,…", value_delimiter = ',')]
-    pub methods: Vec<Method>,
-    /// How many seeds, counting up from --seed (1 for tables, what their files say for sweeps)
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub seeds: Option<u32>,
-    /// Where the tables, the rows and the run folders go (data/runs/… when left out)
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
-    /// Also write the rows to bench-results/ (refused from a dirty tree or a debug build)
-    #[arg(long)]
-    pub record: bool,
-    /// Keep finished seeds, go on with a half-done one
-    #[arg(long, conflicts_with = "force")]
-    pub resume: bool,
-    /// Replace what is in the folder
-    #[arg(long)]
-    pub force: bool,
-}
-
-/// What `rivalry reproduce` can reproduce.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Reproducible {
-    /// The MNIST row of the paper's table.
-    Mnist,
-    /// Its CIFAR-10 row.
-    Cifar10,
-    /// Test error against the Lebesgue norm p, both data sets.
-    PSweep,
-    /// Test error against the anti-Hebbian strength, both data sets.
-    DeltaSweep,
-    /// Both tables and every named sweep.
-    All,
-}
-
-impl Reproducible {
-    /// As typed.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Mnist => "mnist",
-            Self::Cifar10 => "cifar10",
-            Self::PSweep => "p-sweep",
-            Self::DeltaSweep => "delta-sweep",
-            Self::All => "all",
-        }
-    }
 }
 
 /// Arguments of `rivalry replay`.

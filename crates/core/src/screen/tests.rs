@@ -8,6 +8,7 @@ use crate::inputs::Inputs;
 use crate::kernels::power::Whole;
 use crate::kernels::tests::{adversarial_rows, canonical, exact, normals, unknown_rows};
 use crate::matrix::Matrix;
+use crate::offers::{BarsAt, Offers};
 use crate::random::{Random, Stream};
 use crate::top_k::NOBODY;
 

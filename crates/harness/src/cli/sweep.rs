@@ -1,4 +1,4 @@
-//! The flags of `rivalry sweep`.
+//! `rivalry sweep`.
 
 use std::path::PathBuf;
 

@@ -4,6 +4,7 @@ use super::super::*;
 use super::{BATCH, images, normal_rows, place, ranks};
 use crate::layer::Layer;
 use crate::matrix::Matrix;
+use crate::offers::Offers;
 use crate::rows::Rows;
 use crate::rule::Rule;
 
