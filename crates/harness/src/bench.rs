@@ -13,7 +13,6 @@
 pub mod bandwidth;
 pub mod definition;
 mod examples;
-pub mod markdown;
 pub mod measure;
 pub mod statistics;
 pub mod tables;

@@ -222,6 +222,9 @@ pub struct ReportArgs {
     /// The page (DIR/report.html when left out)
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
+    /// Instead of the page: put the table of errors where FILE says `<!-- results:begin accuracy -->`
+    #[arg(long, value_name = "FILE", conflicts_with = "html")]
+    pub splice: Option<PathBuf>,
 }
 
 #[cfg(test)]

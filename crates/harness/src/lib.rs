@@ -28,6 +28,7 @@ pub mod compute;
 pub mod dataset;
 pub mod experiment;
 pub mod failure;
+pub mod markdown;
 mod output;
 pub mod plot;
 pub mod progress;

@@ -3,11 +3,13 @@
 //!
 //! 1. `search` finds what is there; a row that stands in several files is one run.
 //! 2. `group` puts runs of one setting together, over seeds; `sweep` finds settings that were varied.
-//! 3. `page` writes it down through `html`, which escapes everything that was read from a file.
+//! 3. `page` writes it down through `html`, which escapes everything that was read from a file; `accuracy` makes the one table
+//!    that a document may ask for.
 //!
 //! The page needs no network: pictures are data URIs, plots inline SVG, the style sheet is part of it, there is no script,
 //! and its content security policy forbids the rest. The same files give the same bytes: there is no date of making in it.
 
+mod accuracy;
 mod command;
 mod folder;
 mod group;
@@ -20,6 +22,8 @@ mod sweep;
 use std::path::Path;
 
 use search::Found;
+
+use crate::markdown::Table;
 
 /// Everything that a page is made of.
 #[derive(Debug)]
@@ -55,6 +59,11 @@ impl Report {
     /// Files that are not used, each with the reason.
     pub fn set_aside(&self) -> impl Iterator<Item = (&str, &str)> {
         self.found.set_aside.iter().map(|(place, reason)| (place.as_str(), reason.as_str()))
+    }
+
+    /// The errors of the named experiments on their test sets, beside the published numbers.
+    pub fn accuracy(&self) -> Table {
+        accuracy::table(&self.found)
     }
 
     /// The page.

@@ -221,6 +221,29 @@ fn runs_as_train_leaves_them_are_reported() {
 }
 
 #[test]
+fn the_table_of_errors_is_put_into_a_document_and_no_page_is_written() {
+    let place = Place::new();
+    place.write(
+        "runs/rows.csv",
+        to_csv(&[1.5, 1.7].map(|error| row("biological", (error * 10.0) as u64, error, 1.46, "a paper"))),
+    );
+    let document = "above\n<!-- results:begin accuracy -->\nold\n<!-- results:end -->\nbelow\n";
+    place.write("README.md", document);
+    place.run(&["report", "runs", "--splice", "README.md"]).succeeded();
+    let spliced = fs::read_to_string(place.file("README.md")).unwrap();
+    let (before, table) = spliced.split_once("accuracy -->\n").unwrap();
+    assert!(before.starts_with("above\n") && table.ends_with("<!-- results:end -->\nbelow\n"), "{spliced}");
+    assert!(table.contains("1.60 ± 0.14") && table.contains("rivalry report runs --splice README.md"), "{spliced}");
+    assert!(!spliced.contains("old") && !place.file("runs/report.html").exists());
+    place.run(&["report", "runs", "--splice", "README.md"]).succeeded();
+    assert_eq!(fs::read_to_string(place.file("README.md")).unwrap(), spliced);
+    place.write("other.md", document.replace("accuracy", "speed"));
+    place
+        .run(&["report", "runs", "--splice", "other.md"])
+        .failed_with("other.md: expected a table of accuracy, found `speed`");
+}
+
+#[test]
 fn what_cannot_be_reported_is_one_line() {
     let place = fabricated();
     place.run(&["report", "gone"]).failed_with("report, gone: expected a folder to read, found:");

@@ -3,7 +3,7 @@
 //! The group of a benchmark, what stands before the first `/` of its name, says which table it is in; a row with a peer
 //! is in the table of the peers. Why a row has no times is a word in the last column, and a sentence in `rows.csv`.
 
-use super::markdown::Table;
+use crate::markdown::Table;
 use crate::record::bench::BenchRow;
 
 /// The names of all tables.

@@ -1,10 +1,12 @@
 //! `rivalry report`: one page about the runs and tables of a folder.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
 use crate::cli::{Common, ReportArgs};
+use crate::failure::failure;
+use crate::markdown::splice_file;
 use crate::output;
 use crate::report::Report;
 use crate::run::files;
@@ -15,6 +17,9 @@ const PAGE: &str = "report.html";
 /// Runs the command.
 pub(crate) fn run(args: &ReportArgs, common: &Common) -> anyhow::Result<()> {
     let report = Report::read(&args.dir)?;
+    if let Some(document) = &args.splice {
+        return splice(&report, args, document, common);
+    }
     let out = args.html.clone().unwrap_or_else(|| PathBuf::from(&args.dir).join(PAGE));
     files::check_writable(&out)?;
     files::write(&out, report.to_html()?.as_bytes())?;
@@ -27,4 +32,20 @@ pub(crate) fn run(args: &ReportArgs, common: &Common) -> anyhow::Result<()> {
     }
     let plural = if runs == 1 { "run" } else { "runs" };
     output::result(&format!("report      {} ({runs} {plural}, {unfinished} unfinished)\n", out.display()))
+}
+
+/// Puts the table into a document.
+fn splice(report: &Report, args: &ReportArgs, document: &Path, common: &Common) -> anyhow::Result<()> {
+    let (place, dir) = (document.display(), args.dir.display());
+    let table = report.accuracy();
+    let changed = splice_file(document, "results", |name| {
+        if name != table.name {
+            let message = format!("{place}: expected a table of {}, found `{name}`", table.name);
+            return Err(failure(message, "change the name in the line `<!-- results:begin NAME -->`"));
+        }
+        let made_by = format!("made by `rivalry report {dir} --splice {place}`");
+        Ok(Some(format!("\n{}\nMean ± sample standard deviation over seeds; {made_by}\n", table.text())))
+    })?;
+    output::note(common, &format!("{place}{}", if changed { ": table replaced" } else { " is as it should be" }));
+    Ok(())
 }

@@ -48,6 +48,11 @@ impl Group<'_> {
         over_seeds(self.runs.iter().filter_map(|run| Some((run.row.seed, column(&run.row)?))))
     }
 
+    /// The published test error and where it comes from.
+    pub(super) fn published(&self) -> Option<(f64, &str)> {
+        self.runs.iter().find_map(|run| Some((run.row.published_test_error_pct?, run.row.published_source.as_str())))
+    }
+
     /// The seeds, in order, each once.
     pub(super) fn seeds(&self) -> Vec<u64> {
         let mut seeds: Vec<u64> = self.runs.iter().map(|run| run.row.seed).collect();

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use super::report::read;
-use crate::bench::markdown::Table;
 use crate::bench::statistics::geometric_mean;
 use crate::cli::Common;
+use crate::markdown::Table;
 use crate::output;
 use crate::record::bench::BenchRow;
 

@@ -3,15 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use super::destination::ROWS;
-use crate::bench::markdown::{Table, splice};
 use crate::bench::tables::{NAMES, tables};
 use crate::cli::Common;
 use crate::cmd::record::RECORDS;
 use crate::failure::failure;
+use crate::markdown::{Table, splice_file};
 use crate::output;
 use crate::record::bench::BenchRow;
 use crate::record::from_csv;
-use crate::run::files;
 
 /// Kinds of records of benchmarks, below [`RECORDS`].
 pub(super) const KINDS: [&str; 2] = ["bench", "bench-peers"];
@@ -32,11 +31,8 @@ pub(super) fn run(folder: Option<&Path>, document: Option<&Path>, common: &Commo
         return output::result(&reports.iter().map(text).collect::<String>());
     };
     let place = document.display().to_string();
-    let old = std::fs::read_to_string(document).map_err(|error| {
-        failure(format!("document {place}: expected readable UTF-8 text, found: {error}"), "check the path")
-    })?;
     let more = format!(" --splice {place}");
-    let new = splice(&old, &place, |name| {
+    let changed = splice_file(document, "bench", |name| {
         if !NAMES.contains(&name) {
             let message = format!("{place}: expected a table of {}, found `{name}`", NAMES.join(", "));
             return Err(failure(message, "change the name in the line `<!-- bench:begin NAME -->`"));
@@ -47,12 +43,7 @@ pub(super) fn run(folder: Option<&Path>, document: Option<&Path>, common: &Commo
         }
         Ok(found.map(|(report, table)| report.text(table, &more)))
     })?;
-    if new == old {
-        output::note(common, &format!("{place} is as it should be"));
-        return Ok(());
-    }
-    files::write(document, new.as_bytes())?;
-    output::note(common, &format!("{place}: tables replaced"));
+    output::note(common, &format!("{place}{}", if changed { ": tables replaced" } else { " is as it should be" }));
     Ok(())
 }
 

@@ -44,7 +44,7 @@ pub(super) fn summary(html: &mut Html, part: &Part<'_>) {
                 let seeds = test.or(held_out).map_or_else(|| finished(group), |spread| spread.count);
                 number(html, &seeds.to_string());
                 number(html, &spread(test));
-                let published = published(group);
+                let published = group.published();
                 number(
                     html,
                     &published.map_or(NONE.to_owned(), |(error, source)| match source.contains(FROM_MEMORY) {
@@ -75,10 +75,6 @@ fn finished(group: &Group<'_>) -> usize {
     seeds.sort_unstable();
     seeds.dedup();
     seeds.len()
-}
-
-fn published<'a>(group: &Group<'a>) -> Option<(f64, &'a str)> {
-    group.runs.iter().find_map(|run| Some((run.row.published_test_error_pct?, run.row.published_source.as_str())))
 }
 
 fn on_sphere(group: &Group<'_>) -> String {

@@ -1,6 +1,9 @@
 //! Tables in Markdown, padded so that they read well as plain text too, and their place in a document.
 
+use std::path::Path;
+
 use crate::failure::failure;
+use crate::run::files;
 
 /// A table with a name, by which a document asks for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,34 +44,35 @@ impl Table {
     }
 }
 
-const BEGIN: &str = "<!-- bench:begin ";
-const END: &str = "<!-- bench:end -->";
-
-/// Replaces what stands between `<!-- bench:begin NAME -->` and `<!-- bench:end -->` by what `content` gives for NAME. A
-/// place whose table is not in this result is left as it is. Doing it twice changes nothing.
+/// Replaces what stands between `<!-- KIND:begin NAME -->` and `<!-- KIND:end -->` by what `content` gives for NAME. A place
+/// whose table is not in this result is left as it is. Doing it twice changes nothing.
 ///
 /// # Errors
 /// No such place in the document, one that does not end, or one that asks for a table that does not exist at all.
 pub fn splice(
     document: &str,
     place: &str,
+    kind: &str,
     content: impl Fn(&str) -> anyhow::Result<Option<String>>,
 ) -> anyhow::Result<String> {
-    let hint = "a place is a line `<!-- bench:begin NAME -->` and below it a line `<!-- bench:end -->`";
-    let refuse = |found: &str| failure(format!("{place}: expected places for tables, found {found}"), hint);
+    let (begin, end) = (format!("<!-- {kind}:begin "), format!("<!-- {kind}:end -->"));
+    let hint = format!("a place is a line `{begin}NAME -->` and below it a line `{end}`");
+    let refuse = |found: &str| failure(format!("{place}: expected places for tables, found {found}"), &hint);
     let (mut result, mut rest) = (String::with_capacity(document.len()), document);
     let mut places = 0;
-    while let Some(start) = rest.find(BEGIN) {
+    while let Some(start) = rest.find(&begin) {
         let (before, from) = rest.split_at(start);
         let Some((line, below)) = from.split_once('\n') else { return Err(refuse("one without an end")) };
-        let name = line[BEGIN.len()..].trim_end().strip_suffix("-->").map(str::trim);
+        let name = line[begin.len()..].trim_end().strip_suffix("-->").map(str::trim);
         let Some(name) = name else { return Err(refuse(&format!("`{}`", line.trim_end()))) };
-        let Some((old, after)) = below.split_once(END) else { return Err(refuse(&format!("`{name}` without an end"))) };
-        if old.contains(BEGIN) {
+        let Some((old, after)) = below.split_once(&end) else {
+            return Err(refuse(&format!("`{name}` without an end")));
+        };
+        if old.contains(&begin) {
             return Err(refuse(&format!("`{name}` without an end")));
         }
         let new = content(name)?;
-        result.push_str(&format!("{before}{line}\n{}{END}", new.as_deref().unwrap_or(old)));
+        result.push_str(&format!("{before}{line}\n{}{end}", new.as_deref().unwrap_or(old)));
         rest = after;
         places += 1;
     }
@@ -77,6 +81,26 @@ pub fn splice(
     }
     result.push_str(rest);
     Ok(result)
+}
+
+/// Replaces the places of one kind in a file, as [`splice`] does in a text; returns whether that changed anything.
+///
+/// # Errors
+/// As [`splice`]; the file cannot be read or written.
+pub fn splice_file(
+    document: &Path,
+    kind: &str,
+    content: impl Fn(&str) -> anyhow::Result<Option<String>>,
+) -> anyhow::Result<bool> {
+    let place = document.display().to_string();
+    let old = std::fs::read_to_string(document).map_err(|error| {
+        failure(format!("document {place}: expected readable UTF-8 text, found: {error}"), "check the path")
+    })?;
+    let new = splice(&old, &place, kind, content)?;
+    if new != old {
+        files::write(document, new.as_bytes())?;
+    }
+    Ok(new != old)
 }
 
 #[cfg(test)]
@@ -95,7 +119,7 @@ mod tests {
     }
 
     fn fill(document: &str) -> anyhow::Result<String> {
-        splice(document, "README.md", |name| match name {
+        splice(document, "README.md", "bench", |name| match name {
             "a" => Ok(Some("new\n".to_owned())),
             "later" => Ok(None),
             _ => Err(failure(format!("no table `{name}`"), "")),
