@@ -32,7 +32,7 @@ fn row(part: &Part<'_>, group: &Group<'_>) -> Option<Vec<String>> {
         Some(epochs) => format!("{epochs} + {}", first.readout_epochs),
         None => first.readout_epochs.to_string(),
     };
-    let published = group.published().map_or(NONE.to_owned(), |(error, _)| format!("{error:.2}"));
+    let published = group.published_text().unwrap_or_else(|| NONE.to_owned());
     let on_sphere = group.spread(|row| Some(row.on_sphere? as f64));
     let on_sphere = on_sphere.map_or(NONE.to_owned(), |spread| format!("{:.0}", spread.mean));
     let name = format!("{}, {}", part.experiment, group.method);

@@ -8,6 +8,9 @@ use crate::experiment::Method;
 use crate::record::ResultRow;
 use crate::statistics::{Spread, mean};
 
+/// What the source of a published number says when nobody has looked it up.
+const FROM_MEMORY: &str = "from memory";
+
 /// What is compared with one another: one table, its curves and sweeps.
 pub(super) struct Part<'a> {
     pub(super) experiment: &'a str,
@@ -51,6 +54,14 @@ impl Group<'_> {
     /// The published test error and where it comes from.
     pub(super) fn published(&self) -> Option<(f64, &str)> {
         self.runs.iter().find_map(|run| Some((run.row.published_test_error_pct?, run.row.published_source.as_str())))
+    }
+
+    /// The published test error as tables show it: a number that nobody has looked up is marked.
+    pub(super) fn published_text(&self) -> Option<String> {
+        self.published().map(|(error, source)| match source.contains(FROM_MEMORY) {
+            true => format!("{error:.2} ({FROM_MEMORY})"),
+            false => format!("{error:.2}"),
+        })
     }
 
     /// The seeds, in order, each once.

@@ -6,8 +6,6 @@ use super::super::search::Run;
 use crate::record::ResultRow;
 use crate::statistics::Spread;
 
-/// What the source of a published number says when nobody has looked it up.
-const FROM_MEMORY: &str = "from memory";
 const NONE: &str = "–";
 
 /// A table with a caption and a head, in a box that scrolls by itself where it is too wide.
@@ -45,13 +43,7 @@ pub(super) fn summary(html: &mut Html, part: &Part<'_>) {
                 number(html, &seeds.to_string());
                 number(html, &spread(test));
                 let published = group.published();
-                number(
-                    html,
-                    &published.map_or(NONE.to_owned(), |(error, source)| match source.contains(FROM_MEMORY) {
-                        true => format!("{error:.2} ({FROM_MEMORY})"),
-                        false => format!("{error:.2}"),
-                    }),
-                );
+                number(html, &group.published_text().unwrap_or_else(|| NONE.to_owned()));
                 let difference = test.zip(published).map(|(test, (error, _))| format!("{:+.2}", test.mean - error));
                 number(html, &difference.unwrap_or_else(|| NONE.to_owned()));
                 if validation {
