@@ -93,7 +93,7 @@ fn a_published_figure_stays_with_its_network() {
 #[test]
 fn a_file_starts_from_the_protocol_of_its_data_set() {
     let mine = from_text("dataset = 'cifar10'\nhidden = 10").unwrap();
-    assert_eq!((mine.experiment.as_str(), mine.hidden, mine.power_n), ("mine", 10, 10.0));
+    assert_eq!((mine.experiment.as_str(), mine.hidden, mine.power_n), ("mine", 10, 20.0));
     let mine = from_text("dataset = './mine'\np = 2").unwrap();
     assert_eq!((mine.p, mine.power_n), (2.0, 4.5));
 }
