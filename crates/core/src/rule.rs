@@ -8,7 +8,8 @@
 //! ds = y Xᵀ − rowsum(y ∘ I) ∘ W              update     only rows with y ≠ 0 somewhere
 //! W += ε ds / max(max |ds|, 1e−30)
 //! ```
-//! A learned weight whose power would be subnormal, below 2⁻¹²⁰, becomes 0, which the author's does not.
+//! A learned weight of which next to nothing is left becomes 0, which the author's does not: below 2^(−120/(p−1)), between
+//! 2⁻¹⁰⁰ and 2⁻³⁰.
 
 use crate::error::{Error, Result};
 use crate::isa::Kernels;
@@ -92,10 +93,11 @@ impl Rule {
         }
     }
 
-    /// The smallest magnitude of a weight that is kept: 2^(−120/(p−1)), at least 2⁻¹⁰⁰, so that w′ is never subnormal. A learned
-    /// weight that becomes smaller is 0: the weights of pixels that are always blank shrink for ever.
+    /// The smallest magnitude of a weight that is kept: 2^(−120/(p−1)), between 2⁻¹⁰⁰ and 2⁻³⁰, so that w′ is never subnormal
+    /// up to p = 5. A learned weight that becomes smaller is 0: the weights of pixels that are always blank shrink for ever.
+    /// Beyond p = 5 the bound would reach weights that count.
     pub(crate) fn smallest(&self) -> f32 {
-        libm::exp2((-120.0 / (self.p - 1.0)).max(-100.0)) as f32
+        libm::exp2((-120.0 / (self.p - 1.0)).clamp(-100.0, -30.0)) as f32
     }
 
     /// Whether w′ differs from w, so that it has to be kept beside it.
@@ -113,6 +115,22 @@ impl Rule {
                     *power = power_real(*w, p);
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_that_are_taken_for_0_are_far_below_those_that_count() {
+        let smallest = |p| Rule::new(p, 2, 0.0).unwrap().smallest();
+        for (p, exponent) in [(1.0, -100), (2.0, -100), (2.2, -100), (3.0, -60), (4.0, -40), (5.0, -30), (12.0, -30)] {
+            assert_eq!(smallest(p), libm::ldexpf(1.0, exponent), "p {p}");
+        }
+        for p in [2.0, 2.5, 3.0, 4.5, 5.0] {
+            assert!(power_real(smallest(p), p).is_normal(), "p {p}");
         }
     }
 }
