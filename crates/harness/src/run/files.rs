@@ -8,7 +8,7 @@ use anyhow::Context;
 
 use crate::failure::failure;
 
-/// Temporary files start so, which is how a later run knows what a killed one left behind.
+/// Temporary files start so, then comes the name of the file that they become: a later run knows what a killed one left behind.
 const TEMPORARY: &str = ".rivalry-tmp-";
 
 /// Writes a file so that it holds all of `content` or is not touched.
@@ -20,7 +20,7 @@ pub fn write(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     let refuse = |error: std::io::Error| {
         failure(format!("cannot write {}: {error}", path.display()), "is the folder there, writable, and not full?")
     };
-    let mut temporary = temporary_in(folder).map_err(refuse)?;
+    let mut temporary = temporary_in(folder, &prefix_of(path)).map_err(refuse)?;
     temporary.write_all(content).and_then(|()| temporary.as_file().sync_data()).map_err(refuse)?;
     temporary.persist(path).map_err(|error| refuse(error.error))?;
     Ok(())
@@ -35,7 +35,7 @@ pub fn check_writable(path: &Path) -> anyhow::Result<()> {
     if path.is_dir() {
         return Err(failure(format!("output {}: expected a file, found a folder", path.display()), hint));
     }
-    temporary_in(folder_of(path))
+    temporary_in(folder_of(path), &prefix_of(path))
         .map(drop)
         .map_err(|error| failure(format!("output {}: expected a writable place, found: {error}", path.display()), hint))
 }
@@ -47,7 +47,7 @@ pub fn check_writable(path: &Path) -> anyhow::Result<()> {
 pub fn check_creatable(folder: &Path) -> anyhow::Result<()> {
     let above = folder.ancestors().skip(1).map(|path| if path.as_os_str().is_empty() { Path::new(".") } else { path });
     let Some(there) = above.into_iter().find(|path| path.exists()) else { return Ok(()) };
-    temporary_in(there).map(drop).map_err(|error| refuse_folder(folder, &error))
+    temporary_in(there, TEMPORARY).map(drop).map_err(|error| refuse_folder(folder, &error))
 }
 
 /// Makes a folder and those above it.
@@ -68,9 +68,21 @@ fn refuse_folder(folder: &Path, error: &std::io::Error) -> anyhow::Error {
 /// # Errors
 /// The folder cannot be read, or a file in it not removed.
 pub fn remove_temporary(folder: &Path) -> anyhow::Result<()> {
+    remove_starting_with(folder, TEMPORARY)
+}
+
+/// Removes what a killed run left half-written of one file, in a folder that others may be writing to.
+///
+/// # Errors
+/// As [`remove_temporary`].
+pub fn remove_temporary_of(path: &Path) -> anyhow::Result<()> {
+    remove_starting_with(folder_of(path), &prefix_of(path))
+}
+
+fn remove_starting_with(folder: &Path, prefix: &str) -> anyhow::Result<()> {
     for entry in fs::read_dir(folder).with_context(|| format!("cannot read folder {}", folder.display()))? {
         let path = entry?.path();
-        if is_temporary(&path) {
+        if starts_with(&path, prefix) {
             fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
         }
     }
@@ -79,12 +91,21 @@ pub fn remove_temporary(folder: &Path) -> anyhow::Result<()> {
 
 /// Whether the name is one that [`write()`] gives while it is writing.
 pub fn is_temporary(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(TEMPORARY))
+    starts_with(path, TEMPORARY)
 }
 
-fn temporary_in(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+fn starts_with(path: &Path, prefix: &str) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix))
+}
+
+/// How temporary files of one file start.
+fn prefix_of(path: &Path) -> String {
+    format!("{TEMPORARY}{}-", path.file_name().unwrap_or_default().to_string_lossy())
+}
+
+fn temporary_in(folder: &Path, prefix: &str) -> std::io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(TEMPORARY);
+    builder.prefix(prefix);
     // tempfile makes files private; results are ordinary files under the user's umask.
     #[cfg(unix)]
     let builder = {
@@ -143,6 +164,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(format!("{TEMPORARY}x1")), "half").unwrap();
         fs::write(folder.path().join("kept"), "").unwrap();
+        fs::write(folder.path().join(format!("{TEMPORARY}mine.csv-x2")), "half").unwrap();
+        fs::write(folder.path().join(format!("{TEMPORARY}other.csv-x3")), "half").unwrap();
+        let names = || fs::read_dir(folder.path()).unwrap().count();
+        remove_temporary_of(&folder.path().join("mine.csv")).unwrap();
+        assert_eq!(names(), 3, "those of other files and what is kept");
         remove_temporary(folder.path()).unwrap();
         let left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(left, ["kept"]);

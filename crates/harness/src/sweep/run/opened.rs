@@ -83,7 +83,12 @@ impl<'a> Opened<'a> {
     /// Makes the places, and empties the folders of what is to be replaced: later starts go by what is in them.
     fn begin(&self) -> anyhow::Result<()> {
         let Sweep { name, points, shard, out, existing, .. } = self.sweep;
-        files::create_folder(&out.with_extension("runs"))?;
+        let runs = out.with_extension("runs");
+        files::create_folder(&runs)?;
+        // What an earlier start left when it was killed; other shards may be writing beside the files.
+        files::remove_temporary(&runs)?;
+        files::remove_temporary_of(out)?;
+        files::remove_temporary_of(&Sheet::path(out))?;
         if existing == Existing::Replace {
             for slot in self.slots.iter().filter(|slot| slot.folder.exists()) {
                 RunFolder::open(&slot.folder, existing, &slot.point.experiment)?.begin(&slot.point.experiment)?;
