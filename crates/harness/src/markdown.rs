@@ -83,20 +83,28 @@ pub fn splice(
     Ok(result)
 }
 
-/// Replaces the places of one kind in a file, as [`splice`] does in a text; returns whether that changed anything.
+/// Replaces the places of one kind in a file, as [`splice`] does in a text; `names` are those of all tables of that kind.
+/// Returns whether that changed anything.
 ///
 /// # Errors
 /// As [`splice`]; the file cannot be read or written.
 pub fn splice_file(
     document: &Path,
     kind: &str,
-    content: impl Fn(&str) -> anyhow::Result<Option<String>>,
+    names: &[&str],
+    content: impl Fn(&str) -> Option<String>,
 ) -> anyhow::Result<bool> {
     let place = document.display().to_string();
     let old = std::fs::read_to_string(document).map_err(|error| {
         failure(format!("document {place}: expected readable UTF-8 text, found: {error}"), "check the path")
     })?;
-    let new = splice(&old, &place, kind, content)?;
+    let new = splice(&old, &place, kind, |name| {
+        if !names.contains(&name) {
+            let message = format!("{place}: expected a table of {}, found `{name}`", names.join(", "));
+            return Err(failure(message, format!("change the name in the line `<!-- {kind}:begin NAME -->`")));
+        }
+        Ok(content(name))
+    })?;
     if new != old {
         files::write(document, new.as_bytes())?;
     }

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use crate::cli::{Common, ReportArgs};
-use crate::failure::failure;
 use crate::markdown::splice_file;
 use crate::output;
 use crate::report::Report;
@@ -38,13 +37,9 @@ pub(crate) fn run(args: &ReportArgs, common: &Common) -> anyhow::Result<()> {
 fn splice(report: &Report, args: &ReportArgs, document: &Path, common: &Common) -> anyhow::Result<()> {
     let (place, dir) = (document.display(), args.dir.display());
     let table = report.accuracy();
-    let changed = splice_file(document, "results", |name| {
-        if name != table.name {
-            let message = format!("{place}: expected a table of {}, found `{name}`", table.name);
-            return Err(failure(message, "change the name in the line `<!-- results:begin NAME -->`"));
-        }
+    let changed = splice_file(document, "results", &[table.name], |_| {
         let made_by = format!("made by `rivalry report {dir} --splice {place}`");
-        Ok(Some(format!("\n{}\nMean ± sample standard deviation over seeds; {made_by}\n", table.text())))
+        Some(format!("\n{}\nMean ± sample standard deviation over seeds; {made_by}\n", table.text()))
     })?;
     output::note(common, &format!("{place}{}", if changed { ": table replaced" } else { " is as it should be" }));
     Ok(())
