@@ -50,19 +50,59 @@ pub enum Reproducible {
     PSweep,
     /// Test error against the anti-Hebbian strength, both data sets.
     DeltaSweep,
+    /// Test error against the rank k that is pushed away, both data sets.
+    KSweep,
+    /// Test error against the number of hidden units.
+    HiddenSweep,
+    /// Test error against labels per class.
+    FewLabels,
+    /// One learned layer, several tasks.
+    Tasks,
+    /// The searches on a split of the training set that settings were chosen by, both data sets.
+    Searches,
     /// Both tables and every named sweep.
     All,
 }
 
 impl Reproducible {
     /// As typed.
-    pub fn name(self) -> &'static str {
+    pub fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
+    /// The experiments whose tables it is, and the named sweeps.
+    pub fn parts(self) -> (Vec<&'static str>, Vec<&'static str>) {
         match self {
-            Self::Mnist => "mnist",
-            Self::Cifar10 => "cifar10",
-            Self::PSweep => "p-sweep",
-            Self::DeltaSweep => "delta-sweep",
-            Self::All => "all",
+            Self::Mnist => (vec!["mnist"], vec![]),
+            Self::Cifar10 => (vec!["cifar10"], vec![]),
+            Self::PSweep => (vec![], vec!["p-sweep", "cifar10-p-sweep"]),
+            Self::DeltaSweep => (vec![], vec!["delta-sweep", "cifar10-delta-sweep"]),
+            Self::KSweep => (vec![], vec!["k-sweep", "cifar10-k-sweep"]),
+            Self::HiddenSweep => (vec![], vec!["hidden-sweep"]),
+            Self::FewLabels => (vec![], vec!["few-labels"]),
+            Self::Tasks => (vec![], vec!["tasks"]),
+            Self::Searches => (vec![], vec!["mnist-grid", "mnist-search", "cifar10-grid"]),
+            Self::All => {
+                let others = Self::value_variants().iter().filter(|what| **what != Self::All);
+                let (tables, sweeps): (Vec<_>, Vec<_>) = others.map(|what| what.parts()).unzip();
+                (tables.concat(), sweeps.concat())
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sweep::Definition;
+
+    #[test]
+    fn everything_is_both_tables_and_every_named_sweep() {
+        let (tables, mut sweeps) = Reproducible::All.parts();
+        assert_eq!(tables, ["mnist", "cifar10"]);
+        let mut named: Vec<&str> = Definition::names().collect();
+        sweeps.sort_unstable();
+        named.sort_unstable();
+        assert_eq!(sweeps, named);
     }
 }

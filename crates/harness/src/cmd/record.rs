@@ -7,10 +7,13 @@ use crate::failure::failure;
 use crate::output;
 use crate::provenance::Provenance;
 use crate::record::{ResultRow, to_csv};
-use crate::run::files;
+use crate::run::{Existing, files};
 
 /// Records go here, one folder for each table and protocol, and for each kind of benchmark.
 pub(super) const RECORDS: &str = "bench-results";
+
+/// The rows of a record.
+pub(super) const ROWS: &str = "rows.csv";
 
 /// The place of a record in `bench-results/`.
 pub(super) struct Record {
@@ -19,8 +22,9 @@ pub(super) struct Record {
 }
 
 impl Record {
-    /// Everything that can be refused is refused here, before the first run.
-    pub(super) fn open(name: &str, provenance: Provenance) -> anyhow::Result<Self> {
+    /// Everything that can be refused is refused here, before the first run. A command that goes on where it stopped may
+    /// find records of its own.
+    pub(super) fn open(name: &str, provenance: Provenance, existing: Existing) -> anyhow::Result<Self> {
         provenance.refuse_record()?;
         let records = Path::new(RECORDS);
         if !records.is_dir() {
@@ -28,11 +32,16 @@ impl Record {
             return Err(failure(message, "run it from the root of the repository"));
         }
         let folder = records.join(name).join(provenance.record_folder());
-        if folder.exists() {
-            let message = format!("record {}: expected a new folder, found one that is there", folder.display());
-            return Err(failure(message, "records are never replaced; remove it if it should not be there"));
+        let record = Self { folder, provenance };
+        if record.folder.exists() && existing != Existing::Resume {
+            return Err(record.refuse_folder("a new folder", "one that is there"));
         }
-        Ok(Self { folder, provenance })
+        Ok(record)
+    }
+
+    fn refuse_folder(&self, expected: &str, found: &str) -> anyhow::Error {
+        let message = format!("record {}: expected {expected}, found {found}", self.folder.display());
+        failure(message, "records are never replaced; remove it if it should not be there")
     }
 
     pub(super) fn refuse_other_revision(&self, row: &ResultRow, folder: &Path) -> anyhow::Result<()> {
@@ -49,9 +58,17 @@ impl Record {
         Err(failure(message, "--force runs every seed again"))
     }
 
-    /// Writes the machine and the rows of runs.
+    /// Writes the machine and the rows of runs; nothing where the same rows stand already.
     pub(super) fn write_rows(&self, rows: &[ResultRow], common: &Common) -> anyhow::Result<()> {
-        self.write(&[("machine.txt", self.provenance.to_text()), ("rows.csv", to_csv(rows))], common)
+        let rows = to_csv(rows);
+        match std::fs::read_to_string(self.folder.join(ROWS)) {
+            Ok(found) if found == rows => {
+                output::note(common, &format!("recorded before in {}", self.folder.display()));
+                Ok(())
+            }
+            Ok(_) => Err(self.refuse_folder("these rows or none", "others")),
+            Err(_) => self.write(&[("machine.txt", self.provenance.to_text()), (ROWS, rows)], common),
+        }
     }
 
     /// Writes the files by name, in their order; `rows.csv` last, so that a folder that has it is complete.
@@ -85,6 +102,10 @@ mod tests {
         record.write_rows(&[ResultRow::default()], &quiet).unwrap();
         assert_eq!(std::fs::read_to_string(folder.join("rows.csv")).unwrap(), to_csv(&[ResultRow::default()]));
         assert!(std::fs::read_to_string(folder.join("machine.txt")).unwrap().contains("cpu "));
+        record.write_rows(&[ResultRow::default()], &quiet).unwrap();
+        let error = record.write_rows(&[ResultRow::default(), ResultRow::default()], &quiet).unwrap_err();
+        assert!(error.to_string().ends_with("expected these rows or none, found others"), "{error}");
+        assert_eq!(std::fs::read_to_string(folder.join("rows.csv")).unwrap(), to_csv(&[ResultRow::default()]));
     }
 
     #[test]

@@ -29,12 +29,6 @@ use figure::Figure;
 use runs::Runs;
 use sources::Sources;
 
-/// The sweeps that belong to a figure of the paper, by data set.
-const P_SWEEPS: [&str; 2] = ["p-sweep", "cifar10-p-sweep"];
-const DELTA_SWEEPS: [&str; 2] = ["delta-sweep", "cifar10-delta-sweep"];
-/// The sweeps that only `all` runs.
-const OTHER_SWEEPS: [&str; 6] = ["k-sweep", "hidden-sweep", "few-labels", "tasks", "cifar10-k-sweep", "cifar10-grid"];
-
 /// What was asked for.
 struct Plan<'a> {
     args: &'a ReproduceArgs,
@@ -67,12 +61,12 @@ pub(crate) fn run(args: &ReproduceArgs, common: &Common) -> anyhow::Result<()> {
     let plan = Plan::new(args, common)?;
     let compute = Compute::new(common)?;
     let provenance = Provenance::collect(compute.kernels.name(), compute.team.threads());
-    let (tables, sweeps) = parts(args.what);
+    let (tables, sweeps) = args.what.parts();
     let folder = args.out.clone().unwrap_or_else(|| {
         PathBuf::from(RUNS).join(format!("reproduce-{}-{}", args.what.name(), plan.protocol.name()))
     });
     let record = |part: &str| match args.record {
-        true => Record::open(&format!("{part}-{}", plan.protocol.name()), provenance.clone()).map(Some),
+        true => Record::open(&format!("{part}-{}", plan.protocol.name()), provenance.clone(), plan.existing).map(Some),
         false => Ok(None),
     };
     let records = tables.iter().chain(&sweeps).map(|part| record(part)).collect::<anyhow::Result<Vec<_>>>()?;
@@ -127,8 +121,7 @@ pub(crate) fn run(args: &ReproduceArgs, common: &Common) -> anyhow::Result<()> {
 impl<'a> Plan<'a> {
     fn new(args: &'a ReproduceArgs, common: &'a Common) -> anyhow::Result<Self> {
         let protocol = if args.paper { Protocol::Paper } else { Protocol::Quick };
-        let figure_only = matches!(args.what, Reproducible::PSweep | Reproducible::DeltaSweep);
-        if figure_only && !args.methods.is_empty() {
+        if args.what.parts().0.is_empty() && !args.methods.is_empty() {
             let message = format!("--methods: expected with a table, found with {}", args.what.name());
             return Err(failure(message, "a sweep says itself which methods it runs; leave --methods out"));
         }
@@ -138,35 +131,5 @@ impl<'a> Plan<'a> {
         };
         let existing = Existing::from_flags(args.resume, args.force);
         Ok(Self { args, common, protocol, methods, first_seed: common.seed.unwrap_or(1), existing })
-    }
-}
-
-/// The tables and the sweeps of what was asked for.
-fn parts(what: Reproducible) -> (Vec<&'static str>, Vec<&'static str>) {
-    match what {
-        Reproducible::Mnist => (vec!["mnist"], vec![]),
-        Reproducible::Cifar10 => (vec!["cifar10"], vec![]),
-        Reproducible::PSweep => (vec![], P_SWEEPS.to_vec()),
-        Reproducible::DeltaSweep => (vec![], DELTA_SWEEPS.to_vec()),
-        Reproducible::All => {
-            let sweeps = P_SWEEPS.into_iter().chain(DELTA_SWEEPS).chain(OTHER_SWEEPS);
-            (vec!["mnist", "cifar10"], sweeps.collect())
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sweep::Definition;
-
-    #[test]
-    fn everything_is_both_tables_and_every_named_sweep() {
-        let (tables, mut sweeps) = parts(Reproducible::All);
-        assert_eq!(tables, ["mnist", "cifar10"]);
-        let mut named: Vec<&str> = Definition::names().collect();
-        sweeps.sort_unstable();
-        named.sort_unstable();
-        assert_eq!(sweeps, named);
     }
 }

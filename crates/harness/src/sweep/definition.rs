@@ -30,13 +30,15 @@ use crate::experiment::{Assignment, Experiment, Method, Protocol, nearest, parse
 use crate::failure::failure;
 
 /// The named sweeps and their files.
-const NAMED: [(&str, &str); 10] = [
+const NAMED: [(&str, &str); 12] = [
     ("p-sweep", include_str!("../../sweeps/p-sweep.toml")),
     ("delta-sweep", include_str!("../../sweeps/delta-sweep.toml")),
     ("k-sweep", include_str!("../../sweeps/k-sweep.toml")),
     ("hidden-sweep", include_str!("../../sweeps/hidden-sweep.toml")),
     ("few-labels", include_str!("../../sweeps/few-labels.toml")),
     ("tasks", include_str!("../../sweeps/tasks.toml")),
+    ("mnist-grid", include_str!("../../sweeps/mnist-grid.toml")),
+    ("mnist-search", include_str!("../../sweeps/mnist-search.toml")),
     ("cifar10-p-sweep", include_str!("../../sweeps/cifar10-p-sweep.toml")),
     ("cifar10-delta-sweep", include_str!("../../sweeps/cifar10-delta-sweep.toml")),
     ("cifar10-k-sweep", include_str!("../../sweeps/cifar10-k-sweep.toml")),

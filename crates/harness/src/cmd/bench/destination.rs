@@ -3,16 +3,14 @@
 use std::path::PathBuf;
 
 use crate::cli::{Common, Place};
-use crate::cmd::record::Record;
+use crate::cmd::record::{ROWS, Record};
 use crate::failure::failure;
 use crate::output;
 use crate::provenance::Provenance;
 use crate::record::bench::{BenchRow, SampleRow};
 use crate::record::to_csv;
-use crate::run::files;
+use crate::run::{Existing, files};
 
-/// The rows.
-pub(super) const ROWS: &str = "rows.csv";
 const SAMPLES: &str = "samples.csv";
 const MACHINE: &str = "machine.txt";
 
@@ -26,7 +24,10 @@ pub(super) struct Destination {
 impl Destination {
     /// Everything that can be refused is refused here. `what` names the kind of record.
     pub(super) fn open(what: &str, place: &Place, provenance: Provenance) -> anyhow::Result<Self> {
-        let record = if place.record { Some(Record::open(what, provenance.clone())?) } else { None };
+        let record = match place.record {
+            true => Some(Record::open(what, provenance.clone(), Existing::Refuse)?),
+            false => None,
+        };
         if let Some(folder) = &place.out {
             if folder.join(ROWS).exists() {
                 let message = format!("output {}: expected a folder without results, found {ROWS}", folder.display());

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::destination::ROWS;
 use crate::bench::tables::{NAMES, tables};
 use crate::cli::Common;
 use crate::cmd::record::RECORDS;
+use crate::cmd::record::ROWS;
 use crate::failure::failure;
 use crate::markdown::{Table, splice_file};
 use crate::output;
