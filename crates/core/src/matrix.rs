@@ -145,11 +145,6 @@ impl<'a> Panel<'a> {
         self.width
     }
 
-    /// Vectors from the start of one row to the start of the next.
-    pub(crate) fn stride(self) -> usize {
-        self.stride
-    }
-
     /// One row as vectors.
     #[inline(always)]
     pub(crate) fn lanes(&self, row: usize) -> &'a [Lanes] {

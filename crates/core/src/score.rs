@@ -11,7 +11,8 @@ use crate::vector::LANES;
 /// Source: the product ⟨W, v⟩ of Krotov & Hopfield 2019, eq. 2, with the powers already taken (w′ for p ≠ 2).
 ///
 /// # Shapes
-/// `units` [units × inputs], `examples` [examples × inputs], `out` at least [examples × out_stride], out_stride ≥ units.
+/// `units` [units × inputs], `examples` [examples × inputs], `out` [examples × out_stride], of which the last row may end behind the last unit, out_stride ≥
+/// units.
 ///
 /// # Numerics
 /// The canonical order of the [crate docs](crate#numerics); the same bits on every instruction set.
@@ -34,20 +35,29 @@ use crate::vector::LANES;
 /// ```
 pub fn score(kernels: &Kernels, units: Panel<'_>, examples: Panel<'_>, out: &mut [f32], out_stride: usize) {
     assert_eq!(units.width(), examples.width(), "units and examples have different widths");
-    assert!(units.rows() <= out_stride && examples.rows() * out_stride <= out.len(), "too little room for scores");
+    let room = examples.rows().saturating_sub(1) * out_stride + units.rows();
+    assert!(units.rows() <= out_stride && room <= out.len(), "too little room for scores");
     kernels.score(units, examples, out, out_stride);
 }
 
-/// Computes scores as [`score`] does, into the rows `first_row ..` of a matrix: one row per example, one column per unit.
+/// Computes scores as [`score`] does, into the rows `first_row ..` and the columns `first_column ..` of a matrix: one row per
+/// example, one column per unit.
 ///
 /// # Panics
 /// If the widths differ or the matrix is too small.
-pub fn score_rows(kernels: &Kernels, units: Panel<'_>, examples: Panel<'_>, out: &mut Matrix, first_row: usize) {
+pub fn score_into(
+    kernels: &Kernels,
+    units: Panel<'_>,
+    examples: Panel<'_>,
+    out: &mut Matrix,
+    [first_row, first_column]: [usize; 2],
+) {
     assert!(
-        units.rows() <= out.columns() && first_row + examples.rows() <= out.rows(),
+        first_column + units.rows() <= out.columns() && first_row + examples.rows() <= out.rows(),
         "too small a matrix for scores"
     );
     let stride = out.stride();
     let rows = &mut out.memory_mut()[first_row * stride..][..examples.rows() * stride];
-    score(kernels, units, examples, rows.as_flattened_mut(), stride * LANES);
+    let out = rows.as_flattened_mut().get_mut(first_column..).unwrap_or_default();
+    score(kernels, units, examples, out, stride * LANES);
 }

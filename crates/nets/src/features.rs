@@ -173,7 +173,7 @@ fn compute_part(
     for first in (0..inputs.samples()).step_by(STAGED) {
         let examples = STAGED.min(inputs.samples() - first);
         let rows = inputs.stage_all(kernels, first..first + examples, &mut staged);
-        score::score_rows(kernels, units, rows, &mut values, first);
+        score::score_into(kernels, units, rows, &mut values, [first, 0]);
         for sample in first..first + examples {
             let factor = (f64::from(inputs.scale(sample)) / spec.current_scale) as f32;
             head::features(kernels, values.lanes_mut(sample), factor, exponent);
@@ -204,7 +204,7 @@ pub fn mean_largest_current(team: &Team, kernels: &'static Kernels, layer: &Laye
         for first in samples.clone().step_by(STAGED) {
             let examples = STAGED.min(samples.end - first);
             let rows = inputs.stage_all(kernels, first..first + examples, &mut staged);
-            score::score_rows(kernels, layer.panel(0, layer.hidden()), rows, &mut scores, 0);
+            score::score_into(kernels, layer.panel(0, layer.hidden()), rows, &mut scores, [0, 0]);
             for row in 0..examples {
                 let score = scores.row(row).iter().copied().fold(0.0, f32::max);
                 largest.push(f64::from(score) * f64::from(inputs.scale(first + row)));

@@ -23,6 +23,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Examples whose classes are told at once.
 const EVALUATED: usize = 128;
+/// Examples that are read side by side.
+const READ_TOGETHER: usize = 8;
 
 /// Everything that training changes, [classes × hidden] each.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,7 +57,9 @@ struct Columns {
     columns: Range<usize>,
     weights: Matrix,
     adam: Adam,
-    /// [classes × batch]: a share of the sums, then all of them, then ∂C/∂s.
+    /// [own blocks · classes × batch]: what each block of columns adds to the sums.
+    shares: Matrix,
+    /// [classes × batch]: the sums, then ∂C/∂s.
     sums: Matrix,
     /// [classes × batch]: +1 for the class of the example, −1 for the others.
     targets: Matrix,
@@ -94,6 +98,7 @@ impl Readout {
             Mutex::new(Columns {
                 weights: slice_columns(&drawn, spec.hidden, &columns),
                 adam: Adam::new(classes, width),
+                shares: Matrix::zeros(width.div_ceil(BLOCK) * classes, spec.batch),
                 sums: Matrix::zeros(classes, spec.batch),
                 targets: Matrix::zeros(classes, spec.batch),
                 columns,
@@ -143,9 +148,8 @@ impl Readout {
 
     /// Publishes a worker's shares of the sums of a minibatch.
     fn publish(&self, own: &mut Columns, part: &Part, minibatch: &[u32], turn: usize) {
-        each_share(self.kernels, part, &own.weights, minibatch, &mut own.sums, |block, sums| {
-            self.shares.publish(turn, block, sums, minibatch.len());
-        });
+        shares(self.kernels, part, &own.weights, minibatch, &mut own.shares);
+        self.shares.publish(turn, own.columns.start / BLOCK, &own.shares, minibatch.len());
     }
 
     /// Adds up all shares, takes the loss, and steps a worker's own columns.
@@ -179,7 +183,9 @@ impl Readout {
             features.parts().iter().map(|part| slice_columns(&rows, self.spec.hidden, &part.columns)).collect();
         let errors = team.map(|worker| {
             let own = &subset[share(subset.len(), EVALUATED, worker, team.threads())];
-            let mut sums = [Matrix::zeros(self.spec.classes, EVALUATED), Matrix::zeros(self.spec.classes, EVALUATED)];
+            let widest = features.parts().iter().map(|part| part.columns.len().div_ceil(BLOCK)).max().unwrap_or(0);
+            let rows = [widest * self.spec.classes, self.spec.classes];
+            let mut sums = rows.map(|rows| Matrix::zeros(rows, EVALUATED));
             own.chunks(EVALUATED).map(|samples| self.wrong(features, &parts, labels, samples, &mut sums)).sum::<usize>()
         });
         Ok(errors.into_iter().sum())
@@ -192,19 +198,18 @@ impl Readout {
         weights: &[Matrix],
         labels: &[u8],
         samples: &[u32],
-        [share, total]: &mut [Matrix; 2],
+        [found, total]: &mut [Matrix; 2],
     ) -> usize {
         for class in 0..self.spec.classes {
             total.row_mut(class).fill(0.0);
         }
         for (part, weights) in features.parts().iter().zip(weights) {
-            each_share(self.kernels, part, weights, samples, share, |_, share| {
-                for class in 0..self.spec.classes {
-                    for (total, share) in total.row_mut(class).iter_mut().zip(share.row(class)) {
-                        *total += share;
-                    }
+            shares(self.kernels, part, weights, samples, found);
+            for row in 0..part.columns.len().div_ceil(BLOCK) * self.spec.classes {
+                for (total, share) in total.row_mut(row % self.spec.classes).iter_mut().zip(found.row(row)) {
+                    *total += share;
                 }
-            });
+            }
         }
         let told = |example: usize| {
             let better = |best: usize, class: usize| {
@@ -288,21 +293,17 @@ impl Readout {
     }
 }
 
-/// Computes the share of each block of a worker's columns in the sums [classes × samples], and hands each out in turn.
-fn each_share(
-    kernels: &Kernels,
-    part: &Part,
-    weights: &Matrix,
-    samples: &[u32],
-    share: &mut Matrix,
-    mut take: impl FnMut(usize, &Matrix),
-) {
-    let (examples, weights) = (part.gather(samples), weights.panel(0, weights.rows()));
-    for (block, (first, width)) in blocks(&part.columns) {
-        let (examples, weights) = (examples.columns(first, width), weights.columns(first, width));
-        // The roles of units and examples are exchanged, so that the sums of a class lie side by side.
-        score::score_rows(kernels, examples, weights, share, 0);
-        take(block, share);
+/// Computes the share of each block of a worker's columns in the sums, [blocks · classes × samples]. Each example is read from
+/// end to end before the next few: memory is fastest that way.
+fn shares(kernels: &Kernels, part: &Part, weights: &Matrix, samples: &[u32], shares: &mut Matrix) {
+    let weights = weights.panel(0, weights.rows());
+    for (samples, first) in samples.chunks(READ_TOGETHER).zip((0..).step_by(READ_TOGETHER)) {
+        let examples = part.gather(samples);
+        for (own, (_, (column, width))) in blocks(&part.columns).enumerate() {
+            let (examples, weights) = (examples.columns(column, width), weights.columns(column, width));
+            // The roles of units and examples are exchanged, so that the sums of a class lie side by side.
+            score::score_into(kernels, examples, weights, shares, [own * weights.rows(), first]);
+        }
     }
 }
 

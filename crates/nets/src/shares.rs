@@ -34,11 +34,12 @@ impl Shares {
         &self.values[((turn * self.blocks + block) * self.classes + class) * self.batch..][..self.batch]
     }
 
-    /// Publishes the sums of one block.
-    pub(crate) fn publish(&self, turn: usize, block: usize, sums: &Matrix, examples: usize) {
-        for class in 0..self.classes {
-            for (share, sum) in self.row(turn, block, class).iter().zip(&sums.row(class)[..examples]) {
-                share.store(sum.to_bits(), Relaxed);
+    /// Publishes the shares of some blocks from number `first` on, [blocks · classes × batch].
+    pub(crate) fn publish(&self, turn: usize, first: usize, shares: &Matrix, examples: usize) {
+        for row in 0..shares.rows() {
+            let to = self.row(turn, first + row / self.classes, row % self.classes);
+            for (to, share) in to.iter().zip(&shares.row(row)[..examples]) {
+                to.store(share.to_bits(), Relaxed);
             }
         }
     }

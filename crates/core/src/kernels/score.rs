@@ -59,15 +59,14 @@ fn tiles<S: Simd, const M: usize, const N: usize>(
     let wanted = M.min(units.rows() - unit);
     let last = examples.rows().saturating_sub(1);
     // The next M units come from far away: each tile asks for its part of them.
-    let coming = w[M - 1].as_ptr().wrapping_add(units.stride());
-    let part = (M * units.stride()).div_ceil(examples.rows().div_ceil(N).max(1));
-    let mut asked = 0;
+    let coming = unit + M..(unit + 2 * M).min(units.rows());
+    let part = (M * units.width()).div_ceil(examples.rows().div_ceil(N).max(1));
+    let mut coming = coming.flat_map(|unit| units.lanes(unit));
     let mut example = 0;
     while example < examples.rows() {
-        for line in asked..asked + part {
-            simd.prefetch(coming.wrapping_add(line));
+        for line in coming.by_ref().take(part) {
+            simd.prefetch(line);
         }
-        asked += part;
         let mut x: [&[Lanes]; N] = [&[]; N];
         for (n, row) in x.iter_mut().enumerate() {
             *row = examples.lanes((example + n).min(last));

@@ -96,7 +96,7 @@ impl Block {
     pub(super) fn backward(&mut self, kernels: &Kernels, scratch: &mut Scratch, examples: usize, step: Step) {
         let classes = self.readout.rows();
         let deltas = scratch.deltas.panel(0, classes);
-        score::score_rows(kernels, self.activations.panel(0, UNITS), deltas, &mut scratch.readout_gradient, 0);
+        score::score_into(kernels, self.activations.panel(0, UNITS), deltas, &mut scratch.readout_gradient, [0, 0]);
 
         for unit in 0..UNITS {
             for (class, weight) in scratch.transposed.row_mut(unit).iter_mut().enumerate() {
@@ -121,7 +121,7 @@ impl Block {
 /// h(unit, example) = max(Σ w x, 0) [UNITS × batch]; behind the last example stands what was there before.
 pub(super) fn activate(kernels: &Kernels, weights: &Matrix, x: Panel<'_>, activations: &mut Matrix) {
     // The roles of units and examples are exchanged, so that the activations of a unit lie side by side.
-    score::score_rows(kernels, x, weights.panel(0, UNITS), activations, 0);
+    score::score_into(kernels, x, weights.panel(0, UNITS), activations, [0, 0]);
     for unit in 0..UNITS {
         head::features(kernels, activations.lanes_mut(unit), 1.0, Exponent::Halves(2));
     }

@@ -45,7 +45,7 @@ impl<'a> Scores<'a> {
                     for first in (0..self.examples.rows()).step_by(BLOCK) {
                         let rows = BLOCK.min(self.examples.rows() - first);
                         let units = self.layer.panel(units.start, units.len());
-                        score::score_rows(kernels, units, self.examples.panel(first, rows), &mut scores, first);
+                        score::score_into(kernels, units, self.examples.panel(first, rows), &mut scores, [first, 0]);
                     }
                 }
             });
