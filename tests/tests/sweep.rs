@@ -129,6 +129,8 @@ fn what_cannot_be_is_refused_before_anything_starts() {
         sweep(&place, &more).failed_with(expected);
         assert_eq!(place.listing(), before, "{more:?}");
     }
+    // This is a debug build.
+    place.run(&["sweep", "synthetic", "--record", "--out", "x.csv"]).failed_with("record: expected a release build");
     place.run(&["sweep", "k-swep", "--out", "x.csv"]).failed_with("sweep: expected p-sweep");
     for usage in [
         vec!["sweep", "p-sweep"],
@@ -137,6 +139,8 @@ fn what_cannot_be_is_refused_before_anything_starts() {
         vec!["sweep", "merge", "a.csv"],
         vec!["sweep", "p-sweep", "--shard", "0/2", "--out", "x.csv"],
         vec!["sweep", "p-sweep", "--quick", "--paper", "--out", "x.csv"],
+        vec!["sweep", "p-sweep", "--record", "--shard", "1/3", "--out", "x.csv"],
+        vec!["sweep", "p-sweep", "--record", "--set", "k=2", "--out", "x.csv"],
     ] {
         assert_eq!(place.run(&usage).code, Some(2), "{usage:?}");
     }

@@ -47,6 +47,10 @@ pub struct SweepArgs {
     /// Where the rows go
     #[arg(long, value_name = "FILE.csv", required = true)]
     pub out: Option<PathBuf>,
+    /// Also write the rows to bench-results/, once all points are there (refused from a dirty tree or a debug build; a sweep in
+    /// shards is merged first and then recorded with --resume)
+    #[arg(long, conflicts_with_all = ["vary", "set", "shard"])]
+    pub record: bool,
     /// Keep finished points, go on with half-done ones, try failed ones again
     #[arg(long, conflicts_with = "force")]
     pub resume: bool,

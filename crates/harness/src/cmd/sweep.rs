@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use super::record::Record;
 use crate::cli::{Common, SweepAction, SweepArgs};
 use crate::compute::Compute;
 use crate::dataset::Datasets;
 use crate::experiment::{Assignment, Protocol};
 use crate::failure::failure;
 use crate::output;
+use crate::provenance::Provenance;
 use crate::record::to_csv;
 use crate::run::{Existing, files};
 use crate::sweep::grid::{self, Axis};
@@ -40,8 +42,17 @@ fn sweep(name: &str, out: &Path, args: &SweepArgs, common: &Common) -> anyhow::R
         data.open(&point.experiment, common)?;
     }
     let existing = Existing::from_flags(args.resume, args.force);
-    let opened = Sweep { name: &definition.name, points: &points, shard, out, existing, remark: "" }.open(&data)?;
     let compute = Compute::new(common)?;
+    let opened = Sweep { name: &definition.name, points: &points, shard, out, existing, remark: "" }.open(&data)?;
+    let record = match args.record {
+        true => {
+            let provenance = Provenance::collect(compute.kernels.name(), compute.team.threads());
+            let record = Record::open(&format!("{}-{}", definition.name, protocol.name()), provenance, existing)?;
+            opened.kept().try_for_each(|(row, folder)| record.refuse_other_revision(row, folder))?;
+            Some(record)
+        }
+        false => None,
+    };
     let taken: Vec<&Point> = opened.points().collect();
     let finished = opened.run(&data, &compute, common)?;
     let rows = taken.iter().copied().zip(&finished.rows);
@@ -60,7 +71,9 @@ fn sweep(name: &str, out: &Path, args: &SweepArgs, common: &Common) -> anyhow::R
         let held_out = finished.rows.iter().any(|row| row.validation_error_pct.is_some());
         format!("{}rows: {}\n", summary::table(&summaries, held_out), out.display())
     })?;
-    conclude(&definition.name, finished, &out.display().to_string())
+    let rows = finished.rows.clone();
+    conclude(&definition.name, finished, &out.display().to_string())?;
+    record.map_or(Ok(()), |record| record.write_rows(&rows, common))
 }
 
 /// The error of a sweep some of whose points failed, or some of whose files could not be written.
