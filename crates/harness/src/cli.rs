@@ -222,9 +222,13 @@ pub struct ReportArgs {
     /// The page (DIR/report.html when left out)
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
-    /// Instead of the page: put the table of errors where FILE says `<!-- results:begin accuracy -->`
+    /// Instead of the page: put the table of errors where FILE says `<!-- results:begin accuracy -->`, and the points of a
+    /// sweep where it says `<!-- results:begin p-sweep -->`, or the name of another
     #[arg(long, value_name = "FILE", conflicts_with = "html")]
     pub splice: Option<PathBuf>,
+    /// Instead of the page: write each sweep as a picture, FOLDER/<sweep>-<setting>.svg
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["html", "splice"])]
+    pub pictures: Option<PathBuf>,
 }
 
 #[cfg(test)]

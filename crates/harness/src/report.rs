@@ -3,14 +3,15 @@
 //!
 //! 1. `search` finds what is there; a row that stands in several files is one run.
 //! 2. `group` puts runs of one setting together, over seeds; `sweep` finds settings that were varied.
-//! 3. `page` writes it down through `html`, which escapes everything that was read from a file; `accuracy` makes the one table
-//!    that a document may ask for.
+//! 3. `page` writes it down through `html`, which escapes everything that was read from a file; `accuracy` makes the
+//!    tables that a document may ask for, `figure` the charts of the page and of files.
 //!
 //! The page needs no network: pictures are data URIs, plots inline SVG, the style sheet is part of it, there is no script,
 //! and its content security policy forbids the rest. The same files give the same bytes: there is no date of making in it.
 
 mod accuracy;
 mod command;
+mod figure;
 mod folder;
 mod group;
 mod html;
@@ -23,6 +24,7 @@ use std::path::Path;
 
 use search::Found;
 
+use crate::experiment::Experiment;
 use crate::markdown::Table;
 
 /// Everything that a page is made of.
@@ -64,6 +66,39 @@ impl Report {
     /// The errors of the named experiments on their test sets, beside the published numbers.
     pub fn accuracy(&self) -> Table {
         accuracy::table(&self.found)
+    }
+
+    /// The experiments and sweeps that there are runs of.
+    pub fn experiments(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = group::parts(&self.found.runs).iter().map(|part| part.experiment).collect();
+        names.dedup();
+        names
+    }
+
+    /// The points of one of [`Report::experiments`].
+    pub fn points(&self, experiment: &str) -> Option<Table> {
+        accuracy::points(&self.found, experiment)
+    }
+
+    /// The sweeps as pictures that stand alone: a name for the file, and an SVG.
+    ///
+    /// # Errors
+    ///
+    /// A plot cannot be drawn.
+    pub fn pictures(&self) -> anyhow::Result<Vec<(String, String)>> {
+        let mut pictures: Vec<(String, String)> = Vec::new();
+        let tabled = |part: &group::Part<'_>| Experiment::names().any(|name| name == part.experiment);
+        for part in group::parts(&self.found.runs).iter().filter(|part| !tabled(part)) {
+            for (key, figure) in figure::sweeps(part) {
+                // The name was read from a file, and is to be that of one.
+                let plain = |c: char| if c.is_alphanumeric() || c == '-' { c } else { '_' };
+                let name = format!("{}-{key}", part.experiment.chars().map(plain).collect::<String>());
+                let earlier = pictures.iter().filter(|(other, _)| other.starts_with(&name)).count();
+                let name = if earlier == 0 { name } else { format!("{name}-{}", earlier + 1) };
+                pictures.push((name, figure.svg(true)?));
+            }
+        }
+        Ok(pictures)
     }
 
     /// The page.

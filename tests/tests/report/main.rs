@@ -240,7 +240,23 @@ fn the_table_of_errors_is_put_into_a_document_and_no_page_is_written() {
     place.write("other.md", document.replace("accuracy", "speed"));
     place
         .run(&["report", "runs", "--splice", "other.md"])
-        .failed_with("other.md: expected a table of accuracy, found `speed`");
+        .failed_with("other.md: expected a table of accuracy, mnist, found `speed`");
+}
+
+#[test]
+fn a_sweep_is_put_into_a_document_and_drawn_as_a_picture() {
+    let place = fabricated();
+    place.write("README.md", "<!-- results:begin p-sweep -->\n<!-- results:end -->\n");
+    place.run(&["report", "all", "--splice", "README.md"]).succeeded();
+    let spliced = fs::read_to_string(place.file("README.md")).unwrap();
+    let line = spliced.lines().find(|line| line.starts_with("| biological, p 2")).unwrap();
+    assert_eq!(line.split('|').map(str::trim).collect::<Vec<_>>()[2..5], ["2.10 ± 0.14", "–", "2"], "{spliced}");
+
+    let told = place.run(&["report", "all", "--pictures", "pictures"]).succeeded();
+    assert!(told.stderr.ends_with("p-sweep-p.svg\n"), "{}", told.stderr);
+    let svg = fs::read_to_string(place.file("pictures/p-sweep-p.svg")).unwrap();
+    assert!(svg.starts_with("<svg") && svg.contains("test error (%)") && svg.contains("biological"), "{svg}");
+    assert_eq!(fs::read_dir(place.file("pictures")).unwrap().count(), 1);
 }
 
 #[test]

@@ -19,6 +19,9 @@ pub(crate) fn run(args: &ReportArgs, common: &Common) -> anyhow::Result<()> {
     if let Some(document) = &args.splice {
         return splice(&report, args, document, common);
     }
+    if let Some(folder) = &args.pictures {
+        return pictures(&report, folder, common);
+    }
     let out = args.html.clone().unwrap_or_else(|| PathBuf::from(&args.dir).join(PAGE));
     files::check_writable(&out)?;
     files::write(&out, report.to_html()?.as_bytes())?;
@@ -33,14 +36,31 @@ pub(crate) fn run(args: &ReportArgs, common: &Common) -> anyhow::Result<()> {
     output::result(&format!("report      {} ({runs} {plural}, {unfinished} unfinished)\n", out.display()))
 }
 
-/// Puts the table into a document.
+/// Puts tables into a document.
 fn splice(report: &Report, args: &ReportArgs, document: &Path, common: &Common) -> anyhow::Result<()> {
+    const ACCURACY: &str = "accuracy";
     let (place, dir) = (document.display(), args.dir.display());
-    let table = report.accuracy();
-    let changed = splice_file(document, "results", &[table.name], |_| {
+    let names: Vec<&str> = [ACCURACY].into_iter().chain(report.experiments()).collect();
+    let changed = splice_file(document, "results", &names, |name| {
+        let table = if name == ACCURACY { report.accuracy() } else { report.points(name)? };
         let made_by = format!("made by `rivalry report {dir} --splice {place}`");
         Some(format!("\n{}\nMean ± sample standard deviation over seeds; {made_by}\n", table.text()))
     })?;
-    output::note(common, &format!("{place}{}", if changed { ": table replaced" } else { " is as it should be" }));
+    output::note(common, &format!("{place}{}", if changed { ": tables replaced" } else { " is as it should be" }));
+    Ok(())
+}
+
+/// Writes the sweeps as pictures.
+fn pictures(report: &Report, folder: &Path, common: &Common) -> anyhow::Result<()> {
+    let pictures = report.pictures()?;
+    files::create_folder(folder)?;
+    for (name, svg) in &pictures {
+        let file = folder.join(format!("{name}.svg"));
+        files::write(&file, svg.as_bytes())?;
+        output::note(common, &format!("picture     {}", file.display()));
+    }
+    if pictures.is_empty() {
+        output::note(common, "no pictures: there is no sweep in these results");
+    }
     Ok(())
 }

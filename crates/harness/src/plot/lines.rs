@@ -1,8 +1,7 @@
-//! Lines in one chart, as an SVG without title or legend, for a page that has its own: curves over epochs, sweeps with error
-//! bars.
+//! Lines in one chart, as an SVG: curves over epochs, sweeps with error bars.
 //!
-//! The background is left out and every colour is one of [`PALETTE`] or of two greys, so that the page's style sheet can
-//! turn the greys for a dark screen.
+//! For a page that has its own legend the background is left out and every colour is one of [`PALETTE`] or of two greys, so
+//! that the page's style sheet can turn the greys for a dark screen. With a legend the chart stands alone, on white.
 
 use std::ops::Range;
 
@@ -42,6 +41,8 @@ pub struct Chart<'a> {
     pub layout: Layout,
     /// The lines.
     pub lines: &'a [Line],
+    /// The names of the lines, for a legend inside the chart.
+    pub legend: Option<&'a [&'a str]>,
 }
 
 /// How the axes are laid out.
@@ -102,7 +103,8 @@ impl Chart<'_> {
     ///
     /// let points = [(2.0, 1.9), (3.0, 1.6)].map(|(x, y)| Dot { x, y, spread: Some(0.05) }).to_vec();
     /// let lines = [Line { colour: 0, stroke: Stroke::Thick, points }];
-    /// let chart = Chart { description: "error over p", x: "p", y: "test error (%)", layout: Layout::Sweep, lines: &lines };
+    /// let (x, y, layout) = ("p", "test error (%)", Layout::Sweep);
+    /// let chart = Chart { description: "error over p", x, y, layout, lines: &lines, legend: Some(&["ours"]) };
     /// assert!(chart.svg()?.starts_with("<svg"));
     /// # Ok::<(), anyhow::Error>(())
     /// ```
@@ -137,6 +139,9 @@ impl Chart<'_> {
         let horizontal = Horizontal::of(self);
         let (bottom, top) = self.vertical();
         let area = SVGBackend::with_string(svg, SIZE).into_drawing_area();
+        if self.legend.is_some() {
+            area.fill(&WHITE)?;
+        }
         let (low, high) = horizontal.range;
         let mut chart = ChartBuilder::on(&area)
             .margin(10)
@@ -158,10 +163,14 @@ impl Chart<'_> {
             .bold_line_style(GRID)
             .light_line_style(TRANSPARENT)
             .draw()?;
-        for line in self.lines {
+        for (index, line) in self.lines.iter().enumerate() {
             let (red, green, blue) = PALETTE[line.colour % PALETTE.len()];
             let colour = RGBColor(red, green, blue);
             let points: Vec<(f64, f64)> = line.points.iter().map(|dot| (horizontal.position(dot.x), dot.y)).collect();
+            if let Some(name) = self.legend.and_then(|names| names.get(index)) {
+                let key = chart.draw_series(std::iter::empty::<Circle<(f64, f64), i32>>())?.label(*name);
+                key.legend(move |(x, y)| Rectangle::new([(x + 6, y - 4), (x + 18, y + 4)], colour.filled()));
+            }
             if line.stroke == Stroke::Triangles {
                 chart.draw_series(points.iter().map(|point| TriangleMarker::new(*point, 7, colour.filled())))?;
                 continue;
@@ -185,6 +194,16 @@ impl Chart<'_> {
                 chart.draw_series(strokes.map(|stroke| PathElement::new(stroke, colour.stroke_width(1))))?;
                 chart.draw_series(points.iter().map(|point| Circle::new(*point, 4, colour.filled())))?;
             }
+        }
+        if self.legend.is_some() {
+            chart
+                .configure_series_labels()
+                .position(SeriesLabelPosition::UpperRight)
+                .legend_area_size(24)
+                .label_font(font(14))
+                .background_style(WHITE.mix(0.85))
+                .border_style(GRID)
+                .draw()?;
         }
         area.present()?;
         Ok(())

@@ -1,9 +1,11 @@
-//! One table of test errors beside the published numbers, for documents.
+//! Tables for documents: test errors beside the published numbers, and the points of a sweep.
 
 use super::group::{Group, Part, parts};
 use super::search::Found;
 use crate::experiment::Experiment;
 use crate::markdown::Table;
+use crate::record::ResultRow;
+use crate::statistics::Spread;
 
 const NONE: &str = "–";
 
@@ -22,6 +24,36 @@ pub(super) fn table(found: &Found) -> Table {
     let named = parts.iter().filter(|part| Experiment::names().any(|name| name == part.experiment));
     let rows = named.flat_map(|part| part.groups.iter().filter_map(|group| row(part, group))).collect();
     Table { name: "accuracy", header, rows }
+}
+
+/// A row for every method and setting of one experiment, such as the points of a sweep; nothing where it has no runs.
+pub(super) fn points(found: &Found, experiment: &str) -> Option<Table> {
+    let parts = parts(&found.runs);
+    let own: Vec<&Part<'_>> = parts.iter().filter(|part| part.experiment == experiment).collect();
+    let groups = || own.iter().flat_map(|part| part.groups.iter().map(move |group| (*part, group)));
+    let held_out = groups().any(|(_, group)| group.spread(|row| row.validation_error_pct).is_some());
+    let error = if held_out { "validation error (%)" } else { "test error (%)" };
+    let header = vec!["method and setting", error, "train error (%)", "seeds", "on the sphere", "negative", "silent"];
+    let row = |(part, group): (&Part<'_>, &Group<'_>)| {
+        let error = group.spread(|row| if held_out { row.validation_error_pct } else { row.test_error_pct });
+        let text = |spread: Option<Spread>| spread.map_or(NONE.to_owned(), |spread| spread.text());
+        let units = |column: fn(&ResultRow) -> Option<usize>| {
+            let spread = group.spread(|row| Some(column(row)? as f64));
+            spread.map_or(NONE.to_owned(), |spread| format!("{:.0}", spread.mean))
+        };
+        let name = if own.len() > 1 { format!("{}: {}", part.task, group.label) } else { group.label.clone() };
+        vec![
+            name,
+            text(error),
+            text(group.spread(|row| row.train_error_pct)),
+            error.map_or(0, |error| error.count).to_string(),
+            units(|row| row.on_sphere),
+            units(|row| row.negative_units),
+            units(|row| row.silent_units),
+        ]
+    };
+    let rows: Vec<Vec<String>> = groups().map(row).collect();
+    (!rows.is_empty()).then_some(Table { name: "points", header, rows })
 }
 
 fn row(part: &Part<'_>, group: &Group<'_>) -> Option<Vec<String>> {
@@ -43,7 +75,6 @@ fn row(part: &Part<'_>, group: &Group<'_>) -> Option<Vec<String>> {
 mod tests {
     use super::super::search::Run;
     use super::*;
-    use crate::record::ResultRow;
 
     fn of(experiment: &str, method: &str, seed: u64, test_error_pct: Option<f64>) -> Run {
         let published = (method == "biological").then_some(1.46);
@@ -76,5 +107,34 @@ mod tests {
             ["mnist, shallow", "300", NONE, NONE, "8.50", "1", NONE],
         ];
         assert_eq!(table(&found).rows, expected);
+    }
+    #[test]
+    fn a_sweep_has_a_row_for_every_point() {
+        let point = |task: &str, p: f64, seed: u64, error: f64| {
+            Run::of_row(ResultRow {
+                experiment: "p-sweep".to_owned(),
+                method: "biological".to_owned(),
+                task: task.to_owned(),
+                seed,
+                p: Some(p),
+                validation_error_pct: Some(error),
+                on_sphere: Some(10 * seed as usize),
+                ..ResultRow::default()
+            })
+        };
+        let mut found = Found::default();
+        found.runs = vec![point("class", 3.0, 1, 1.5), point("class", 2.0, 1, 2.0), point("class", 3.0, 2, 1.7)];
+        let table = points(&found, "p-sweep").unwrap();
+        assert_eq!(table.header[1], "validation error (%)");
+        let expected = [
+            ["biological, p 2", "2.00", NONE, "1", "10", NONE, NONE],
+            ["biological, p 3", "1.60 ± 0.14", NONE, "2", "15", NONE, NONE],
+        ];
+        assert_eq!(table.rows, expected);
+        found.runs.push(point("parity", 3.0, 1, 0.9));
+        let names: Vec<String> =
+            points(&found, "p-sweep").unwrap().rows.into_iter().map(|row| row[0].clone()).collect();
+        assert_eq!(names, ["class: biological, p 2", "class: biological, p 3", "parity: biological"]);
+        assert_eq!(points(&found, "k-sweep"), None);
     }
 }

@@ -9,7 +9,7 @@ fn line(points: &[(f64, f64)]) -> Line {
 }
 
 fn svg(layout: Layout, lines: &[Line]) -> String {
-    Chart { description: "a picture", x: "epoch", y: "error (%)", layout, lines }.svg().unwrap()
+    Chart { description: "a picture", x: "epoch", y: "error (%)", layout, lines, legend: None }.svg().unwrap()
 }
 
 fn texts(svg: &str) -> Vec<String> {
@@ -106,7 +106,7 @@ fn single_points_and_equal_errors_can_be_drawn() {
 #[test]
 fn names_of_axes_are_escaped() {
     let lines = [line(&[(1.0, 2.0)])];
-    let chart = Chart { description: "", x: "<b>", y: "\"&", layout: Layout::Curves, lines: &lines };
+    let chart = Chart { description: "", x: "<b>", y: "\"&", layout: Layout::Curves, lines: &lines, legend: None };
     let svg = chart.svg().unwrap();
     assert!(svg.contains("&lt;b&gt;") && svg.contains("&quot;&amp;") && !svg.contains("<b>"), "{svg}");
 }
@@ -114,7 +114,7 @@ fn names_of_axes_are_escaped() {
 #[test]
 fn what_cannot_be_drawn_is_said() {
     let message = |lines: &[Line]| {
-        let chart = Chart { description: "this", x: "x", y: "y", layout: Layout::Sweep, lines };
+        let chart = Chart { description: "this", x: "x", y: "y", layout: Layout::Sweep, lines, legend: None };
         chart.svg().unwrap_err().to_string()
     };
     assert!(message(&[]).contains("plot, this, expected at least one point, found none"));
@@ -122,4 +122,20 @@ fn what_cannot_be_drawn_is_said() {
     assert!(message(&[line(&[(1.0, f64::NAN)])]).contains("expected finite numbers, found"));
     let bar = Line { points: vec![Dot { x: 1.0, y: 1.0, spread: Some(f64::INFINITY) }], ..line(&[]) };
     assert!(message(&[bar]).contains("expected finite numbers, found"));
+}
+
+#[test]
+fn with_a_legend_the_chart_stands_alone() {
+    let lines = [line(&[(2.0, 1.9), (3.0, 1.6)]), Line { colour: 1, ..line(&[(2.0, 1.8), (3.0, 1.7)]) }];
+    let names = ["ours <b>", "theirs"];
+    let (description, x, y, layout) = ("", "p", "error (%)", Layout::Sweep);
+    let svg = Chart { description, x, y, layout, lines: &lines, legend: Some(&names) }.svg().unwrap();
+    assert!(svg.contains("fill=\"#FFFFFF\""), "{svg}");
+    let texts = texts(&svg);
+    assert!(["ours &lt;b&gt;", "theirs"].iter().all(|name| texts.iter().any(|text| text == name)), "{texts:?}");
+    for colour in ["#0072B2", "#D55E00"] {
+        let keys = svg.lines().filter(|line| line.contains("<rect") && line.contains(colour));
+        assert_eq!(keys.count(), 1, "{colour}: {svg}");
+    }
+    assert_eq!(centres(&svg).len(), 4);
 }

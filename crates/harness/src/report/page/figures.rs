@@ -8,22 +8,16 @@ use std::collections::BTreeMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use super::super::figure::{self, Figure, Named};
 use super::super::group::{Group, Part};
 use super::super::html::Html;
 use super::super::search::Run;
-use super::super::sweep;
 use super::count;
-use crate::plot::lines::{Chart, Dot, Layout, Line, PALETTE, Stroke};
+use crate::plot::lines::{Dot, Layout, Line, PALETTE, Stroke};
 use crate::record::MetricsRow;
 
 /// More points than a figure has pixels for would only make the page longer.
 const MOST_POINTS: usize = 320;
-
-/// A line with its name in the legend.
-struct Named {
-    name: String,
-    line: Line,
-}
 
 /// Train and held-out error against epoch, the methods beside one another.
 pub(super) fn curves(html: &mut Html, part: &Part<'_>) -> anyhow::Result<()> {
@@ -51,7 +45,7 @@ pub(super) fn curves(html: &mut Html, part: &Part<'_>) -> anyhow::Result<()> {
             "Error against epoch, {} of the readout or of the whole network; mean over seeds. Early epochs above the upper edge are cut off.",
             part.experiment
         );
-        figure(html, &caption, ("epoch", "error (%)"), Layout::Curves, lines)?;
+        put(html, &Figure::new(caption, ["epoch", "error (%)"], Layout::Curves, lines))?;
     }
     Ok(())
 }
@@ -69,7 +63,7 @@ pub(super) fn convergence(html: &mut Html, part: &Part<'_>) -> anyhow::Result<()
     };
     let learned = |group: &&Group<'_>| UNITS.iter().any(|(_, units)| !share(group, *units).is_empty());
     let groups: Vec<&Group<'_>> = part.groups.iter().filter(learned).collect();
-    let axes = ("unsupervised epoch", "units (%)");
+    let axes = ["unsupervised epoch", "units (%)"];
     if let [group] = groups[..] {
         let line = |(colour, (name, units)): (usize, &Units)| Named {
             name: (*name).to_owned(),
@@ -79,7 +73,8 @@ pub(super) fn convergence(html: &mut Html, part: &Part<'_>) -> anyhow::Result<()
             "Hidden units over the unsupervised epochs: {}, {}; mean over seeds.",
             part.experiment, group.label
         );
-        return figure(html, &caption, axes, Layout::Shares, UNITS.iter().enumerate().map(line).collect());
+        let lines = UNITS.iter().enumerate().map(line).collect();
+        return put(html, &Figure::new(caption, axes, Layout::Shares, lines));
     }
     for chunk in groups.chunks(PALETTE.len()) {
         for (name, units) in UNITS {
@@ -89,7 +84,8 @@ pub(super) fn convergence(html: &mut Html, part: &Part<'_>) -> anyhow::Result<()
             };
             let caption =
                 format!("Hidden units over the unsupervised epochs, {}: {name}; mean over seeds.", part.experiment);
-            figure(html, &caption, axes, Layout::Shares, chunk.iter().enumerate().map(line).collect())?;
+            let lines = chunk.iter().enumerate().map(line).collect();
+            put(html, &Figure::new(caption, axes, Layout::Shares, lines))?;
         }
     }
     Ok(())
@@ -97,32 +93,7 @@ pub(super) fn convergence(html: &mut Html, part: &Part<'_>) -> anyhow::Result<()
 
 /// Error against each setting that was varied.
 pub(super) fn sweeps(html: &mut Html, part: &Part<'_>) -> anyhow::Result<()> {
-    for sweep in sweep::sweeps(part) {
-        let along = match sweep.along[..] {
-            [] => String::new(),
-            _ => format!(" Changing along with it: {}.", sweep.along.join(", ")),
-        };
-        let name = sweep.measured.name();
-        let caption = format!(
-            "{}: {name} against {}, mean with bars of one sample standard deviation over seeds. The axis need not start at zero.{along}",
-            part.experiment, sweep.key
-        );
-        for chunk in sweep.lines.chunks(PALETTE.len()) {
-            let mut lines = Vec::new();
-            for (colour, swept) in chunk.iter().enumerate() {
-                let dots = swept.points.iter().map(|(x, spread, _)| Dot { x: *x, y: spread.mean, spread: spread.sd });
-                let line = Line { colour, stroke: Stroke::Thick, points: dots.collect() };
-                lines.push(Named { name: swept.label.clone(), line });
-            }
-            if !sweep.published.is_empty() {
-                let points = sweep.published.iter().map(|&(x, y)| Dot { x, y, spread: None }).collect();
-                let line = Line { colour: PALETTE.len() - 1, stroke: Stroke::Triangles, points };
-                lines.push(Named { name: "published (triangles)".to_owned(), line });
-            }
-            figure(html, &caption, (sweep.key, &format!("{name} (%)")), Layout::Sweep, lines)?;
-        }
-    }
-    Ok(())
+    figure::sweeps(part).iter().try_for_each(|(_, figure)| put(html, figure))
 }
 
 /// The picture of every run that has one.
@@ -206,22 +177,14 @@ fn curve(group: &Group<'_>, unsupervised: bool, value: impl Fn(&MetricsRow, Opti
     whole.into_iter().enumerate().filter(|(index, _)| index % step == 0 || *index == last).map(|(_, dot)| dot).collect()
 }
 
-fn figure(
-    html: &mut Html,
-    caption: &str,
-    (x, y): (&str, &str),
-    layout: Layout,
-    mut named: Vec<Named>,
-) -> anyhow::Result<()> {
-    named.retain(|named| !named.line.points.is_empty());
-    let lines: Vec<Line> = named.iter().map(|named| named.line.clone()).collect();
-    let svg = Chart { description: caption, x, y, layout, lines: &lines }.svg()?;
+fn put(html: &mut Html, figure: &Figure) -> anyhow::Result<()> {
+    let svg = figure.svg(false)?;
     html.block("figure", &[], |html| {
-        html.element("div", &[("role", "img"), ("aria-label", caption)], |html| html.own_markup(&svg));
+        html.element("div", &[("role", "img"), ("aria-label", &figure.caption)], |html| html.own_markup(&svg));
         html.block("figcaption", &[], |html| {
-            html.text(caption);
+            html.text(&figure.caption);
             html.block("ul", &[("class", "legend")], |html| {
-                for Named { name, line } in &named {
+                for Named { name, line } in &figure.named {
                     let stroke = match line.stroke {
                         Stroke::Thin => "thin",
                         Stroke::Thick => "thick",
@@ -230,7 +193,7 @@ fn figure(
                     let key = format!("key {stroke} colour-{}", line.colour % PALETTE.len());
                     html.block("li", &[], |html| {
                         html.leaf("span", &[("class", &key)], "");
-                        let last = line.points.last().filter(|_| layout != Layout::Sweep);
+                        let last = line.points.last().filter(|_| figure.layout != Layout::Sweep);
                         html.text(&last.map_or(name.clone(), |dot| format!("{name} ({:.2} %)", dot.y)));
                     });
                 }
