@@ -39,6 +39,7 @@
 
 mod digits;
 mod place;
+mod survivors;
 
 use crate::isa::Kernels;
 use crate::kernels::pack::{Packed, Pixels};
@@ -49,6 +50,7 @@ use crate::top_k::TopK;
 use crate::vector::{LANES, Lanes, Pixels64};
 use digits::{Row, RowDigits};
 pub(crate) use place::Place;
+use survivors::Survivors;
 
 /// The longest example whose integer scores fit 32 bits.
 pub(crate) const MOST_INPUTS: usize = 1 << 16;
@@ -84,18 +86,6 @@ pub(crate) struct Screen {
     scores: Vec<f32>,
 }
 
-/// The units of an example that may have to be scored exactly.
-#[derive(Debug, Clone)]
-struct Survivors {
-    rows: Vec<u32>,
-    upper: Vec<f32>,
-    count: usize,
-    /// The highest lower ends of own units.
-    best: Vec<f32>,
-    /// The bar that is known beside that list: it may count the same units.
-    bar: f32,
-}
-
 /// What is done before exact scores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Course {
@@ -125,8 +115,6 @@ impl Screen {
         let panels = rows.div_ceil(LANES);
         let chunk = (UPPER_BYTES / (panels * 64)).clamp(24, batch.max(24)).min(batch);
         let units = panels * LANES;
-        let survivors =
-            Survivors { rows: vec![0; units], upper: vec![0.0; units], count: 0, best: vec![0.0; k], bar: 0.0 };
         Some(Screen {
             k,
             course: Course::Dense,
@@ -141,7 +129,7 @@ impl Screen {
             sums: vec![0.0; units],
             lower_of_candidates: vec![[0.0; LANES]; panels],
             best: vec![0.0; k],
-            survivors: vec![survivors; LAG + 2],
+            survivors: vec![Survivors::new(units, k); LAG + 2],
             scores: vec![0.0; units],
         })
     }
@@ -200,13 +188,13 @@ impl Screen {
                 }
                 // Rows are asked for one example before they are scored.
                 if let Some(example) = step.checked_sub(LAG).filter(|&example| example < samples.len()) {
-                    self.settle(example, place, first);
-                    let Survivors { rows, count, .. } = &self.survivors[example % (LAG + 2)];
-                    rows[..*count].iter().for_each(|&row| kernels.prefetch_row(scored.rows.lanes(row as usize)));
+                    let survivors = &mut self.survivors[example % (LAG + 2)];
+                    survivors.settle(first + example, place);
+                    survivors.rows().iter().for_each(|&row| kernels.prefetch_row(scored.rows.lanes(row as usize)));
                 }
                 if let Some(example) = step.checked_sub(LAG + 1) {
-                    let Survivors { rows, count, .. } = &self.survivors[example % (LAG + 2)];
-                    let (rows, scores) = (&rows[..*count], &mut self.scores[..*count]);
+                    let rows = self.survivors[example % (LAG + 2)].rows();
+                    let scores = &mut self.scores[..rows.len()];
                     let panel = scored.rows.panel(0, scored.rows.rows()).gather(rows);
                     kernels.score_few(panel, scored.power, pixels.example(example), scores);
                     for (&row, &score) in rows.iter().zip(scores.iter()) {
@@ -293,19 +281,6 @@ impl Screen {
         survivors.rows[..count].copy_from_slice(candidates);
         survivors.count = count;
         count
-    }
-
-    /// Drops the rows of one example that do not reach the bar that is known by now.
-    fn settle(&mut self, example: usize, place: Place<'_>, first: usize) {
-        let Survivors { rows, upper, count, best, bar } = &mut self.survivors[example % (LAG + 2)];
-        place.offers.raise_bars(place.bars(Stage::Candidates, first + example), best);
-        let bar = best[self.k - 1].max(*bar);
-        let mut kept = 0;
-        for i in 0..*count {
-            rows[kept] = rows[i];
-            kept += usize::from(upper[i] >= bar);
-        }
-        *count = kept;
     }
 
     /// Takes another course where too many units came near.

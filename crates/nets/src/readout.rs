@@ -14,17 +14,15 @@ pub use spec::ReadoutSpec;
 use crate::adam::Adam;
 use crate::error::{Error, Result};
 use crate::features::{BLOCK, Features, Part};
-use crate::shares::{Shares, blocks};
+use crate::shares::{Shares, shares};
 use rivalry_core::head::{self, Deltas, Exponent, PowerLoss, Products};
 use rivalry_core::team::{Barrier, share};
-use rivalry_core::{Kernels, Matrix, Random, Team, score};
+use rivalry_core::{Kernels, Matrix, Random, Team};
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Examples whose classes are told at once.
 const EVALUATED: usize = 128;
-/// Examples that are read side by side.
-const READ_TOGETHER: usize = 8;
 
 /// Everything that training changes, [classes × hidden] each.
 #[derive(Debug, Clone, PartialEq)]
@@ -290,20 +288,6 @@ impl Readout {
             }
         }
         rows
-    }
-}
-
-/// Computes the share of each block of a worker's columns in the sums, [blocks · classes × samples]. Each example is read from
-/// end to end before the next few: memory is fastest that way.
-fn shares(kernels: &Kernels, part: &Part, weights: &Matrix, samples: &[u32], shares: &mut Matrix) {
-    let weights = weights.panel(0, weights.rows());
-    for (samples, first) in samples.chunks(READ_TOGETHER).zip((0..).step_by(READ_TOGETHER)) {
-        let examples = part.gather(samples);
-        for (own, (_, (column, width))) in blocks(&part.columns).enumerate() {
-            let (examples, weights) = (examples.columns(column, width), weights.columns(column, width));
-            // The roles of units and examples are exchanged, so that the sums of a class lie side by side.
-            score::score_into(kernels, examples, weights, shares, [own * weights.rows(), first]);
-        }
     }
 }
 

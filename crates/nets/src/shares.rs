@@ -1,18 +1,27 @@
 //! How workers exchange their shares of the sums of a minibatch: in blocks of features, added in order, so that a sum does
 //! not depend on who owns which block.
 
-use crate::features::BLOCK;
-use rivalry_core::{LANES, Matrix};
-use std::ops::Range;
+use crate::features::{BLOCK, Part};
+use rivalry_core::{Kernels, LANES, Matrix, score};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-/// The blocks of a worker's columns: number of the block, and its place in the part as (first vector, vectors).
-pub(crate) fn blocks(columns: &Range<usize>) -> impl Iterator<Item = (usize, (usize, usize))> {
-    let (start, width) = (columns.start, columns.len());
-    (0..width.div_ceil(BLOCK)).map(move |block| {
-        let columns = BLOCK.min(width - block * BLOCK);
-        (start / BLOCK + block, (block * BLOCK / LANES, columns.div_ceil(LANES)))
-    })
+/// Examples that are read side by side.
+const READ_TOGETHER: usize = 8;
+
+/// Computes the share of each block of a worker's columns in the sums, [blocks · classes × samples]. Each example is read from
+/// end to end before the next few: memory is fastest that way.
+pub(crate) fn shares(kernels: &Kernels, part: &Part, weights: &Matrix, samples: &[u32], shares: &mut Matrix) {
+    let weights = weights.panel(0, weights.rows());
+    for (samples, first) in samples.chunks(READ_TOGETHER).zip((0..).step_by(READ_TOGETHER)) {
+        let examples = part.gather(samples);
+        for block in 0..part.columns.len().div_ceil(BLOCK) {
+            let column = block * BLOCK / LANES;
+            let width = (BLOCK / LANES).min(examples.width() - column);
+            let (examples, weights) = (examples.columns(column, width), weights.columns(column, width));
+            // The roles of units and examples are exchanged, so that the sums of a class lie side by side.
+            score::score_into(kernels, examples, weights, shares, [block * weights.rows(), first]);
+        }
+    }
 }
 
 /// The shares of all blocks of features in the sums of two minibatches in turn, [2 × blocks × classes × batch].

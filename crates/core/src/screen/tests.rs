@@ -119,7 +119,7 @@ fn intervals_hold_the_exact_and_the_canonical_score() {
                         assert_upper(&what, &rows[row as usize], of, upper, 2.0 * 64.0 * 64.0);
                     }
                     assert!(bar(&survivors.best), "{what}, {example}: closer bars");
-                    screen.settle(example, place(&offers, 1), 0);
+                    screen.survivors[example % (LAG + 2)].settle(example, place(&offers, 1));
                     let survivors = &screen.survivors[example % (LAG + 2)];
                     let kept = &survivors.rows[..survivors.count];
                     assert!(
