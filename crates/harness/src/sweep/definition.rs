@@ -12,7 +12,7 @@
 //! beta = 3.0
 //! [[vary]]                   # one axis; the last axis varies fastest, then the seed
 //! p = [2.0, 3.0]
-//! [[vary]]                   # keys of one axis advance together; the first by alphabet names the step
+//! [[vary]]                   # keys of one axis advance together
 //! labels_per_class = [10, 100]
 //! readout_epochs = [300, 60]
 //! [quick]                    # what --quick changes: seeds, set, methods, and `vary` in place of the grid

@@ -18,7 +18,7 @@ const MOST_POINTS: usize = 100_000;
 /// One direction of a grid: keys that advance together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Axis {
-    /// The values of each step, key by key; the first key names the step.
+    /// The values of each step, key by key.
     pub steps: Vec<Step>,
 }
 
@@ -75,6 +75,23 @@ impl Axis {
     fn keys(&self) -> impl Iterator<Item = &str> {
         self.steps[0].iter().map(|assignment| assignment.key.as_str())
     }
+
+    /// One of its steps in words: the first key that tells all steps apart, or all that take more than one value.
+    fn name(&self, step: &Step) -> String {
+        let values = |key: usize| {
+            let mut values: Vec<&str> = self.steps.iter().map(|step| step[key].value.as_str()).collect();
+            values.sort_unstable();
+            values.dedup();
+            values.len()
+        };
+        let keys = 0..step.len();
+        let named: Vec<usize> = match keys.clone().find(|&key| values(key) == self.steps.len()) {
+            Some(key) => vec![key],
+            None => keys.filter(|&key| values(key) > 1).collect(),
+        };
+        let named = named.iter().map(|&key| format!("{} {}", step[key].key, step[key].value));
+        named.collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// One run of a sweep.
@@ -84,7 +101,7 @@ pub struct Point {
     pub number: usize,
     /// What it differs in from other points, in the order of the axes, without the seed.
     pub varied: Vec<(String, String)>,
-    /// The first key of each axis with its value, which is enough to tell points apart: `p 2, delta 0.1`.
+    /// What tells it from all other points: `p 2, delta 0.1`.
     pub name: String,
     /// All settings.
     pub experiment: Experiment,
@@ -123,7 +140,7 @@ pub fn points(sweep: &Definition, first_seed: u64) -> anyhow::Result<Vec<Point>>
     let mut points: Vec<Point> = Vec::new();
     for steps in product(&sweep.axes) {
         let varied: Vec<&Assignment> = steps.iter().copied().flatten().collect();
-        let name: Vec<String> = steps.iter().map(|step| format!("{} {}", step[0].key, step[0].value)).collect();
+        let name: Vec<String> = sweep.axes.iter().zip(&steps).map(|(axis, step)| axis.name(step)).collect();
         let first = point(sweep, &varied)?;
         for offset in 0..u64::from(sweep.seeds) {
             let experiment = first.clone().with_seed(first_seed.saturating_add(offset))?;

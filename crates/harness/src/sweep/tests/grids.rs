@@ -38,10 +38,26 @@ fn every_named_sweep_has_a_grid_under_both_protocols() {
             let points = grid::points(&sweep, 1).unwrap();
             assert!(points.iter().all(|point| point.experiment.experiment == name));
             assert!(points.iter().all(|point| point.experiment.published.is_none()));
+            let labels: BTreeSet<String> = points.iter().map(Point::label).collect();
+            assert_eq!(labels.len(), points.len(), "{name}: names that tell points apart");
             points.len()
         };
         assert!(count(Protocol::Quick) < count(Protocol::Paper), "{name}");
     }
+}
+
+#[test]
+fn a_step_is_named_by_the_first_key_that_tells_all_steps_apart_or_by_all_that_vary() {
+    let names = |vary: &str| {
+        let text = format!("sweep = 'x'\nbase = 'mnist'\n[[vary]]\n{vary}");
+        let points = grid::points(&from_text(&text, Protocol::Paper).unwrap(), 1).unwrap();
+        points.into_iter().map(|point| point.name).collect::<Vec<_>>()
+    };
+    assert_eq!(names("delta = [0.4, 0.4]\nk = [7, 4]\np = [2, 3]"), ["k 7", "k 4"]);
+    assert_eq!(
+        names("batch = [50, 50, 50]\ndelta = [0.2, 0.4, 0.4]\nk = [2, 2, 7]"),
+        ["delta 0.2, k 2", "delta 0.4, k 2", "delta 0.4, k 7"]
+    );
 }
 
 #[test]
