@@ -27,6 +27,8 @@ const FAR_APART: f64 = 20.0;
 /// More ticks than this would run into each other.
 const MOST_TICKS: usize = 12;
 const SIZE: (u32, u32) = (640, 380);
+/// Beside the chart, where the legend covers none of it.
+const LEGEND_WIDTH: u32 = 240;
 
 /// What is drawn, and on which axes.
 #[derive(Debug, Clone)]
@@ -41,7 +43,7 @@ pub struct Chart<'a> {
     pub layout: Layout,
     /// The lines.
     pub lines: &'a [Line],
-    /// The names of the lines, for a legend inside the chart.
+    /// The names of the lines, for a legend beside the chart.
     pub legend: Option<&'a [&'a str]>,
 }
 
@@ -138,10 +140,16 @@ impl Chart<'_> {
         let font = |size: u32| (FontFamily::SansSerif, size).into_font().color(&INK);
         let horizontal = Horizontal::of(self);
         let (bottom, top) = self.vertical();
-        let area = SVGBackend::with_string(svg, SIZE).into_drawing_area();
-        if self.legend.is_some() {
-            area.fill(&WHITE)?;
-        }
+        let (width, height) = SIZE;
+        let (area, legend) = match self.legend {
+            None => (SVGBackend::with_string(svg, SIZE).into_drawing_area(), None),
+            Some(names) => {
+                let whole = SVGBackend::with_string(svg, (width + LEGEND_WIDTH, height)).into_drawing_area();
+                whole.fill(&WHITE)?;
+                let (area, beside) = whole.split_horizontally(width);
+                (area, Some((beside, names)))
+            }
+        };
         let (low, high) = horizontal.range;
         let mut chart = ChartBuilder::on(&area)
             .margin(10)
@@ -167,9 +175,10 @@ impl Chart<'_> {
             let (red, green, blue) = PALETTE[line.colour % PALETTE.len()];
             let colour = RGBColor(red, green, blue);
             let points: Vec<(f64, f64)> = line.points.iter().map(|dot| (horizontal.position(dot.x), dot.y)).collect();
-            if let Some(name) = self.legend.and_then(|names| names.get(index)) {
-                let key = chart.draw_series(std::iter::empty::<Circle<(f64, f64), i32>>())?.label(*name);
-                key.legend(move |(x, y)| Rectangle::new([(x + 6, y - 4), (x + 18, y + 4)], colour.filled()));
+            if let Some((beside, names)) = &legend {
+                let top = 20 + 22 * index as i32;
+                beside.draw(&Rectangle::new([(8, top), (20, top + 10)], colour.filled()))?;
+                beside.draw(&Text::new(names.get(index).copied().unwrap_or_default(), (28, top - 2), font(14)))?;
             }
             if line.stroke == Stroke::Triangles {
                 chart.draw_series(points.iter().map(|point| TriangleMarker::new(*point, 7, colour.filled())))?;
@@ -194,16 +203,6 @@ impl Chart<'_> {
                 chart.draw_series(strokes.map(|stroke| PathElement::new(stroke, colour.stroke_width(1))))?;
                 chart.draw_series(points.iter().map(|point| Circle::new(*point, 4, colour.filled())))?;
             }
-        }
-        if self.legend.is_some() {
-            chart
-                .configure_series_labels()
-                .position(SeriesLabelPosition::UpperRight)
-                .legend_area_size(24)
-                .label_font(font(14))
-                .background_style(WHITE.mix(0.85))
-                .border_style(GRID)
-                .draw()?;
         }
         area.present()?;
         Ok(())

@@ -27,7 +27,7 @@ impl Figure {
         Figure { caption, x: x.to_owned(), y: y.to_owned(), layout, named }
     }
 
-    /// The picture; with `legend`, one that stands alone: names inside, on white.
+    /// The picture; with `legend`, one that stands alone: names beside it, on white.
     ///
     /// # Errors
     ///
