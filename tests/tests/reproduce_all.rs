@@ -11,8 +11,18 @@ use rivalry::record::{ResultRow, from_csv, to_csv};
 use rivalry::sweep::{Definition, grid};
 use rivalry_data::synthetic::STANDARD_SHA256;
 
-const MNIST_SWEEPS: [&str; 8] =
-    ["p-sweep", "delta-sweep", "k-sweep", "hidden-sweep", "few-labels", "tasks", "mnist-grid", "mnist-search"];
+const MNIST_SWEEPS: [&str; 10] = [
+    "p-sweep",
+    "delta-sweep",
+    "k-sweep",
+    "hidden-sweep",
+    "few-labels",
+    "tasks",
+    "mnist-grid",
+    "mnist-search",
+    "mnist-long",
+    "mnist-p2",
+];
 const CIFAR10_SWEEPS: [&str; 5] =
     ["cifar10-p-sweep", "cifar10-delta-sweep", "cifar10-k-sweep", "cifar10-grid", "cifar10-search"];
 
@@ -54,7 +64,7 @@ fn rows(path: &Path) -> Vec<ResultRow> {
 #[test]
 fn a_figure_is_a_sweep_with_its_spread_and_says_what_it_is_about() {
     let place = Place::new();
-    finished_sweep(&place, "p-sweep", 2);
+    ["p-sweep", "mnist-p2"].map(|name| finished_sweep(&place, name, 2));
     let text = reproduce(&place, "p-sweep", &["--seeds", "2", "--resume"]).succeeded().stdout;
     for expected in [
         "NOT MNIST: synthetic digits instead of MNIST",
@@ -116,7 +126,7 @@ fn everything_is_both_tables_and_every_sweep() {
     let json = reproduce(&place, "all", &["--resume", "--json"]).succeeded().stdout;
     let value: serde_json::Value = serde_json::from_str(&json).unwrap();
     let parts = value["parts"].as_array().unwrap();
-    assert_eq!(parts.len(), 15);
+    assert_eq!(parts.len(), 17);
     assert_eq!((&parts[0]["table"], &parts[2]["sweep"]), (&"mnist".into(), &"p-sweep".into()));
     assert!(parts[1]["note"].as_str().unwrap().starts_with("skipped"));
 

@@ -75,13 +75,15 @@ impl Reproducible {
         match self {
             Self::Mnist => (vec!["mnist"], vec![]),
             Self::Cifar10 => (vec!["cifar10"], vec![]),
-            Self::PSweep => (vec![], vec!["p-sweep", "cifar10-p-sweep"]),
+            Self::PSweep => (vec![], vec!["p-sweep", "mnist-p2", "cifar10-p-sweep"]),
             Self::DeltaSweep => (vec![], vec!["delta-sweep", "cifar10-delta-sweep"]),
             Self::KSweep => (vec![], vec!["k-sweep", "cifar10-k-sweep"]),
             Self::HiddenSweep => (vec![], vec!["hidden-sweep"]),
             Self::FewLabels => (vec![], vec!["few-labels"]),
             Self::Tasks => (vec![], vec!["tasks"]),
-            Self::Searches => (vec![], vec!["mnist-grid", "mnist-search", "cifar10-grid", "cifar10-search"]),
+            Self::Searches => {
+                (vec![], vec!["mnist-grid", "mnist-search", "mnist-long", "cifar10-grid", "cifar10-search"])
+            }
             Self::All => {
                 let others = Self::value_variants().iter().filter(|what| **what != Self::All);
                 let (tables, sweeps): (Vec<_>, Vec<_>) = others.map(|what| what.parts()).unzip();
