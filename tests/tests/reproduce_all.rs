@@ -64,7 +64,9 @@ fn rows(path: &Path) -> Vec<ResultRow> {
 #[test]
 fn a_figure_is_a_sweep_with_its_spread_and_says_what_it_is_about() {
     let place = Place::new();
-    ["p-sweep", "mnist-p2"].map(|name| finished_sweep(&place, name, 2));
+    for name in ["p-sweep", "mnist-p2"] {
+        finished_sweep(&place, name, 2);
+    }
     let text = reproduce(&place, "p-sweep", &["--seeds", "2", "--resume"]).succeeded().stdout;
     for expected in [
         "NOT MNIST: synthetic digits instead of MNIST",
