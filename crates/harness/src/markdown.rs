@@ -5,6 +5,9 @@ use std::path::Path;
 use crate::failure::failure;
 use crate::run::files;
 
+/// What stands in a cell that has no value, here and in pages.
+pub const EMPTY: &str = "–";
+
 /// A table with a name, by which a document asks for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
@@ -84,7 +87,7 @@ pub fn splice(
 }
 
 /// Replaces the places of one kind in a file, as [`splice`] does in a text; `names` are those of all tables of that kind.
-/// Returns whether that changed anything.
+/// Returns a line that says whether that changed anything.
 ///
 /// # Errors
 /// As [`splice`]; the file cannot be read or written.
@@ -93,7 +96,7 @@ pub fn splice_file(
     kind: &str,
     names: &[&str],
     content: impl Fn(&str) -> Option<String>,
-) -> anyhow::Result<bool> {
+) -> anyhow::Result<String> {
     let place = document.display().to_string();
     let old = std::fs::read_to_string(document).map_err(|error| {
         failure(format!("document {place}: expected readable UTF-8 text, found: {error}"), "check the path")
@@ -105,10 +108,11 @@ pub fn splice_file(
         }
         Ok(content(name))
     })?;
-    if new != old {
-        files::write(document, new.as_bytes())?;
+    if new == old {
+        return Ok(format!("{place} is as it should be"));
     }
-    Ok(new != old)
+    files::write(document, new.as_bytes())?;
+    Ok(format!("{place}: tables replaced"))
 }
 
 #[cfg(test)]

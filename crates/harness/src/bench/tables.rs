@@ -3,7 +3,7 @@
 //! The group of a benchmark, what stands before the first `/` of its name, says which table it is in; a row with a peer
 //! is in the table of the peers. Why a row has no times is a word in the last column, and a sentence in `rows.csv`.
 
-use crate::markdown::Table;
+use crate::markdown::{EMPTY, Table};
 use crate::record::bench::BenchRow;
 
 /// The names of all tables.
@@ -122,7 +122,7 @@ fn micros(ns: Option<u64>) -> String {
 }
 
 fn number(value: Option<f64>, decimals: usize) -> String {
-    value.filter(|value| value.is_finite()).map_or("–".to_owned(), |value| format!("{value:.decimals$}"))
+    value.filter(|value| value.is_finite()).map_or(EMPTY.to_owned(), |value| format!("{value:.decimals$}"))
 }
 
 /// What is wrong, up to the first colon.

@@ -41,12 +41,12 @@ fn splice(report: &Report, args: &ReportArgs, document: &Path, common: &Common) 
     const ACCURACY: &str = "accuracy";
     let (place, dir) = (document.display(), args.dir.display());
     let names: Vec<&str> = [ACCURACY].into_iter().chain(report.experiments()).collect();
-    let changed = splice_file(document, "results", &names, |name| {
+    let told = splice_file(document, "results", &names, |name| {
         let table = if name == ACCURACY { report.accuracy() } else { report.points(name)? };
         let made_by = format!("made by `rivalry report {dir} --splice {place}`");
         Some(format!("\n{}\nMean ± sample standard deviation over seeds; {made_by}\n", table.text()))
     })?;
-    output::note(common, &format!("{place}{}", if changed { ": tables replaced" } else { " is as it should be" }));
+    output::note(common, &told);
     Ok(())
 }
 

@@ -3,11 +3,9 @@
 use super::group::{Group, Part, parts};
 use super::search::Found;
 use crate::experiment::Experiment;
-use crate::markdown::Table;
+use crate::markdown::{EMPTY, Table};
 use crate::record::ResultRow;
 use crate::statistics::Spread;
-
-const NONE: &str = "–";
 
 /// A row for every method and setting of the experiments that have a name, as far as they were measured on a test set.
 pub(super) fn table(found: &Found) -> Table {
@@ -36,10 +34,10 @@ pub(super) fn points(found: &Found, experiment: &str) -> Option<Table> {
     let header = vec!["method and setting", error, "train error (%)", "seeds", "on the sphere", "negative", "silent"];
     let row = |(part, group): (&Part<'_>, &Group<'_>)| {
         let error = group.spread(|row| if held_out { row.validation_error_pct } else { row.test_error_pct });
-        let text = |spread: Option<Spread>| spread.map_or(NONE.to_owned(), |spread| spread.text());
+        let text = |spread: Option<Spread>| spread.map_or(EMPTY.to_owned(), |spread| spread.text());
         let units = |column: fn(&ResultRow) -> Option<usize>| {
             let spread = group.spread(|row| Some(column(row)? as f64));
-            spread.map_or(NONE.to_owned(), |spread| format!("{:.0}", spread.mean))
+            spread.map_or(EMPTY.to_owned(), |spread| format!("{:.0}", spread.mean))
         };
         let name = if own.len() > 1 { format!("{}: {}", part.task, group.label) } else { group.label.clone() };
         vec![
@@ -59,14 +57,14 @@ pub(super) fn points(found: &Found, experiment: &str) -> Option<Table> {
 fn row(part: &Part<'_>, group: &Group<'_>) -> Option<Vec<String>> {
     let test = group.spread(|row| row.test_error_pct)?;
     let first = &group.runs.first()?.row;
-    let count = |number: Option<usize>| number.map_or(NONE.to_owned(), |number| number.to_string());
+    let count = |number: Option<usize>| number.map_or(EMPTY.to_owned(), |number| number.to_string());
     let epochs = match first.epochs {
         Some(epochs) => format!("{epochs} + {}", first.readout_epochs),
         None => first.readout_epochs.to_string(),
     };
-    let published = group.published_text().unwrap_or_else(|| NONE.to_owned());
+    let published = group.published_text().unwrap_or_else(|| EMPTY.to_owned());
     let on_sphere = group.spread(|row| Some(row.on_sphere? as f64));
-    let on_sphere = on_sphere.map_or(NONE.to_owned(), |spread| format!("{:.0}", spread.mean));
+    let on_sphere = on_sphere.map_or(EMPTY.to_owned(), |spread| format!("{:.0}", spread.mean));
     let name = format!("{}, {}", part.experiment, group.method);
     Some(vec![name, epochs, count(first.hidden), published, test.text(), test.count.to_string(), on_sphere])
 }
@@ -104,7 +102,7 @@ mod tests {
         ];
         let expected = [
             ["mnist, biological", "1000 + 300", "2000", "1.46", "1.60 ± 0.14", "2", "1902"],
-            ["mnist, shallow", "300", NONE, NONE, "8.50", "1", NONE],
+            ["mnist, shallow", "300", EMPTY, EMPTY, "8.50", "1", EMPTY],
         ];
         assert_eq!(table(&found).rows, expected);
     }
@@ -127,8 +125,8 @@ mod tests {
         let table = points(&found, "p-sweep").unwrap();
         assert_eq!(table.header[1], "validation error (%)");
         let expected = [
-            ["biological, p 2", "2.00", NONE, "1", "10", NONE, NONE],
-            ["biological, p 3", "1.60 ± 0.14", NONE, "2", "15", NONE, NONE],
+            ["biological, p 2", "2.00", EMPTY, "1", "10", EMPTY, EMPTY],
+            ["biological, p 3", "1.60 ± 0.14", EMPTY, "2", "15", EMPTY, EMPTY],
         ];
         assert_eq!(table.rows, expected);
         found.runs.push(point("parity", 3.0, 1, 0.9));

@@ -7,6 +7,7 @@ mod tables;
 use super::group::{Part, parts};
 use super::html::Html;
 use super::search::Found;
+use crate::markdown::EMPTY;
 
 const STYLE: &str = include_str!("style.css");
 /// Nothing is fetched and nothing runs, whatever might have slipped into the page.
@@ -118,7 +119,7 @@ fn unfinished(html: &mut Html, found: &Found) {
             tables::table(html, caption, &["folder", "experiment", "method", "seed", "state"], |html| {
                 for run in &found.unfinished {
                     let known = run.experiment.as_ref();
-                    let cell = |value: Option<String>| value.unwrap_or_else(|| "–".to_owned());
+                    let cell = |value: Option<String>| value.unwrap_or_else(|| EMPTY.to_owned());
                     html.block("tr", &[], |html| {
                         html.leaf("th", &[("scope", "row")], &run.name);
                         html.leaf("td", &[], &cell(known.map(|known| known.experiment.clone())));

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::report::read;
 use crate::bench::statistics::geometric_mean;
 use crate::cli::Common;
-use crate::markdown::Table;
+use crate::markdown::{EMPTY, Table};
 use crate::output;
 use crate::record::bench::BenchRow;
 
@@ -79,9 +79,9 @@ fn pair(before: Option<&BenchRow>, after: Option<&BenchRow>) -> Pair {
 }
 
 fn table(pairs: &[Pair]) -> Table {
-    let micros = |ns: Option<u64>| ns.map_or("–".to_owned(), |ns| format!("{:.1}", ns as f64 / 1e3));
+    let micros = |ns: Option<u64>| ns.map_or(EMPTY.to_owned(), |ns| format!("{:.1}", ns as f64 / 1e3));
     let cells = |pair: &Pair| {
-        let ratio = pair.ratio.map_or("–".to_owned(), |ratio| format!("{ratio:.3}"));
+        let ratio = pair.ratio.map_or(EMPTY.to_owned(), |ratio| format!("{ratio:.3}"));
         vec![pair.name.clone(), micros(pair.before_ns), micros(pair.after_ns), ratio, pair.note.clone()]
     };
     let header = vec!["benchmark", "A median µs", "B median µs", "B / A", "note"];

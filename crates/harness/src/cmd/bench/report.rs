@@ -32,14 +32,14 @@ pub(super) fn run(folder: Option<&Path>, document: Option<&Path>, common: &Commo
     };
     let place = document.display().to_string();
     let more = format!(" --splice {place}");
-    let changed = splice_file(document, "bench", &NAMES, |name| {
+    let told = splice_file(document, "bench", &NAMES, |name| {
         let found = reports.iter().find_map(|report| Some((report, report.tables.iter().find(|t| t.name == name)?)));
         if found.is_none() {
             output::note(common, &format!("{place}: `{name}` is left as it is, this result has no such table"));
         }
         found.map(|(report, table)| report.text(table, &more))
     })?;
-    output::note(common, &format!("{place}{}", if changed { ": tables replaced" } else { " is as it should be" }));
+    output::note(common, &told);
     Ok(())
 }
 

@@ -9,6 +9,7 @@ use super::super::group::{Group, Part, failed};
 use super::super::html::Html;
 use super::super::search::{Found, Run};
 use super::{count, tables};
+use crate::markdown::EMPTY;
 
 /// The last section of the page.
 pub(super) fn section(html: &mut Html, found: &Found, parts: &[Part<'_>]) {
@@ -74,7 +75,7 @@ fn machines(html: &mut Html, found: &Found) {
             let date = match (dates.first(), dates.last()) {
                 (Some(first), Some(last)) if first != last => format!("{first} to {last}"),
                 (Some(date), _) => date.clone(),
-                _ => "–".to_owned(),
+                _ => EMPTY.to_owned(),
             };
             html.block("tr", &[], |html| {
                 kind.iter().for_each(|cell| html.leaf("td", &[], cell));
@@ -95,7 +96,7 @@ fn kind(run: &Run) -> [String; 7] {
     let row = &run.row;
     let or = |pointer: &str, cell: &str| match text(run, pointer) {
         Some(known) => known,
-        None if cell.is_empty() => "–".to_owned(),
+        None if cell.is_empty() => EMPTY.to_owned(),
         None => cell.to_owned(),
     };
     let dirty = or("/build/dirty", &row.dirty);

@@ -3,10 +3,9 @@
 use super::super::group::{Group, Part, failed};
 use super::super::html::Html;
 use super::super::search::Run;
+use crate::markdown::EMPTY;
 use crate::record::ResultRow;
 use crate::statistics::Spread;
-
-const NONE: &str = "–";
 
 /// A table with a caption and a head, in a box that scrolls by itself where it is too wide.
 pub(super) fn table(html: &mut Html, caption: &str, head: &[&str], rows: impl FnOnce(&mut Html)) {
@@ -43,9 +42,9 @@ pub(super) fn summary(html: &mut Html, part: &Part<'_>) {
                 number(html, &seeds.to_string());
                 number(html, &spread(test));
                 let published = group.published();
-                number(html, &group.published_text().unwrap_or_else(|| NONE.to_owned()));
+                number(html, &group.published_text().unwrap_or_else(|| EMPTY.to_owned()));
                 let difference = test.zip(published).map(|(test, (error, _))| format!("{:+.2}", test.mean - error));
-                number(html, &difference.unwrap_or_else(|| NONE.to_owned()));
+                number(html, &difference.unwrap_or_else(|| EMPTY.to_owned()));
                 if validation {
                     number(html, &spread(held_out));
                 }
@@ -54,7 +53,7 @@ pub(super) fn summary(html: &mut Html, part: &Part<'_>) {
                 if failures {
                     number(html, &group.failures().count().to_string());
                 }
-                html.leaf("td", &[("class", "source")], published.map_or(NONE, |(_, source)| source));
+                html.leaf("td", &[("class", "source")], published.map_or(EMPTY, |(_, source)| source));
             });
         }
     });
@@ -71,7 +70,7 @@ fn finished(group: &Group<'_>) -> usize {
 
 fn on_sphere(group: &Group<'_>) -> String {
     let share = |row: &ResultRow| Some(100.0 * row.on_sphere? as f64 / row.hidden.filter(|hidden| *hidden > 0)? as f64);
-    group.spread(share).map_or(NONE.to_owned(), |share| format!("{:.1} %", share.mean))
+    group.spread(share).map_or(EMPTY.to_owned(), |share| format!("{:.1} %", share.mean))
 }
 
 /// What has to be known about the numbers of the table.
@@ -136,8 +135,8 @@ pub(super) fn rows(html: &mut Html, part: &Part<'_>) {
 fn row(html: &mut Html, group: &Group<'_>, run: &Run) {
     let row = &run.row;
     let real =
-        |value: Option<f64>, decimals: usize| value.map_or(NONE.to_owned(), |value| format!("{value:.decimals$}"));
-    let units = |value: Option<usize>| value.map_or(NONE.to_owned(), |value| value.to_string());
+        |value: Option<f64>, decimals: usize| value.map_or(EMPTY.to_owned(), |value| format!("{value:.decimals$}"));
+    let units = |value: Option<usize>| value.map_or(EMPTY.to_owned(), |value| value.to_string());
     html.leaf("th", &[("scope", "row")], &group.label);
     number(html, &row.seed.to_string());
     for error in [row.test_error_pct, row.train_error_pct, row.validation_error_pct] {
@@ -156,7 +155,7 @@ fn row(html: &mut Html, group: &Group<'_>, run: &Run) {
     html.element("td", &[("title", &row.weights_sha256)], |html| {
         html.leaf("code", &[], &row.weights_sha256.chars().take(12).collect::<String>());
     });
-    html.leaf("td", &[("class", "source")], if row.err.is_empty() { NONE } else { &row.err });
+    html.leaf("td", &[("class", "source")], if row.err.is_empty() { EMPTY } else { &row.err });
     html.leaf("td", &[("class", "source")], &run.places.join(", "));
 }
 
@@ -170,7 +169,7 @@ pub(super) fn revision(revision: &str, dirty: &str) -> String {
 }
 
 fn spread(spread: Option<Spread>) -> String {
-    spread.map_or(NONE.to_owned(), Spread::text)
+    spread.map_or(EMPTY.to_owned(), Spread::text)
 }
 
 /// A cell of digits, which stand below one another.
