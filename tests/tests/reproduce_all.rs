@@ -11,7 +11,7 @@ use rivalry::record::{ResultRow, from_csv, to_csv};
 use rivalry::sweep::{Definition, grid};
 use rivalry_data::synthetic::STANDARD_SHA256;
 
-const MNIST_SWEEPS: [&str; 10] = [
+const MNIST_SWEEPS: [&str; 9] = [
     "p-sweep",
     "delta-sweep",
     "k-sweep",
@@ -21,7 +21,6 @@ const MNIST_SWEEPS: [&str; 10] = [
     "mnist-grid",
     "mnist-search",
     "mnist-long",
-    "mnist-p2",
 ];
 const CIFAR10_SWEEPS: [&str; 5] =
     ["cifar10-p-sweep", "cifar10-delta-sweep", "cifar10-k-sweep", "cifar10-grid", "cifar10-search"];
@@ -64,9 +63,7 @@ fn rows(path: &Path) -> Vec<ResultRow> {
 #[test]
 fn a_figure_is_a_sweep_with_its_spread_and_says_what_it_is_about() {
     let place = Place::new();
-    for name in ["p-sweep", "mnist-p2"] {
-        finished_sweep(&place, name, 2);
-    }
+    finished_sweep(&place, "p-sweep", 2);
     let text = reproduce(&place, "p-sweep", &["--seeds", "2", "--resume"]).succeeded().stdout;
     for expected in [
         "NOT MNIST: synthetic digits instead of MNIST",
@@ -128,7 +125,7 @@ fn everything_is_both_tables_and_every_sweep() {
     let json = reproduce(&place, "all", &["--resume", "--json"]).succeeded().stdout;
     let value: serde_json::Value = serde_json::from_str(&json).unwrap();
     let parts = value["parts"].as_array().unwrap();
-    assert_eq!(parts.len(), 17);
+    assert_eq!(parts.len(), 16);
     assert_eq!((&parts[0]["table"], &parts[2]["sweep"]), (&"mnist".into(), &"p-sweep".into()));
     assert!(parts[1]["note"].as_str().unwrap().starts_with("skipped"));
 

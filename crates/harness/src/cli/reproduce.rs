@@ -75,7 +75,7 @@ impl Reproducible {
         match self {
             Self::Mnist => (vec!["mnist"], vec![]),
             Self::Cifar10 => (vec!["cifar10"], vec![]),
-            Self::PSweep => (vec![], vec!["p-sweep", "mnist-p2", "cifar10-p-sweep"]),
+            Self::PSweep => (vec![], vec!["p-sweep", "cifar10-p-sweep"]),
             Self::DeltaSweep => (vec![], vec!["delta-sweep", "cifar10-delta-sweep"]),
             Self::KSweep => (vec![], vec!["k-sweep", "cifar10-k-sweep"]),
             Self::HiddenSweep => (vec![], vec!["hidden-sweep"]),

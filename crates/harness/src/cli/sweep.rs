@@ -8,7 +8,7 @@ use crate::sweep::Shard;
 
 /// How a sweep is written down and taken up again, as `sweep --help` says it.
 const FILES: &str = "\
-Named sweeps: p-sweep, delta-sweep, k-sweep, hidden-sweep, few-labels, tasks, mnist-grid, mnist-search, mnist-long, mnist-p2,
+Named sweeps: p-sweep, delta-sweep, k-sweep, hidden-sweep, few-labels, tasks, mnist-grid, mnist-search, mnist-long,
 cifar10-p-sweep, cifar10-delta-sweep, cifar10-k-sweep, cifar10-grid, cifar10-search; their grids and protocols are in
 crates/harness/sweeps/. An experiment (mnist, cifar10, synthetic, or a TOML file) is a sweep of what --vary says.
 

@@ -30,7 +30,7 @@ use crate::experiment::{Assignment, Experiment, Method, Protocol, nearest, parse
 use crate::failure::failure;
 
 /// The named sweeps and their files.
-const NAMED: [(&str, &str); 15] = [
+const NAMED: [(&str, &str); 14] = [
     ("p-sweep", include_str!("../../sweeps/p-sweep.toml")),
     ("delta-sweep", include_str!("../../sweeps/delta-sweep.toml")),
     ("k-sweep", include_str!("../../sweeps/k-sweep.toml")),
@@ -40,7 +40,6 @@ const NAMED: [(&str, &str); 15] = [
     ("mnist-grid", include_str!("../../sweeps/mnist-grid.toml")),
     ("mnist-search", include_str!("../../sweeps/mnist-search.toml")),
     ("mnist-long", include_str!("../../sweeps/mnist-long.toml")),
-    ("mnist-p2", include_str!("../../sweeps/mnist-p2.toml")),
     ("cifar10-p-sweep", include_str!("../../sweeps/cifar10-p-sweep.toml")),
     ("cifar10-delta-sweep", include_str!("../../sweeps/cifar10-delta-sweep.toml")),
     ("cifar10-k-sweep", include_str!("../../sweeps/cifar10-k-sweep.toml")),
