@@ -226,7 +226,7 @@ pub struct ReportArgs {
     /// sweep where it says `<!-- results:begin p-sweep -->`, or the name of another
     #[arg(long, value_name = "FILE", conflicts_with = "html")]
     pub splice: Option<PathBuf>,
-    /// Instead of the page: write each sweep as a picture, FOLDER/<sweep>-<setting>.svg
+    /// Instead of the page: write each sweep as a picture, as FOLDER/SWEEP-SETTING.svg
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["html", "splice"])]
     pub pictures: Option<PathBuf>,
 }
