@@ -280,7 +280,7 @@ fn usage_errors_keep_the_form_of_clap_and_exit_with_two() {
         vec!["train", "mnist", "--resume", "--force"],
         vec!["reproduce", "--quick", "--paper"],
         vec!["reproduce", "--seeds", "0"],
-        vec!["reproduce", "k-sweep"],
+        vec!["reproduce", "k-swep"],
         vec!["reproduce", "--methods", "biological,backprop"],
         vec!["replay", "--weights", "w.npy"],
         vec!["data", "fetch", "imagenet"],
