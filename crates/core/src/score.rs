@@ -11,8 +11,8 @@ use crate::vector::LANES;
 /// Source: the product ⟨W, v⟩ of Krotov & Hopfield 2019, eq. 2, with the powers already taken (w′ for p ≠ 2).
 ///
 /// # Shapes
-/// `units` [units × inputs], `examples` [examples × inputs], `out` [examples × out_stride], of which the last row may end behind the last unit, out_stride ≥
-/// units.
+/// `units` [units × inputs], `examples` [examples × inputs], `out` [examples × out_stride], out_stride ≥ units; the last row
+/// may end behind the last unit.
 ///
 /// # Numerics
 /// The canonical order of the [crate docs](crate#numerics); the same bits on every instruction set.

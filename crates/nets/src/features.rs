@@ -41,6 +41,11 @@ pub(crate) struct Part {
 }
 
 impl Part {
+    /// Blocks of [`BLOCK`] columns, of which the last may be smaller.
+    pub(crate) fn blocks(&self) -> usize {
+        self.columns.len().div_ceil(BLOCK)
+    }
+
     /// The own columns of some samples, in their order.
     pub(crate) fn gather<'a>(&'a self, samples: &'a [u32]) -> Panel<'a> {
         self.values.panel(0, self.values.rows()).gather(samples)

@@ -179,10 +179,10 @@ impl Readout {
         }
         let parts: Vec<Matrix> =
             features.parts().iter().map(|part| slice_columns(&rows, self.spec.hidden, &part.columns)).collect();
+        let most = features.parts().iter().map(Part::blocks).max().unwrap_or(0);
+        let rows = [most * self.spec.classes, self.spec.classes];
         let errors = team.map(|worker| {
             let own = &subset[share(subset.len(), EVALUATED, worker, team.threads())];
-            let widest = features.parts().iter().map(|part| part.columns.len().div_ceil(BLOCK)).max().unwrap_or(0);
-            let rows = [widest * self.spec.classes, self.spec.classes];
             let mut sums = rows.map(|rows| Matrix::zeros(rows, EVALUATED));
             own.chunks(EVALUATED).map(|samples| self.wrong(features, &parts, labels, samples, &mut sums)).sum::<usize>()
         });
@@ -203,7 +203,7 @@ impl Readout {
         }
         for (part, weights) in features.parts().iter().zip(weights) {
             shares(self.kernels, part, weights, samples, found);
-            for row in 0..part.columns.len().div_ceil(BLOCK) * self.spec.classes {
+            for row in 0..part.blocks() * self.spec.classes {
                 for (total, share) in total.row_mut(row % self.spec.classes).iter_mut().zip(found.row(row)) {
                     *total += share;
                 }

@@ -14,7 +14,7 @@ pub(crate) fn shares(kernels: &Kernels, part: &Part, weights: &Matrix, samples: 
     let weights = weights.panel(0, weights.rows());
     for (samples, first) in samples.chunks(READ_TOGETHER).zip((0..).step_by(READ_TOGETHER)) {
         let examples = part.gather(samples);
-        for block in 0..part.columns.len().div_ceil(BLOCK) {
+        for block in 0..part.blocks() {
             let column = block * BLOCK / LANES;
             let width = (BLOCK / LANES).min(examples.width() - column);
             let (examples, weights) = (examples.columns(column, width), weights.columns(column, width));

@@ -114,14 +114,14 @@ fn intervals_hold_the_exact_and_the_canonical_score() {
                     assert!(bar(&screen.lower[example].as_flattened()[..K]), "{what}, {example}: bars");
                     screen.survive(kernels, example, pixels, place(&offers, 1), 0);
                     let survivors = &screen.survivors[example % (LAG + 2)];
-                    for (&row, &upper) in survivors.rows[..survivors.count].iter().zip(&survivors.upper) {
+                    for (&row, &upper) in survivors.rows().iter().zip(&survivors.upper) {
                         let what = format!("{what}, {example}, closer {row}");
                         assert_upper(&what, &rows[row as usize], of, upper, 2.0 * 64.0 * 64.0);
                     }
                     assert!(bar(&survivors.best), "{what}, {example}: closer bars");
                     screen.survivors[example % (LAG + 2)].settle(example, place(&offers, 1));
                     let survivors = &screen.survivors[example % (LAG + 2)];
-                    let kept = &survivors.rows[..survivors.count];
+                    let kept = survivors.rows();
                     assert!(
                         best.iter().all(|(_, unit)| kept.contains(unit)),
                         "{what}, {example}: {kept:?} for {best:?}"
