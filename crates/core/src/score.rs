@@ -1,6 +1,7 @@
 //! The scores of a block of units for a block of examples: the safe front of the kernel.
 
 use crate::isa::Kernels;
+use crate::kernels::score::BLOCK;
 use crate::matrix::{Matrix, Panel};
 use crate::vector::LANES;
 
@@ -60,4 +61,29 @@ pub fn score_into(
     let rows = &mut out.memory_mut()[first_row * stride..][..examples.rows() * stride];
     let out = rows.as_flattened_mut().get_mut(first_column..).unwrap_or_default();
     score(kernels, units, examples, out, stride * LANES);
+}
+
+/// Computes the scores over each block of `block` inputs on their own, for units that memory holds and few examples.
+///
+/// s_b(unit, example) = Σ_{i in block b} w_i x_i, written to row b · examples + example of `out`, column unit.
+///
+/// # Shapes
+/// `units` [units × inputs], `examples` [examples × inputs], `out` at least [blocks · examples × units].
+///
+/// # Numerics
+/// Each block as [`score`] computes the columns of that block.
+///
+/// # Panics
+/// If the widths differ, `block` is no multiple of 16 from 16 to 1024, or the matrix is too small.
+///
+/// # Allocates
+/// Nothing.
+pub fn score_blocks(kernels: &Kernels, units: Panel<'_>, examples: Panel<'_>, block: usize, out: &mut Matrix) {
+    assert_eq!(units.width(), examples.width(), "units and examples have different widths");
+    assert!((1..=BLOCK * LANES).contains(&block) && block.is_multiple_of(LANES), "a block of {block} inputs");
+    let block = block / LANES;
+    let rows = units.width().div_ceil(block) * examples.rows();
+    assert!(rows <= out.rows() && units.rows() <= out.columns(), "too small a matrix for scores");
+    let stride = out.stride() * LANES;
+    kernels.score_blocks(units, examples, block, out.memory_mut().as_flattened_mut(), stride);
 }

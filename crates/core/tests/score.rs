@@ -122,6 +122,48 @@ fn panels_start_anywhere_gather_and_narrow() {
 }
 
 #[test]
+fn blocks_are_scored_on_their_own_and_nothing_else_is_written() {
+    let who = [12, 0, 4, 4, 17, 9, 1, 3, 11, 2, 16, 5, 8, 8, 6, 13, 7];
+    for (width, block) in [(100, 16), (976, 256), (1024, 256), (1300, 1024), (40, 48)] {
+        let (w, x) = (matrix(20, width, &normals(10, 20 * width)), matrix(11, width, &normals(11, 11 * width)));
+        for (kernels, examples) in Kernels::all().into_iter().flat_map(|kernels| [(kernels, 1), (kernels, 10)]) {
+            let blocks = width.div_ceil(block);
+            let mut out =
+                matrix(blocks * examples + 1, 20, &vec![f32::from_bits(CANARY); (blocks * examples + 1) * 20]);
+            score::score_blocks(kernels, w.panel(2, 18).gather(&who), x.panel(1, examples), block, &mut out);
+            for (row, example) in (0..blocks * examples).map(|row| (row, row % examples)) {
+                let first = row / examples * block;
+                let columns = first..width.min(first + block);
+                let expected = |&unit: &u32| {
+                    spec::score(&w.row(2 + unit as usize)[columns.clone()], &x.row(1 + example)[columns.clone()])
+                };
+                let (found, rest) = out.row(row).split_at(who.len());
+                assert_eq!(
+                    bits(found),
+                    bits(&who.iter().map(expected).collect::<Vec<_>>()),
+                    "{}, row {row}",
+                    kernels.name()
+                );
+                assert!(rest.iter().all(|gap| gap.to_bits() == CANARY), "{}: a gap was written", kernels.name());
+            }
+            assert!(out.row(blocks * examples).iter().all(|gap| gap.to_bits() == CANARY), "{}", kernels.name());
+        }
+    }
+    let mut out = Matrix::zeros(4, 3);
+    let (w, x) = (Matrix::zeros(3, 20), Matrix::zeros(2, 20));
+    let mut run = |x: Panel<'_>, block| score::score_blocks(Kernels::best(), w.panel(0, 3), x, block, &mut out);
+    run(x.panel(0, 2), 16);
+    assert_panics("another width", || run(x.panel(0, 2).columns(0, 1), 16));
+    for block in [0, 8, 20, 1040] {
+        assert_panics("such a block", || run(x.panel(0, 2), block));
+    }
+    let mut short = Matrix::zeros(3, 3);
+    assert_panics("too little room", || {
+        score::score_blocks(Kernels::best(), w.panel(0, 3), x.panel(0, 2), 16, &mut short)
+    });
+}
+
+#[test]
 fn numbers_at_the_ends_of_f32_go_the_same_way_everywhere() {
     let special = [0.0, -0.0, 1e-30, -1e-30, f32::MIN_POSITIVE, 1e-45, -1e-45, 1e38, -1e38, 3e38, 1.0, -1.0];
     for width in [1, 2, 16, 17, 40] {

@@ -2,26 +2,13 @@
 //! not depend on who owns which block.
 
 use crate::features::{BLOCK, Part};
-use rivalry_core::{Kernels, LANES, Matrix, score};
+use rivalry_core::{Kernels, Matrix, score};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-/// Examples that are read side by side.
-const READ_TOGETHER: usize = 8;
-
-/// Computes the share of each block of a worker's columns in the sums, [blocks · classes × samples]. Each example is read from
-/// end to end before the next few: memory is fastest that way.
+/// Computes the share of each block of a worker's columns in the sums, [blocks · classes × samples].
 pub(crate) fn shares(kernels: &Kernels, part: &Part, weights: &Matrix, samples: &[u32], shares: &mut Matrix) {
-    let weights = weights.panel(0, weights.rows());
-    for (samples, first) in samples.chunks(READ_TOGETHER).zip((0..).step_by(READ_TOGETHER)) {
-        let examples = part.gather(samples);
-        for block in 0..part.blocks() {
-            let column = block * BLOCK / LANES;
-            let width = (BLOCK / LANES).min(examples.width() - column);
-            let (examples, weights) = (examples.columns(column, width), weights.columns(column, width));
-            // The roles of units and examples are exchanged, so that the sums of a class lie side by side.
-            score::score_into(kernels, examples, weights, shares, [block * weights.rows(), first]);
-        }
-    }
+    // The roles of units and examples are exchanged, so that the sums of a class lie side by side.
+    score::score_blocks(kernels, part.gather(samples), weights.panel(0, weights.rows()), BLOCK, shares);
 }
 
 /// The shares of all blocks of features in the sums of two minibatches in turn, [2 × blocks × classes × batch].

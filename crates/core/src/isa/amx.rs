@@ -171,6 +171,7 @@ static KERNELS: Kernels = Kernels {
     stage_u8: table::stage_u8,
     stage_f32: table::stage_f32,
     score: table::score,
+    score_blocks: table::score_blocks,
     power: table::power,
     top_k: table::top_k,
     change_u8: table::change_u8,

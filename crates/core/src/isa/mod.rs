@@ -31,6 +31,7 @@ pub struct Kernels {
     stage_u8: unsafe fn(&[u8], &mut [Lanes]),
     stage_f32: unsafe fn(&[f32], &mut [Lanes]),
     score: unsafe fn(Panel<'_>, Panel<'_>, &mut [f32], usize),
+    score_blocks: unsafe fn(Panel<'_>, Panel<'_>, usize, &mut [f32], usize),
     power: unsafe fn(Whole, &[Lanes], &mut [Lanes]),
     top_k: unsafe fn(Block<'_>, usize, &mut [f32], &mut [u32]),
     change_u8: unsafe fn(ActiveRow<'_>, &[u8], &[Lanes]) -> f32,
@@ -132,6 +133,19 @@ impl Kernels {
     pub(crate) fn score(&self, units: Panel<'_>, examples: Panel<'_>, out: &mut [f32], out_stride: usize) {
         // SAFETY: this table was handed out because the CPU has its instructions.
         unsafe { (self.score)(units, examples, out, out_stride) }
+    }
+
+    /// See [`crate::score::score_blocks`].
+    pub(crate) fn score_blocks(
+        &self,
+        units: Panel<'_>,
+        examples: Panel<'_>,
+        block: usize,
+        out: &mut [f32],
+        out_stride: usize,
+    ) {
+        // SAFETY: this table was handed out because the CPU has its instructions.
+        unsafe { (self.score_blocks)(units, examples, block, out, out_stride) }
     }
 
     /// Writes w′ of p = 3, 4 or 5.

@@ -41,6 +41,27 @@ pub(crate) fn score<S: Simd, const M: usize, const N: usize>(
     }
 }
 
+/// Writes s(unit, example) over each block of `block` vectors on its own to `out[(number · examples + example) · out_stride +
+/// unit]`. A unit is read from end to end before the next few, which are asked for meanwhile: memory is fastest that way.
+#[inline(always)]
+pub(crate) fn score_blocks<S: Simd, const M: usize, const N: usize>(
+    simd: S,
+    units: Panel<'_>,
+    examples: Panel<'_>,
+    block: usize,
+    out: &mut [f32],
+    out_stride: usize,
+) {
+    for unit in (0..units.rows()).step_by(M) {
+        for first in (0..units.width()).step_by(block) {
+            let width = (units.width() - first).min(block);
+            let (units, examples) = (units.columns(first, width), examples.columns(first, width));
+            let out = &mut out[first / block * examples.rows() * out_stride..];
+            tiles::<S, M, N>(simd, units, unit, examples, false, out, out_stride);
+        }
+    }
+}
+
 /// M units against every example, over one block of inputs.
 #[inline(always)]
 fn tiles<S: Simd, const M: usize, const N: usize>(
@@ -58,14 +79,15 @@ fn tiles<S: Simd, const M: usize, const N: usize>(
     }
     let wanted = M.min(units.rows() - unit);
     let last = examples.rows().saturating_sub(1);
-    // The next M units come from far away: each tile asks for its part of them.
+    // The next M units come from far away: each tile asks for its part of every one of them.
+    let part = units.width().div_ceil(examples.rows().div_ceil(N).max(1));
     let coming = unit + M..(unit + 2 * M).min(units.rows());
-    let part = (M * units.width()).div_ceil(examples.rows().div_ceil(N).max(1));
-    let mut coming = coming.flat_map(|unit| units.lanes(unit));
-    let mut example = 0;
-    while example < examples.rows() {
-        for line in coming.by_ref().take(part) {
-            simd.prefetch(line);
+    for (number, example) in (0..examples.rows()).step_by(N).enumerate() {
+        let [start, end] = [number, number + 1].map(|number| (number * part).min(units.width()));
+        for unit in coming.clone() {
+            for line in &units.lanes(unit)[start..end] {
+                simd.prefetch(line);
+            }
         }
         let mut x: [&[Lanes]; N] = [&[]; N];
         for (n, row) in x.iter_mut().enumerate() {
@@ -78,7 +100,6 @@ fn tiles<S: Simd, const M: usize, const N: usize>(
                 *out = if add { *out + sum } else { *sum };
             }
         }
-        example += N;
     }
 }
 

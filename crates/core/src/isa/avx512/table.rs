@@ -21,6 +21,7 @@ pub(super) static KERNELS: Kernels = Kernels {
     stage_u8,
     stage_f32,
     score,
+    score_blocks,
     power,
     top_k,
     change_u8,
@@ -65,6 +66,17 @@ pub(in crate::isa) fn stage_f32(example: &[f32], row: &mut [Lanes]) {
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 pub(in crate::isa) fn score(units: Panel<'_>, examples: Panel<'_>, out: &mut [f32], out_stride: usize) {
     kernels::score::score::<_, { SCORE.0 }, { SCORE.1 }>(Avx512(()), units, examples, out, out_stride);
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(in crate::isa) fn score_blocks(
+    units: Panel<'_>,
+    examples: Panel<'_>,
+    block: usize,
+    out: &mut [f32],
+    out_stride: usize,
+) {
+    kernels::score::score_blocks::<_, { SCORE.0 }, { SCORE.1 }>(Avx512(()), units, examples, block, out, out_stride);
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]

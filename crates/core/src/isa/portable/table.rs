@@ -21,6 +21,7 @@ pub(super) static KERNELS: Kernels = Kernels {
     stage_u8,
     stage_f32,
     score,
+    score_blocks,
     power,
     top_k,
     change_u8,
@@ -62,6 +63,10 @@ fn stage_f32(example: &[f32], row: &mut [Lanes]) {
 
 fn score(units: Panel<'_>, examples: Panel<'_>, out: &mut [f32], out_stride: usize) {
     kernels::score::score::<_, { SCORE.0 }, { SCORE.1 }>(Portable, units, examples, out, out_stride);
+}
+
+fn score_blocks(units: Panel<'_>, examples: Panel<'_>, block: usize, out: &mut [f32], out_stride: usize) {
+    kernels::score::score_blocks::<_, { SCORE.0 }, { SCORE.1 }>(Portable, units, examples, block, out, out_stride);
 }
 
 fn power(p: Whole, weights: &[Lanes], powers: &mut [Lanes]) {
