@@ -86,16 +86,17 @@ impl Report {
     ///
     /// A plot cannot be drawn.
     pub fn pictures(&self) -> anyhow::Result<Vec<(String, String)>> {
-        let mut pictures: Vec<(String, String)> = Vec::new();
+        let (mut pictures, mut names) = (Vec::new(), Vec::<String>::new());
         let tabled = |part: &group::Part<'_>| Experiment::names().any(|name| name == part.experiment);
         for part in group::parts(&self.found.runs).iter().filter(|part| !tabled(part)) {
             for (key, figure) in figure::sweeps(part) {
                 // The name was read from a file, and is to be that of one.
                 let plain = |c: char| if c.is_alphanumeric() || c == '-' { c } else { '_' };
                 let name = format!("{}-{key}", part.experiment.chars().map(plain).collect::<String>());
-                let earlier = pictures.iter().filter(|(other, _)| other.starts_with(&name)).count();
-                let name = if earlier == 0 { name } else { format!("{name}-{}", earlier + 1) };
-                pictures.push((name, figure.svg(true)?));
+                let earlier = names.iter().filter(|other| **other == name).count();
+                let numbered = if earlier == 0 { name.clone() } else { format!("{name}-{}", earlier + 1) };
+                pictures.push((numbered, figure.svg(true)?));
+                names.push(name);
             }
         }
         Ok(pictures)

@@ -5,6 +5,8 @@
 
 use std::cmp::Ordering;
 
+use rivalry_data::Name;
+
 use crate::experiment::Experiment;
 use crate::record::ResultRow;
 
@@ -37,6 +39,9 @@ impl Setting {
     }
 }
 
+/// Classes of every data set that has a [`Name`].
+const CLASSES: f64 = 10.0;
+
 /// The key that a failed row may lack: it is counted when the data is split.
 pub(super) const TRAIN_SAMPLES: &str = "train_samples";
 
@@ -49,7 +54,7 @@ pub(super) fn settings(row: &ResultRow, experiment: Option<&Experiment>) -> Vec<
         Setting::number("p", row.p),
         Setting::number("k", count(row.k)),
         Setting::number("delta", row.delta),
-        Setting::number("labels_per_class", count(row.labels_per_class)),
+        labels_per_class(row),
         Setting::number(TRAIN_SAMPLES, count(row.train_samples)),
         Setting::number("epochs", row.epochs.map(f64::from)),
         Setting::number("batch", count(row.batch)),
@@ -66,6 +71,16 @@ pub(super) fn settings(row: &ResultRow, experiment: Option<&Experiment>) -> Vec<
         Setting::word("readout_rates", experiment.map_or("", |experiment| &experiment.readout_rates)),
         Setting::number("validation", experiment.map(|experiment| experiment.validation)),
     ]
+}
+
+/// All labels are about as many as there are examples of each class, where the number of classes is known.
+fn labels_per_class(row: &ResultRow) -> Setting {
+    let told = row.task == "class" && row.dataset.parse::<Name>().is_ok();
+    let all = row.train_samples.filter(|_| told).map(|samples| samples as f64 / CLASSES);
+    match row.labels_per_class {
+        Some(labels) => Setting::number("labels_per_class", Some(labels as f64)),
+        None => Setting { number: all, ..Setting::word("labels_per_class", "all") },
+    }
 }
 
 fn current_scale(experiment: &Experiment) -> String {
@@ -119,6 +134,25 @@ mod tests {
         assert_eq!(varied, ["p"]);
         assert_eq!(named(&other, &varied), "p 3");
         assert_eq!(named(&other, &["p", "k", "hidden"]), "hidden 400, p 3", "an empty cell has no name");
+    }
+
+    #[test]
+    fn all_labels_have_a_place_among_numbers_of_them_where_the_classes_are_known() {
+        let row = |dataset: &str, labels| ResultRow {
+            dataset: dataset.to_owned(),
+            task: "class".to_owned(),
+            train_samples: Some(60_000),
+            labels_per_class: labels,
+            ..ResultRow::default()
+        };
+        let told = |row: &ResultRow| {
+            let setting = settings(row, None).into_iter().find(|setting| setting.key == "labels_per_class").unwrap();
+            (setting.text, setting.number)
+        };
+        assert_eq!(told(&row("mnist", Some(30))), ("30".to_owned(), Some(30.0)));
+        assert_eq!(told(&row("mnist", None)), ("all".to_owned(), Some(6000.0)));
+        assert_eq!(told(&row("letters/", None)), ("all".to_owned(), None));
+        assert_eq!(told(&ResultRow { task: "parity".to_owned(), ..row("mnist", None) }).1, None);
     }
 
     #[test]
