@@ -81,9 +81,10 @@ impl Reproducible {
             Self::HiddenSweep => (vec![], vec!["hidden-sweep"]),
             Self::FewLabels => (vec![], vec!["few-labels"]),
             Self::Tasks => (vec![], vec!["tasks"]),
-            Self::Searches => {
-                (vec![], vec!["mnist-grid", "mnist-search", "mnist-long", "cifar10-grid", "cifar10-search"])
-            }
+            Self::Searches => (
+                vec![],
+                vec!["mnist-grid", "mnist-search", "mnist-long", "cifar10-grid", "cifar10-long", "cifar10-search"],
+            ),
             Self::All => {
                 let others = Self::value_variants().iter().filter(|what| **what != Self::All);
                 let (tables, sweeps): (Vec<_>, Vec<_>) = others.map(|what| what.parts()).unzip();
