@@ -8,8 +8,10 @@
 //! so nobody overwrites what another still reads.
 
 mod spec;
+mod state;
 
 pub use spec::ReadoutSpec;
+pub use state::ReadoutState;
 
 use crate::adam::Adam;
 use crate::error::{Error, Result};
@@ -23,19 +25,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Examples whose classes are told at once.
 const EVALUATED: usize = 128;
-
-/// Everything that training changes, [classes × hidden] each.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ReadoutState {
-    /// S.
-    pub weights: Vec<f32>,
-    /// Adam's mean of the gradient.
-    pub first_moment: Vec<f32>,
-    /// Adam's mean of the squared gradient.
-    pub second_moment: Vec<f32>,
-    /// Steps taken.
-    pub steps: u64,
-}
 
 /// A readout divided among the workers of a team.
 #[derive(Debug)]
@@ -245,37 +234,6 @@ impl Readout {
     /// S [classes × hidden].
     pub fn weights(&self) -> Vec<f32> {
         self.collect(|part| &part.weights)
-    }
-
-    /// Copies everything that training changes.
-    pub fn state(&self) -> ReadoutState {
-        ReadoutState {
-            weights: self.weights(),
-            first_moment: self.collect(|part| &part.adam.first),
-            second_moment: self.collect(|part| &part.adam.second),
-            steps: self.steps,
-        }
-    }
-
-    /// Goes back to a state that [`Readout::state`] gave.
-    ///
-    /// # Errors
-    /// [`Error::Value`] if it is the state of a readout of another shape.
-    pub fn restore(&mut self, state: &ReadoutState) -> Result<()> {
-        let size = self.spec.classes * self.spec.hidden;
-        for values in [&state.weights, &state.first_moment, &state.second_moment] {
-            if values.len() != size {
-                return Err(Error::value("numbers of a readout's state", size.to_string(), values.len()));
-            }
-        }
-        for part in &self.parts {
-            let part = &mut *lock(part);
-            part.weights = slice_columns(&state.weights, self.spec.hidden, &part.columns);
-            part.adam.first = slice_columns(&state.first_moment, self.spec.hidden, &part.columns);
-            part.adam.second = slice_columns(&state.second_moment, self.spec.hidden, &part.columns);
-        }
-        self.steps = state.steps;
-        Ok(())
     }
 
     /// Puts the columns of all workers together, [classes × hidden].
