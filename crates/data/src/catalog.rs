@@ -11,6 +11,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::error::Error;
+use crate::{cifar, synthetic};
 
 /// A data set this crate knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -34,6 +35,16 @@ impl Name {
             Self::Mnist => "mnist",
             Self::Cifar10 => "cifar10",
             Self::Synthetic => "synthetic",
+        }
+    }
+
+    /// Number of classes; every label is below it.
+    #[must_use]
+    pub fn classes(self) -> usize {
+        match self {
+            Self::Mnist => 10,
+            Self::Cifar10 => cifar::CLASSES,
+            Self::Synthetic => synthetic::CLASSES,
         }
     }
 

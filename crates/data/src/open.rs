@@ -112,11 +112,10 @@ pub(crate) fn verify_set(set: &'static Set, lookup: &Lookup) -> Result<Vec<Verif
 
 /// Training images and labels, test images and labels.
 fn mnist(set: &Set, contents: &[Content], directory: &Path) -> Result<Dataset> {
-    const CLASSES: usize = 10;
     let split = |split, images: &Content, labels: &Content| -> Result<(Split, Shape)> {
         let parsed = idx::images(images.bytes()).map_err(|error| error.in_file(images.path()))?;
         let classes = idx::labels(labels.bytes())
-            .and_then(|found| idx::check_labels(found, CLASSES).map(|()| found))
+            .and_then(|found| idx::check_labels(found, set.name.classes()).map(|()| found))
             .map_err(|error| error.in_file(labels.path()))?;
         let shape = Shape { height: parsed.height, width: parsed.width, channels: 1 };
         let values = images.end(parsed.pixels.len());
@@ -126,7 +125,7 @@ fn mnist(set: &Set, contents: &[Content], directory: &Path) -> Result<Dataset> {
     let (test, test_shape) = split("test labels", &contents[2], &contents[3])?;
     check_shapes(shape, test_shape, directory)?;
     let (name, sha256) = (set.name.to_string(), set.sha256.to_string());
-    Ok(Dataset { name, train, test, classes: CLASSES, shape, sha256 })
+    Ok(Dataset { name, train, test, classes: set.name.classes(), shape, sha256 })
 }
 
 /// Test images must have the shape of the training images.
@@ -160,5 +159,5 @@ fn cifar10(set: &Set, contents: &[Content], directory: &Path) -> Result<Dataset>
     let (train, test) = (split("training labels", train)?, split("test labels", std::slice::from_ref(test))?);
     let shape = Shape { height: cifar::SIDE, width: cifar::SIDE, channels: cifar::CHANNELS };
     let (name, sha256) = (set.name.to_string(), set.sha256.to_string());
-    Ok(Dataset { name, train, test, classes: cifar::CLASSES, shape, sha256 })
+    Ok(Dataset { name, train, test, classes: set.name.classes(), shape, sha256 })
 }

@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 
 use rivalry_data::Name;
 
-use crate::experiment::Experiment;
+use crate::experiment::{Experiment, Task};
 use crate::record::ResultRow;
 
 /// One setting of one run.
@@ -38,9 +38,6 @@ impl Setting {
         }
     }
 }
-
-/// Classes of every data set that has a [`Name`].
-const CLASSES: f64 = 10.0;
 
 /// The key that a failed row may lack: it is counted when the data is split.
 pub(super) const TRAIN_SAMPLES: &str = "train_samples";
@@ -75,12 +72,13 @@ pub(super) fn settings(row: &ResultRow, experiment: Option<&Experiment>) -> Vec<
 
 /// All labels are about as many as there are examples of each class, where the number of classes is known.
 fn labels_per_class(row: &ResultRow) -> Setting {
-    let told = row.task == "class" && row.dataset.parse::<Name>().is_ok();
-    let all = row.train_samples.filter(|_| told).map(|samples| samples as f64 / CLASSES);
-    match row.labels_per_class {
-        Some(labels) => Setting::number("labels_per_class", Some(labels as f64)),
-        None => Setting { number: all, ..Setting::word("labels_per_class", "all") },
+    const KEY: &str = "labels_per_class";
+    if let Some(labels) = row.labels_per_class {
+        return Setting::number(KEY, Some(labels as f64));
     }
+    let classes = row.dataset.parse().ok().filter(|_| row.task == Task::Class.name()).map(Name::classes);
+    let number = row.train_samples.zip(classes).map(|(samples, classes)| samples as f64 / classes as f64);
+    Setting { number, ..Setting::word(KEY, "all") }
 }
 
 fn current_scale(experiment: &Experiment) -> String {
