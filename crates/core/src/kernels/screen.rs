@@ -39,20 +39,26 @@ pub(crate) struct Ends<'a> {
     pub(crate) lower: &'a mut [[Lanes; PANELS]],
 }
 
-/// Scores a block of units for every packed example, `TOGETHER` of them at once where they share lists.
+/// Scores a block of units for every packed example: `ALONE` panels of one example at once, or `SHARED` panels of
+/// `TOGETHER` examples that share lists. Both are even.
 #[inline(always)]
-pub(crate) fn screen<S: Simd, const TOGETHER: usize>(simd: S, block: Block<'_>, packed: &Packed, mut ends: Ends<'_>) {
+pub(crate) fn screen<S: Simd, const ALONE: usize, const TOGETHER: usize, const SHARED: usize>(
+    simd: S,
+    block: Block<'_>,
+    packed: &Packed,
+    mut ends: Ends<'_>,
+) {
     let two = block.steps.len() == 2 * block.slack.len();
     match (packed.together == 1, two) {
-        (true, false) => lists::<S, 1, 1>(simd, block, packed, &mut ends),
-        (true, true) => lists::<S, 1, 2>(simd, block, packed, &mut ends),
-        (false, false) => lists::<S, TOGETHER, 1>(simd, block, packed, &mut ends),
-        (false, true) => lists::<S, TOGETHER, 2>(simd, block, packed, &mut ends),
+        (true, false) => lists::<S, ALONE, 1, 1>(simd, block, packed, &mut ends),
+        (true, true) => lists::<S, ALONE, 1, 2>(simd, block, packed, &mut ends),
+        (false, false) => lists::<S, SHARED, TOGETHER, 1>(simd, block, packed, &mut ends),
+        (false, true) => lists::<S, SHARED, TOGETHER, 2>(simd, block, packed, &mut ends),
     }
 }
 
 #[inline(always)]
-fn lists<S: Simd, const N: usize, const DIGITS: usize>(
+fn lists<S: Simd, const P: usize, const N: usize, const DIGITS: usize>(
     simd: S,
     block: Block<'_>,
     packed: &Packed,
@@ -62,16 +68,15 @@ fn lists<S: Simd, const N: usize, const DIGITS: usize>(
     for number in 0..examples.div_ceil(N) {
         let list = packed.list(number);
         let mut panel = 0;
-        // A wide tile needs its registers for the examples.
-        while N == 1 && panel + 8 <= block.steps.len() {
-            tile::<S, 8, N, DIGITS>(simd, block, panel, list, packed, ends);
-            panel += 8;
+        while panel + P <= block.steps.len() {
+            tile::<S, P, N, DIGITS>(simd, block, panel, list, packed, ends);
+            panel += P;
         }
-        while panel + 4 <= block.steps.len() {
+        while P > 4 && panel + 4 <= block.steps.len() {
             tile::<S, 4, N, DIGITS>(simd, block, panel, list, packed, ends);
             panel += 4;
         }
-        while panel + 2 <= block.steps.len() {
+        while P > 2 && panel + 2 <= block.steps.len() {
             tile::<S, 2, N, DIGITS>(simd, block, panel, list, packed, ends);
             panel += 2;
         }

@@ -50,6 +50,8 @@ const SCORE: (usize, usize) = (8, 3);
 const GRADIENT: (usize, usize) = (5, 4);
 /// Examples that share a list of groups, and from how many groups of a hundred with ink on.
 const SHARED: (usize, usize) = (6, 60);
+/// Panels of a tile of whole-number scores: for one example, and for those that share a list.
+const PANELS: (usize, usize) = (8, 4);
 /// Independent multiply-adds that fill the pipelines and fit the registers.
 pub(in crate::isa) const PEAK_CHAINS: usize = 12;
 
@@ -121,7 +123,7 @@ pub(in crate::isa) fn pack(pixels: Pixels<'_>, packed: &mut Packed) {
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 pub(in crate::isa) fn screen(block: screen::Block<'_>, packed: &Packed, ends: Ends<'_>) {
-    kernels::screen::screen::<_, { SHARED.0 }>(Avx512(()), block, packed, ends);
+    kernels::screen::screen::<_, { PANELS.0 }, { SHARED.0 }, { PANELS.1 }>(Avx512(()), block, packed, ends);
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]

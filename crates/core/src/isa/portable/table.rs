@@ -50,6 +50,8 @@ const SCORE: (usize, usize) = (4, 1);
 const GRADIENT: (usize, usize) = (2, 1);
 /// Examples that share a list of groups, and from how many groups of a hundred with ink on.
 const SHARED: (usize, usize) = (2, 75);
+/// Panels of a tile of whole-number scores: for one example, and for those that share a list.
+const PANELS: (usize, usize) = (8, 4);
 /// Independent multiply-adds that fill the pipelines and fit the registers.
 const PEAK_CHAINS: usize = 4;
 
@@ -102,7 +104,7 @@ fn pack(pixels: Pixels<'_>, packed: &mut Packed) {
 }
 
 fn screen(block: screen::Block<'_>, packed: &Packed, ends: Ends<'_>) {
-    kernels::screen::screen::<_, { SHARED.0 }>(Portable, block, packed, ends);
+    kernels::screen::screen::<_, { PANELS.0 }, { SHARED.0 }, { PANELS.1 }>(Portable, block, packed, ends);
 }
 
 fn highest(numbers: &[Lanes], best: &mut [f32]) {
