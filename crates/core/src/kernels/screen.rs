@@ -50,39 +50,49 @@ pub(crate) fn screen<S: Simd, const ALONE: usize, const TOGETHER: usize, const S
 ) {
     let two = block.steps.len() == 2 * block.slack.len();
     match (packed.together == 1, two) {
-        (true, false) => lists::<S, ALONE, 1, 1>(simd, block, packed, &mut ends),
-        (true, true) => lists::<S, ALONE, 1, 2>(simd, block, packed, &mut ends),
-        (false, false) => lists::<S, SHARED, TOGETHER, 1>(simd, block, packed, &mut ends),
-        (false, true) => lists::<S, SHARED, TOGETHER, 2>(simd, block, packed, &mut ends),
+        (true, false) => panels::<S, ALONE, 1, 1>(simd, block, packed, &mut ends),
+        (true, true) => panels::<S, ALONE, 1, 2>(simd, block, packed, &mut ends),
+        (false, false) => panels::<S, SHARED, TOGETHER, 1>(simd, block, packed, &mut ends),
+        (false, true) => panels::<S, SHARED, TOGETHER, 2>(simd, block, packed, &mut ends),
     }
 }
 
 #[inline(always)]
-fn lists<S: Simd, const P: usize, const N: usize, const DIGITS: usize>(
+fn panels<S: Simd, const P: usize, const N: usize, const DIGITS: usize>(
     simd: S,
     block: Block<'_>,
     packed: &Packed,
     ends: &mut Ends<'_>,
 ) {
-    let examples = ends.lower.len();
-    for number in 0..examples.div_ceil(N) {
-        let list = packed.list(number);
-        let mut panel = 0;
-        while panel + P <= block.steps.len() {
-            tile::<S, P, N, DIGITS>(simd, block, panel, list, packed, ends);
-            panel += P;
-        }
-        while P > 4 && panel + 4 <= block.steps.len() {
-            tile::<S, 4, N, DIGITS>(simd, block, panel, list, packed, ends);
-            panel += 4;
-        }
-        while P > 2 && panel + 2 <= block.steps.len() {
-            tile::<S, 2, N, DIGITS>(simd, block, panel, list, packed, ends);
-            panel += 2;
-        }
-        if DIGITS == 1 && panel < block.steps.len() {
-            tile::<S, 1, N, DIGITS>(simd, block, panel, list, packed, ends);
-        }
+    let mut panel = 0;
+    while panel + P <= block.steps.len() {
+        tiles::<S, P, N, DIGITS>(simd, block, panel, packed, ends);
+        panel += P;
+    }
+    while P > 4 && panel + 4 <= block.steps.len() {
+        tiles::<S, 4, N, DIGITS>(simd, block, panel, packed, ends);
+        panel += 4;
+    }
+    while P > 2 && panel + 2 <= block.steps.len() {
+        tiles::<S, 2, N, DIGITS>(simd, block, panel, packed, ends);
+        panel += 2;
+    }
+    if DIGITS == 1 && panel < block.steps.len() {
+        tiles::<S, 1, N, DIGITS>(simd, block, panel, packed, ends);
+    }
+}
+
+/// P panels × all examples: few enough panels stay in the first-level cache meanwhile.
+#[inline(always)]
+fn tiles<S: Simd, const P: usize, const N: usize, const DIGITS: usize>(
+    simd: S,
+    block: Block<'_>,
+    panel: usize,
+    packed: &Packed,
+    ends: &mut Ends<'_>,
+) {
+    for number in 0..ends.lower.len().div_ceil(N) {
+        tile::<S, P, N, DIGITS>(simd, block, panel, packed.list(number), packed, ends);
     }
 }
 
