@@ -22,8 +22,15 @@ const MNIST_SWEEPS: [&str; 9] = [
     "mnist-search",
     "mnist-long",
 ];
-const CIFAR10_SWEEPS: [&str; 6] =
-    ["cifar10-p-sweep", "cifar10-delta-sweep", "cifar10-k-sweep", "cifar10-grid", "cifar10-long", "cifar10-search"];
+const CIFAR10_SWEEPS: [&str; 7] = [
+    "cifar10-p-sweep",
+    "cifar10-delta-sweep",
+    "cifar10-k-sweep",
+    "cifar10-grid",
+    "cifar10-long",
+    "cifar10-winner",
+    "cifar10-search",
+];
 
 /// A run folder as a finished run leaves it.
 fn finished(place: &Place, folder: &str, experiment: &Experiment, test_error_pct: f64) {
@@ -125,7 +132,7 @@ fn everything_is_both_tables_and_every_sweep() {
     let json = reproduce(&place, "all", &["--resume", "--json"]).succeeded().stdout;
     let value: serde_json::Value = serde_json::from_str(&json).unwrap();
     let parts = value["parts"].as_array().unwrap();
-    assert_eq!(parts.len(), 17);
+    assert_eq!(parts.len(), 18);
     assert_eq!((&parts[0]["table"], &parts[2]["sweep"]), (&"mnist".into(), &"p-sweep".into()));
     assert!(parts[1]["note"].as_str().unwrap().starts_with("skipped"));
 

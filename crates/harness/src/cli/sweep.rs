@@ -9,8 +9,8 @@ use crate::sweep::Shard;
 /// How a sweep is written down and taken up again, as `sweep --help` says it.
 const FILES: &str = "\
 Named sweeps: p-sweep, delta-sweep, k-sweep, hidden-sweep, few-labels, tasks, mnist-grid, mnist-search, mnist-long,
-cifar10-p-sweep, cifar10-delta-sweep, cifar10-k-sweep, cifar10-grid, cifar10-long, cifar10-search; their grids and
-protocols are in crates/harness/sweeps/. An experiment (mnist, cifar10, synthetic, or a TOML file) is a sweep of what
+cifar10-p-sweep, cifar10-delta-sweep, cifar10-k-sweep, cifar10-grid, cifar10-long, cifar10-winner, cifar10-search; their
+grids and protocols are in crates/harness/sweeps/. An experiment (mnist, cifar10, synthetic, or a TOML file) is a sweep of what
 --vary says.
 
 FILE.csv holds one row for each point and seed, the last --vary fastest, then the seed. FILE.grid.toml beside it says which

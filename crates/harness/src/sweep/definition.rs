@@ -30,7 +30,7 @@ use crate::experiment::{Assignment, Experiment, Method, Protocol, nearest, parse
 use crate::failure::failure;
 
 /// The named sweeps and their files.
-const NAMED: [(&str, &str); 15] = [
+const NAMED: [(&str, &str); 16] = [
     ("p-sweep", include_str!("../../sweeps/p-sweep.toml")),
     ("delta-sweep", include_str!("../../sweeps/delta-sweep.toml")),
     ("k-sweep", include_str!("../../sweeps/k-sweep.toml")),
@@ -45,6 +45,7 @@ const NAMED: [(&str, &str); 15] = [
     ("cifar10-k-sweep", include_str!("../../sweeps/cifar10-k-sweep.toml")),
     ("cifar10-grid", include_str!("../../sweeps/cifar10-grid.toml")),
     ("cifar10-long", include_str!("../../sweeps/cifar10-long.toml")),
+    ("cifar10-winner", include_str!("../../sweeps/cifar10-winner.toml")),
     ("cifar10-search", include_str!("../../sweeps/cifar10-search.toml")),
 ];
 
