@@ -22,11 +22,15 @@ pub(crate) type Pixels64 = [[u8; 4]; LANES];
 pub(crate) trait Simd: Copy {
     /// Sixteen lanes in registers: one of AVX-512, two of AVX2, an array elsewhere.
     type F32x16: Copy;
+    /// What one register holds of sixteen lanes, for loops that need every register there is.
+    type Part: Copy;
     /// Sixteen whole numbers in registers.
     type I32x16: Copy;
     /// 64 pixels in registers.
     type U8x64: Copy;
 
+    /// How many parts sixteen lanes have: one or two.
+    const PARTS: usize;
     /// The largest magnitude of a digit for which [`Simd::dot_u8i8x16`] is exact.
     const LEVELS: i8;
 
@@ -64,6 +68,14 @@ pub(crate) trait Simd: Copy {
     fn flush_f32x16(self, a: Self::F32x16, bound: f32) -> Self::F32x16;
     /// The largest lane, of lanes that are not NaN.
     fn largest_f32x16(self, a: Self::F32x16) -> f32;
+
+    fn zero_part(self) -> Self::Part;
+    /// Part number 0, or 1 where there are two.
+    fn load_part(self, from: &Lanes, part: usize) -> Self::Part;
+    /// a·b + c with one rounding.
+    fn fma_part(self, a: Self::Part, b: Self::Part, c: Self::Part) -> Self::Part;
+    /// Sixteen lanes of their parts; the second is not looked at where there is only one.
+    fn join(self, parts: [Self::Part; 2]) -> Self::F32x16;
 
     fn zero_i32x16(self) -> Self::I32x16;
     #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "for the sums of a matrix unit"))]

@@ -29,9 +29,11 @@ impl Avx2 {
 
 impl Simd for Avx2 {
     type F32x16 = Pair;
+    type Part = __m256;
     type I32x16 = WholePair;
     type U8x64 = WholePair;
 
+    const PARTS: usize = 2;
     /// Two products of a pixel and a digit are added in 16 bits: 2 · 255 · 64 = 32 640 is the most that fits.
     const LEVELS: i8 = 64;
 
@@ -193,6 +195,30 @@ impl Simd for Avx2 {
             let two = _mm_max_ps(four, _mm_movehl_ps(four, four));
             _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)))
         }
+    }
+
+    #[inline(always)]
+    fn zero_part(self) -> __m256 {
+        // SAFETY: the token proves AVX2.
+        unsafe { _mm256_setzero_ps() }
+    }
+
+    #[inline(always)]
+    fn load_part(self, from: &Lanes, part: usize) -> __m256 {
+        let half: &[f32; 8] = from[8 * part..].first_chunk().expect("a vector has two parts");
+        // SAFETY: the token proves AVX2; `half` is 32 readable bytes and the load needs no alignment.
+        unsafe { _mm256_loadu_ps(half.as_ptr()) }
+    }
+
+    #[inline(always)]
+    fn fma_part(self, a: __m256, b: __m256, c: __m256) -> __m256 {
+        // SAFETY: the token proves FMA.
+        unsafe { _mm256_fmadd_ps(a, b, c) }
+    }
+
+    #[inline(always)]
+    fn join(self, [low, high]: [__m256; 2]) -> Pair {
+        (low, high)
     }
 
     #[inline(always)]

@@ -28,9 +28,11 @@ impl Avx512 {
 
 impl Simd for Avx512 {
     type F32x16 = __m512;
+    type Part = __m512;
     type I32x16 = __m512i;
     type U8x64 = __m512i;
 
+    const PARTS: usize = 1;
     const LEVELS: i8 = 127;
 
     #[inline(always)]
@@ -160,6 +162,26 @@ impl Simd for Avx512 {
     fn largest_f32x16(self, a: __m512) -> f32 {
         // SAFETY: the token proves AVX-512F.
         unsafe { _mm512_reduce_max_ps(a) }
+    }
+
+    #[inline(always)]
+    fn zero_part(self) -> __m512 {
+        self.splat_f32x16(0.0)
+    }
+
+    #[inline(always)]
+    fn load_part(self, from: &Lanes, _: usize) -> __m512 {
+        self.load_f32x16(from)
+    }
+
+    #[inline(always)]
+    fn fma_part(self, a: __m512, b: __m512, c: __m512) -> __m512 {
+        self.fma_f32x16(a, b, c)
+    }
+
+    #[inline(always)]
+    fn join(self, [all, _]: [__m512; 2]) -> __m512 {
+        all
     }
 
     #[inline(always)]

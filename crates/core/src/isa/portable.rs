@@ -34,9 +34,11 @@ fn by_lane(a: f32x16, b: f32x16, function: impl Fn(f32, f32) -> f32) -> f32x16 {
 
 impl Simd for Portable {
     type F32x16 = f32x16;
+    type Part = f32x16;
     type I32x16 = [i32; LANES];
     type U8x64 = Pixels64;
 
+    const PARTS: usize = 1;
     const LEVELS: i8 = 127;
 
     #[inline(always)]
@@ -155,6 +157,26 @@ impl Simd for Portable {
             largest = if lane > largest { lane } else { largest };
         }
         largest
+    }
+
+    #[inline(always)]
+    fn zero_part(self) -> f32x16 {
+        self.splat_f32x16(0.0)
+    }
+
+    #[inline(always)]
+    fn load_part(self, from: &Lanes, _: usize) -> f32x16 {
+        self.load_f32x16(from)
+    }
+
+    #[inline(always)]
+    fn fma_part(self, a: f32x16, b: f32x16, c: f32x16) -> f32x16 {
+        self.fma_f32x16(a, b, c)
+    }
+
+    #[inline(always)]
+    fn join(self, [all, _]: [f32x16; 2]) -> f32x16 {
+        all
     }
 
     #[inline(always)]

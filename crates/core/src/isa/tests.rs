@@ -58,6 +58,14 @@ fn check<S: Simd>(simd: S) {
             assert_lanes(simd, "mul", simd.mul_f32x16(x, y), |i| a[i] * b[i]);
             assert_lanes(simd, "div", simd.div_f32x16(x, y), |i| a[i] / b[i]);
             assert_lanes(simd, "fma", simd.fma_f32x16(x, y, z), |i| a[i].mul_add(b[i], c[i]));
+            let parts = [0, S::PARTS - 1].map(|part| {
+                let [x, y, z] = [&a, &b, &c].map(|lanes| simd.load_part(lanes, part));
+                [simd.zero_part(), x, simd.fma_part(x, y, z)]
+            });
+            let [zero, loaded, fused] = std::array::from_fn(|word| simd.join(parts.map(|words| words[word])));
+            assert_lanes(simd, "parts, zero", zero, |_| 0.0);
+            assert_lanes(simd, "parts, load", loaded, |i| a[i]);
+            assert_lanes(simd, "parts, fma", fused, |i| a[i].mul_add(b[i], c[i]));
             assert_lanes(simd, "sqrt", simd.sqrt_f32x16(x), |i| a[i].sqrt());
             assert_lanes(simd, "abs", simd.abs_f32x16(x), |i| a[i].abs());
             assert_lanes(simd, "max", simd.max_f32x16(x, y), |i| if a[i] > b[i] { a[i] } else { b[i] });

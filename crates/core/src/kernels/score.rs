@@ -4,9 +4,9 @@
 //! are added by the tree +8, +4, +2, +1; this over blocks of 1024 inputs, blocks added in order.
 //!
 //! Tricks, and why the bits stay the same: M units × N examples run side by side so that each vector loaded serves N or M
-//! multiply-adds (pairs never mix). M unit rows stay in the first-level cache while the examples stream past, and the
-//! next units are prefetched during the present tiles (no arithmetic). Left-over pairs repeat the last row and drop
-//! the result.
+//! multiply-adds (pairs never mix). Where sixteen lanes take two registers, a tile is summed up once for each half, so that
+//! it can be twice as large. M unit rows stay in the first-level cache while the examples stream past, and the next units
+//! are prefetched during the present tiles (no arithmetic). Left-over pairs repeat the last row and drop the result.
 
 use super::power::{Whole, powered_by};
 use super::stage::{Element, vector};
@@ -111,23 +111,30 @@ fn tile<S: Simd, const M: usize, const N: usize>(
     w: [&[Lanes]; M],
     x: [&[Lanes]; N],
 ) -> [[f32; M]; N] {
-    let zero = simd.splat_f32x16(0.0);
-    let mut running = [[zero; M]; N];
-    for i in 0..width {
-        let mut examples = [zero; N];
-        for n in 0..N {
-            examples[n] = simd.load_f32x16(&x[n][i]);
-        }
-        for m in 0..M {
-            let unit = simd.load_f32x16(&w[m][i]);
+    let mut running = [[[simd.zero_part(); M]; N]; 2];
+    for (part, running) in running.iter_mut().enumerate().take(S::PARTS) {
+        let mut sums = [[simd.zero_part(); M]; N];
+        for i in 0..width {
+            let mut examples = [simd.zero_part(); N];
             for n in 0..N {
-                running[n][m] = simd.fma_f32x16(unit, examples[n], running[n][m]);
+                examples[n] = simd.load_part(&x[n][i], part);
+            }
+            for m in 0..M {
+                let unit = simd.load_part(&w[m][i], part);
+                for n in 0..N {
+                    sums[n][m] = simd.fma_part(unit, examples[n], sums[n][m]);
+                }
             }
         }
+        *running = sums;
     }
     let mut sums = [[0.0; M]; N];
     for n in 0..N {
-        sums[n] = simd.sums_f32x16(running[n]);
+        let mut joined = [simd.splat_f32x16(0.0); M];
+        for m in 0..M {
+            joined[m] = simd.join([running[0][n][m], running[1][n][m]]);
+        }
+        sums[n] = simd.sums_f32x16(joined);
     }
     sums
 }

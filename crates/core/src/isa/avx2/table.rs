@@ -45,7 +45,7 @@ pub(super) static KERNELS: Kernels = Kernels {
 };
 
 /// Units × examples of a tile of scores.
-const SCORE: (usize, usize) = (2, 3);
+const SCORE: (usize, usize) = (4, 3);
 /// Classes × vectors of features of a tile of the gradient.
 const GRADIENT: (usize, usize) = (5, 1);
 /// Examples that share a list of groups, and from how many groups of a hundred with ink on.
