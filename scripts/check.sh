@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Every test: format, lints, documentation, the portable build, and all tests, which end with a short run on real data
-# whose error is checked (tests/tests/accuracy.rs); then the instructions of a minibatch against the recorded count.
+# Every test: format, lints, documentation, the portable build, all tests, short runs on real data against recorded errors
+# (`rivalry verify`); then the instructions of a minibatch against the recorded count.
 #
 #   scripts/check.sh             all of it
 #   scripts/check.sh --offline   the same without downloading anything
@@ -133,6 +133,7 @@ for isa in amx avx512 avx2; do
 done
 step 'benchmark answers' rivalry bench verify
 step 'tests' cargo test --locked --workspace
+step 'accuracy' rivalry verify
 current='counts'
 case " $supported " in
   *' avx2 '*)

@@ -126,6 +126,8 @@ pub enum Command {
     Bench(BenchArgs),
     /// One self-contained HTML page about the runs and tables of a folder
     Report(ReportArgs),
+    /// The accuracy gate: short seeded runs against recorded errors
+    Verify(VerifyArgs),
 }
 
 /// Arguments of `rivalry info`.
@@ -229,6 +231,14 @@ pub struct ReportArgs {
     /// Instead of the page: write each sweep as a picture, as FOLDER/SWEEP-SETTING.svg
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["html", "splice"])]
     pub pictures: Option<PathBuf>,
+}
+
+/// Arguments of `rivalry verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// Other gates than those that are built in, as TOML; crates/harness/gates/accuracy.toml is one
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
 }
 
 #[cfg(test)]

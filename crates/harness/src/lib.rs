@@ -15,6 +15,7 @@
 //! | [`run`] | the run folder and its checkpoint |
 //! | [`record`] | the columns of `result.csv`, `metrics.csv` and of benchmarks |
 //! | [`mod@bench`] | benchmarks: definitions, data, the work that is timed, statistics, tables |
+//! | [`gate`] | the accuracy gate: what short runs reached, and what they may reach |
 //! | [`sweep`] | grids of runs: points, shards, resume, merge |
 //! | [`provenance`], [`progress`], [`plot`] | machine and revision, progress bars, PNG and SVG |
 //! | [`report`] | one HTML page about a folder of runs |
@@ -28,6 +29,7 @@ pub mod compute;
 pub mod dataset;
 pub mod experiment;
 pub mod failure;
+pub mod gate;
 pub mod markdown;
 mod output;
 pub mod plot;

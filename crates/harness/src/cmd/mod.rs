@@ -10,6 +10,7 @@ mod report;
 mod reproduce;
 mod sweep;
 mod train;
+mod verify;
 
 use crate::cli::{Cli, Command};
 
@@ -26,5 +27,6 @@ pub(crate) fn run(arguments: &Cli) -> anyhow::Result<()> {
         Command::Sweep(args) => sweep::run(args, common),
         Command::Replay(args) => replay::run(args, common),
         Command::Report(args) => report::run(args, common),
+        Command::Verify(args) => verify::run(args, common),
     }
 }

@@ -205,7 +205,7 @@ impl Definition {
 }
 
 /// A value of a sweep file as it would stand after `--set key=`.
-pub(super) fn text(key: &str, value: &Value, place: &str) -> anyhow::Result<String> {
+pub(crate) fn text(key: &str, value: &Value, place: &str) -> anyhow::Result<String> {
     match value {
         Value::String(text) => Ok(text.clone()),
         Value::Integer(number) => Ok(number.to_string()),
