@@ -1,10 +1,10 @@
 //! The whole vector vocabulary: sixteen f32 lanes, sixteen i32 lanes for whole-number scores, and nothing that the kernels do
 //! not use.
 //!
-//! A kernel is written once, generic over [`Simd`], and compiled once per instruction set. A value of a type that
-//! implements [`Simd`] proves that the CPU has the instructions, so the bodies are safe code. Every operation is
-//! IEEE-754 single precision with one rounding, or whole numbers without any, so a kernel gives the same bits on every
-//! instruction set.
+//! A kernel is written once, generic over [`Simd`] (or [`Integers`], which is more), and compiled once per instruction set. A
+//! value of a type that implements [`Simd`] proves that the CPU has the instructions, so the bodies are safe code. Every
+//! operation is IEEE-754 single precision with one rounding, or whole numbers without any, so a kernel gives the same bits
+//! on every instruction set.
 
 /// Lanes of a vector, on every instruction set.
 pub const LANES: usize = 16;
@@ -24,15 +24,9 @@ pub(crate) trait Simd: Copy {
     type F32x16: Copy;
     /// What one register holds of sixteen lanes, for loops that need every register there is.
     type Part: Copy;
-    /// Sixteen whole numbers in registers.
-    type I32x16: Copy;
-    /// 64 pixels in registers.
-    type U8x64: Copy;
 
     /// How many parts sixteen lanes have: one or two.
     const PARTS: usize;
-    /// The largest magnitude of a digit for which [`Simd::dot_u8i8x16`] is exact.
-    const LEVELS: i8;
 
     fn splat_f32x16(self, value: f32) -> Self::F32x16;
     fn load_f32x16(self, from: &Lanes) -> Self::F32x16;
@@ -77,24 +71,6 @@ pub(crate) trait Simd: Copy {
     /// Sixteen lanes of their parts; the second is not looked at where there is only one.
     fn join(self, parts: [Self::Part; 2]) -> Self::F32x16;
 
-    fn zero_i32x16(self) -> Self::I32x16;
-    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "for the sums of a matrix unit"))]
-    fn load_i32x16(self, from: &[i32; LANES]) -> Self::I32x16;
-    /// The same four pixels sixteen times.
-    fn splat_u8x4(self, pixels: [u8; 4]) -> Self::U8x64;
-    fn load_u8x64(self, from: &Pixels64) -> Self::U8x64;
-    /// sum + Σ of four pixels times four digits, lane by lane, exactly: digits are at most [`Simd::LEVELS`] in magnitude.
-    fn dot_u8i8x16(self, pixels: Self::U8x64, digits: &Digits, sum: Self::I32x16) -> Self::I32x16;
-    /// The lanes added.
-    fn sum_i32x16(self, a: Self::I32x16) -> i32;
-    /// The nearest f32 of each whole number.
-    fn float_i32x16(self, a: Self::I32x16) -> Self::F32x16;
-    /// Whole numbers −128 … 127 as bytes.
-    fn store_i8x16(self, whole: Self::F32x16, to: &mut [i8; LANES]);
-    /// Moves those of sixteen groups of four pixels that are not all 0 to the front, each beside its number counted from
-    /// `first`, and returns how many they are. What lies behind them is undefined.
-    fn inked_u8x4(self, pixels: &Pixels64, first: u32, groups: &mut [u32; LANES], inked: &mut Pixels64) -> usize;
-
     /// The lanes of each vector added by the tree +8, +4, +2, +1.
     fn sum4_f32x16(self, vectors: [Self::F32x16; 4]) -> [f32; 4];
     /// The lanes added by the tree +8, +4, +2, +1.
@@ -119,6 +95,35 @@ pub(crate) trait Simd: Copy {
         }
         sums
     }
+}
+
+/// Sixteen i32 lanes, for whole-number scores.
+pub(crate) trait Integers: Simd {
+    /// Sixteen whole numbers in registers.
+    type I32x16: Copy;
+    /// 64 pixels in registers.
+    type U8x64: Copy;
+
+    /// The largest magnitude of a digit for which [`Integers::dot_u8i8x16`] is exact.
+    const LEVELS: i8;
+
+    fn zero_i32x16(self) -> Self::I32x16;
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "for the sums of a matrix unit"))]
+    fn load_i32x16(self, from: &[i32; LANES]) -> Self::I32x16;
+    /// The same four pixels sixteen times.
+    fn splat_u8x4(self, pixels: [u8; 4]) -> Self::U8x64;
+    fn load_u8x64(self, from: &Pixels64) -> Self::U8x64;
+    /// sum + Σ of four pixels times four digits, lane by lane, exactly: digits are at most [`Integers::LEVELS`] in magnitude.
+    fn dot_u8i8x16(self, pixels: Self::U8x64, digits: &Digits, sum: Self::I32x16) -> Self::I32x16;
+    /// The lanes added.
+    fn sum_i32x16(self, a: Self::I32x16) -> i32;
+    /// The nearest f32 of each whole number.
+    fn float_i32x16(self, a: Self::I32x16) -> Self::F32x16;
+    /// Whole numbers −128 … 127 as bytes.
+    fn store_i8x16(self, whole: Self::F32x16, to: &mut [i8; LANES]);
+    /// Moves those of sixteen groups of four pixels that are not all 0 to the front, each beside its number counted from
+    /// `first`, and returns how many they are. What lies behind them is undefined.
+    fn inked_u8x4(self, pixels: &Pixels64, first: u32, groups: &mut [u32; LANES], inked: &mut Pixels64) -> usize;
 }
 
 /// Groups of four inputs in one step of a matrix unit: 64 inputs.

@@ -4,11 +4,11 @@
 //! instruction (a plain x86-64 build), the standard library's `mul_add` calls the C library for every lane: exact,
 //! and many times slower. On aarch64 it is one instruction.
 
+mod integers;
 mod table;
 
 use super::Kernels;
-use crate::kernels;
-use crate::vector::{Digits, LANES, Lanes, Pixels64, Simd};
+use crate::vector::{LANES, Lanes, Simd};
 use wide::f32x16;
 
 /// Needs no proof: every CPU can do this.
@@ -35,11 +35,8 @@ fn by_lane(a: f32x16, b: f32x16, function: impl Fn(f32, f32) -> f32) -> f32x16 {
 impl Simd for Portable {
     type F32x16 = f32x16;
     type Part = f32x16;
-    type I32x16 = [i32; LANES];
-    type U8x64 = Pixels64;
 
     const PARTS: usize = 1;
-    const LEVELS: i8 = 127;
 
     #[inline(always)]
     fn splat_f32x16(self, value: f32) -> f32x16 {
@@ -177,56 +174,6 @@ impl Simd for Portable {
     #[inline(always)]
     fn join(self, [all, _]: [f32x16; 2]) -> f32x16 {
         all
-    }
-
-    #[inline(always)]
-    fn zero_i32x16(self) -> [i32; LANES] {
-        [0; LANES]
-    }
-
-    #[inline(always)]
-    fn load_i32x16(self, from: &[i32; LANES]) -> [i32; LANES] {
-        *from
-    }
-
-    #[inline(always)]
-    fn splat_u8x4(self, pixels: [u8; 4]) -> Pixels64 {
-        [pixels; LANES]
-    }
-
-    #[inline(always)]
-    fn load_u8x64(self, from: &Pixels64) -> Pixels64 {
-        *from
-    }
-
-    #[inline(always)]
-    fn dot_u8i8x16(self, pixels: Pixels64, digits: &Digits, mut sum: [i32; LANES]) -> [i32; LANES] {
-        for lane in 0..LANES {
-            for i in 0..4 {
-                sum[lane] += i32::from(pixels[lane][i]) * i32::from(digits[lane][i]);
-            }
-        }
-        sum
-    }
-
-    #[inline(always)]
-    fn sum_i32x16(self, a: [i32; LANES]) -> i32 {
-        a.iter().sum()
-    }
-
-    #[inline(always)]
-    fn float_i32x16(self, a: [i32; LANES]) -> f32x16 {
-        f32x16::from(a.map(|whole| whole as f32))
-    }
-
-    #[inline(always)]
-    fn store_i8x16(self, whole: f32x16, to: &mut [i8; LANES]) {
-        *to = whole.to_array().map(|whole| whole as i8);
-    }
-
-    #[inline(always)]
-    fn inked_u8x4(self, pixels: &Pixels64, first: u32, groups: &mut [u32; LANES], inked: &mut Pixels64) -> usize {
-        kernels::pack::inked(pixels, first, groups, inked)
     }
 
     #[inline(always)]

@@ -6,7 +6,7 @@
 //! Where nearly every group has ink, leaving out pays nothing, and examples share one list of all groups instead, so that
 //! each vector of weights that is loaded serves all of them.
 
-use crate::vector::{LANES, Pixels64, Simd, TILE_GROUPS};
+use crate::vector::{Integers, LANES, Pixels64, TILE_GROUPS};
 
 /// The most examples that share a list on any instruction set.
 pub(crate) const MOST_TOGETHER: usize = 32;
@@ -92,7 +92,7 @@ impl Packed {
 
 /// Packs examples one by one, or `TOGETHER` in a list if more than `SHARED` of a hundred groups have ink.
 #[inline(always)]
-pub(crate) fn pack<S: Simd, const TOGETHER: usize, const SHARED: usize>(
+pub(crate) fn pack<S: Integers, const TOGETHER: usize, const SHARED: usize>(
     simd: S,
     from: Pixels<'_>,
     packed: &mut Packed,
@@ -124,7 +124,7 @@ pub(crate) fn pack<S: Simd, const TOGETHER: usize, const SHARED: usize>(
 
 /// Appends one vector of groups at `place` and returns how many have ink.
 #[inline(always)]
-fn append<S: Simd>(simd: S, vector: &Pixels64, first: u32, place: usize, packed: &mut Packed) -> usize {
+fn append<S: Integers>(simd: S, vector: &Pixels64, first: u32, place: usize, packed: &mut Packed) -> usize {
     let groups = packed.groups[place..].first_chunk_mut().expect("room for a vector behind the last group");
     let pixels = packed.pixels[place..].first_chunk_mut().expect("room for a vector behind the last group");
     simd.inked_u8x4(vector, first, groups, pixels)
@@ -173,7 +173,7 @@ pub(super) fn ink(pixels: &[u8]) -> f32 {
     sum.max(1) as f32
 }
 
-/// [`Simd::inked_u8x4`] for instruction sets that cannot compress: no branch, since which groups have ink is hard to guess.
+/// [`Integers::inked_u8x4`] for instruction sets that cannot compress: no branch, since which groups have ink is hard to guess.
 #[inline(always)]
 pub(crate) fn inked(pixels: &Pixels64, first: u32, groups: &mut [u32; LANES], inked: &mut Pixels64) -> usize {
     let mut count = 0;

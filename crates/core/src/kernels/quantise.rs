@@ -4,7 +4,7 @@
 //! quantised again, by its own largest magnitude. The bound of what is left is measured, not assumed.
 
 use super::power::{Whole, powered_by};
-use crate::vector::{LANES, Lanes, Simd};
+use crate::vector::{Integers, LANES, Lanes};
 
 /// Rows whose largest magnitude is outside are not quantised: their arithmetic could leave the range of f32.
 pub(crate) const SMALLEST: f32 = 1e-25;
@@ -34,7 +34,7 @@ pub(crate) struct Quantised {
 
 /// Writes the two digits of a row, or of its powers, and what they leave.
 #[inline(always)]
-pub(crate) fn quantise<S: Simd>(simd: S, row: &[Lanes], power: Option<Whole>, to: Places<'_>) -> Quantised {
+pub(crate) fn quantise<S: Integers>(simd: S, row: &[Lanes], power: Option<Whole>, to: Places<'_>) -> Quantised {
     let Places { rest, digits: [first, second] } = to;
     let largest = match power {
         None => copy::<S, 1>(simd, row, rest),
@@ -60,7 +60,7 @@ pub(crate) fn quantise<S: Simd>(simd: S, row: &[Lanes], power: Option<Whole>, to
 
 /// Copies a row, or its powers (P is the norm, 1 for none), and returns max |v|, NaN and infinity becoming infinity.
 #[inline(always)]
-fn copy<S: Simd, const P: u8>(simd: S, row: &[Lanes], to: &mut [Lanes]) -> f32 {
+fn copy<S: Integers, const P: u8>(simd: S, row: &[Lanes], to: &mut [Lanes]) -> f32 {
     let zero = simd.splat_f32x16(0.0);
     let (mut largest, mut alarm) = (zero, zero);
     for (from, to) in row.iter().zip(to) {
@@ -76,7 +76,7 @@ fn copy<S: Simd, const P: u8>(simd: S, row: &[Lanes], to: &mut [Lanes]) -> f32 {
 /// Writes one digit of a row, leaves the rest in its place, and returns the largest magnitude of that. A step of 0 gives
 /// digits 0.
 #[inline(always)]
-fn digit<S: Simd>(simd: S, row: &mut [Lanes], step: f32, digits: &mut [DigitLanes]) -> f32 {
+fn digit<S: Integers>(simd: S, row: &mut [Lanes], step: f32, digits: &mut [DigitLanes]) -> f32 {
     let levels = f32::from(S::LEVELS);
     let (most, least) = (simd.splat_f32x16(levels), simd.splat_f32x16(-levels));
     let inverse = simd.splat_f32x16(if step > 0.0 { 1.0 / step } else { 0.0 });

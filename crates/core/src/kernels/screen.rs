@@ -10,7 +10,7 @@
 //! serves N products, each broadcast group of pixels P.
 
 use super::pack::{List, Packed};
-use crate::vector::{Digits, LANES, Lanes, Pixels64, Simd};
+use crate::vector::{Digits, Integers, LANES, Lanes, Pixels64, Simd};
 
 /// Panels in a block: their lower ends go to as many vectors of maxima.
 pub(crate) const PANELS: usize = 8;
@@ -42,7 +42,7 @@ pub(crate) struct Ends<'a> {
 /// Scores a block of units for every packed example: `ALONE` panels of one example at once, or `SHARED` panels of
 /// `TOGETHER` examples that share lists. Both are even.
 #[inline(always)]
-pub(crate) fn screen<S: Simd, const ALONE: usize, const TOGETHER: usize, const SHARED: usize>(
+pub(crate) fn screen<S: Integers, const ALONE: usize, const TOGETHER: usize, const SHARED: usize>(
     simd: S,
     block: Block<'_>,
     packed: &Packed,
@@ -58,7 +58,7 @@ pub(crate) fn screen<S: Simd, const ALONE: usize, const TOGETHER: usize, const S
 }
 
 #[inline(always)]
-fn panels<S: Simd, const P: usize, const N: usize, const DIGITS: usize>(
+fn panels<S: Integers, const P: usize, const N: usize, const DIGITS: usize>(
     simd: S,
     block: Block<'_>,
     packed: &Packed,
@@ -84,7 +84,7 @@ fn panels<S: Simd, const P: usize, const N: usize, const DIGITS: usize>(
 
 /// P panels × all examples: few enough panels stay in the first-level cache meanwhile.
 #[inline(always)]
-fn tiles<S: Simd, const P: usize, const N: usize, const DIGITS: usize>(
+fn tiles<S: Integers, const P: usize, const N: usize, const DIGITS: usize>(
     simd: S,
     block: Block<'_>,
     panel: usize,
@@ -98,7 +98,7 @@ fn tiles<S: Simd, const P: usize, const N: usize, const DIGITS: usize>(
 
 /// P panels × N examples: the product, then the intervals.
 #[inline(always)]
-fn tile<S: Simd, const P: usize, const N: usize, const DIGITS: usize>(
+fn tile<S: Integers, const P: usize, const N: usize, const DIGITS: usize>(
     simd: S,
     block: Block<'_>,
     panel: usize,
@@ -132,7 +132,7 @@ fn tile<S: Simd, const P: usize, const N: usize, const DIGITS: usize>(
 impl Ends<'_> {
     /// Turns the whole-number scores of P panels, from number `panel` of a block on, into the ends of their intervals.
     #[inline(always)]
-    pub(super) fn take<S: Simd, const P: usize, const DIGITS: usize>(
+    pub(super) fn take<S: Integers, const P: usize, const DIGITS: usize>(
         &mut self,
         simd: S,
         block: Block<'_>,
@@ -221,7 +221,7 @@ pub(crate) struct Closer<'a> {
 
 /// Writes Σ digit · pixel of each row to `sums`.
 #[inline(always)]
-pub(crate) fn look_closer<S: Simd>(simd: S, at: Closer<'_>, sums: &mut [f32]) {
+pub(crate) fn look_closer<S: Integers>(simd: S, at: Closer<'_>, sums: &mut [f32]) {
     let mut row = 0;
     while row + 4 <= at.rows.len() {
         closer::<S, 4>(simd, at, row, sums);
@@ -234,7 +234,7 @@ pub(crate) fn look_closer<S: Simd>(simd: S, at: Closer<'_>, sums: &mut [f32]) {
 }
 
 #[inline(always)]
-fn closer<S: Simd, const M: usize>(simd: S, at: Closer<'_>, row: usize, sums: &mut [f32]) {
+fn closer<S: Integers, const M: usize>(simd: S, at: Closer<'_>, row: usize, sums: &mut [f32]) {
     let width = at.example.len();
     let mut from: [&[Digits]; M] = [&[]; M];
     for (from, row) in from.iter_mut().zip(&at.rows[row..]) {

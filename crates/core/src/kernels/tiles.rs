@@ -7,7 +7,7 @@
 
 use super::pack::{Packed, Pixels, ink, padded_groups};
 use super::screen::{Block, Ends};
-use crate::vector::{Digits, LANES, Simd, TILE, TILE_GROUPS, TileSums, Tiles};
+use crate::vector::{Digits, Integers, LANES, TILE, TILE_GROUPS, TileSums, Tiles};
 
 /// Packs examples as rows of [`padded_groups`] each, and blank ones up to a multiple of [`TILE`].
 #[inline(always)]
@@ -28,7 +28,7 @@ pub(crate) fn pack(from: Pixels<'_>, packed: &mut Packed) {
 
 /// Scores a block of units for every packed example.
 #[inline(always)]
-pub(crate) fn screen<S: Simd, T: Tiles>(simd: S, tiles: T, block: Block<'_>, packed: &Packed, mut ends: Ends<'_>) {
+pub(crate) fn screen<S: Integers, T: Tiles>(simd: S, tiles: T, block: Block<'_>, packed: &Packed, mut ends: Ends<'_>) {
     let width = block.stride / TILE_GROUPS * TILE_GROUPS;
     let mut sums: TileSums = [[[0; LANES]; 2]; TILE];
     tiles.begin();
