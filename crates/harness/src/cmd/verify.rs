@@ -10,6 +10,7 @@ use crate::experiment::Experiment;
 use crate::failure::{Failure, failure};
 use crate::gate::{Gate, Verdict};
 use crate::output;
+use crate::record::rounded;
 use crate::run::{Existing, RunFolder};
 use crate::statistics::Spread;
 use crate::training::{self, Job};
@@ -106,7 +107,7 @@ impl Planned<'_> {
             "gate": self.gate.name,
             "seeds": self.gate.seeds,
             "recorded_test_error_pct": self.gate.test_error_pct,
-            "allowed_mean_pct": self.gate.allowed_pct(),
+            "allowed_mean_pct": rounded(self.gate.allowed_pct()),
             "test_error_pct": found,
             "verdict": verdict,
             "skipped": (!self.missing.is_empty()).then_some(&self.missing),
