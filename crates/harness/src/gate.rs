@@ -23,6 +23,7 @@ use toml::Table;
 
 use crate::experiment::{Assignment, Experiment, Protocol, parse_toml};
 use crate::failure::failure;
+use crate::run::files;
 use crate::statistics::Spread;
 use crate::sweep::definition::text;
 
@@ -77,12 +78,7 @@ impl Gate {
     /// The file is not readable or not a baseline; the message says which key.
     pub fn load(file: Option<&Path>) -> anyhow::Result<Vec<Self>> {
         let Some(file) = file else { return Self::parse(BUILT_IN.1, BUILT_IN.0) };
-        let place = file.display().to_string();
-        let text = std::fs::read_to_string(file).map_err(|error| {
-            let message = format!("baseline {place}: expected readable UTF-8 text, found: {error}");
-            failure(message, "check the path")
-        })?;
-        Self::parse(&text, &place)
+        Self::parse(&files::read_text("baseline", file)?, &file.display().to_string())
     }
 
     fn parse(text: &str, place: &str) -> anyhow::Result<Vec<Self>> {

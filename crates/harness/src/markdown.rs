@@ -98,9 +98,7 @@ pub fn splice_file(
     content: impl Fn(&str) -> Option<String>,
 ) -> anyhow::Result<String> {
     let place = document.display().to_string();
-    let old = std::fs::read_to_string(document).map_err(|error| {
-        failure(format!("document {place}: expected readable UTF-8 text, found: {error}"), "check the path")
-    })?;
+    let old = files::read_text("document", document)?;
     let new = splice(&old, &place, kind, |name| {
         if !names.contains(&name) {
             let message = format!("{place}: expected a table of {}, found `{name}`", names.join(", "));

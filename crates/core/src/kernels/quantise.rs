@@ -4,7 +4,7 @@
 //! quantised again, by its own largest magnitude. The bound of what is left is measured, not assumed.
 
 use super::power::{Whole, powered_by};
-use crate::vector::{Integers, LANES, Lanes};
+use crate::vector::{Integers, LANES, Lanes, Simd};
 
 /// Rows whose largest magnitude is outside are not quantised: their arithmetic could leave the range of f32.
 pub(crate) const SMALLEST: f32 = 1e-25;
@@ -60,7 +60,7 @@ pub(crate) fn quantise<S: Integers>(simd: S, row: &[Lanes], power: Option<Whole>
 
 /// Copies a row, or its powers (P is the norm, 1 for none), and returns max |v|, NaN and infinity becoming infinity.
 #[inline(always)]
-fn copy<S: Integers, const P: u8>(simd: S, row: &[Lanes], to: &mut [Lanes]) -> f32 {
+fn copy<S: Simd, const P: u8>(simd: S, row: &[Lanes], to: &mut [Lanes]) -> f32 {
     let zero = simd.splat_f32x16(0.0);
     let (mut largest, mut alarm) = (zero, zero);
     for (from, to) in row.iter().zip(to) {

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use crate::cli::{Engine, Selection};
 use crate::compute::Compute;
 use crate::failure::failure;
+use crate::run::files;
 
 /// The files that are built in.
 const FILES: [(&str, &str); 4] = [
@@ -180,11 +181,7 @@ fn embedded() -> anyhow::Result<Vec<Definition>> {
 }
 
 fn from_file(path: &Path) -> anyhow::Result<Vec<Definition>> {
-    let place = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        failure(format!("definitions {place}: expected readable UTF-8 text, found: {error}"), "check the path")
-    })?;
-    parse(&text, &place)
+    parse(&files::read_text("definitions", path)?, &path.display().to_string())
 }
 
 fn parse(text: &str, place: &str) -> anyhow::Result<Vec<Definition>> {

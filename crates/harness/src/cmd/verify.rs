@@ -19,8 +19,8 @@ use crate::training::{self, Job};
 struct Planned<'a> {
     gate: &'a Gate,
     experiments: Vec<Experiment>,
-    /// Why it cannot be run here; empty if it can.
-    missing: String,
+    /// Why it cannot be run here, if it cannot.
+    missing: Option<String>,
 }
 
 /// Runs the command.
@@ -32,15 +32,14 @@ pub(crate) fn run(args: &VerifyArgs, common: &Common) -> anyhow::Result<()> {
     for gate in &gates {
         let experiments = gate.experiments()?;
         let missing = match data.open(&experiments[0], common) {
-            Ok(_) => String::new(),
-            Err(error) if dataset::is_missing(&error) => error.to_string(),
+            Ok(_) => None,
+            Err(error) if dataset::is_missing(&error) => Some(error.to_string()),
             Err(error) => return Err(error),
         };
         planned.push(Planned { gate, experiments, missing });
     }
-    if planned.iter().all(|planned| !planned.missing.is_empty()) {
-        let message =
-            format!("gates: expected one that can be run here, found no data for any: {}", planned[0].missing);
+    if let (Some(missing), true) = (&planned[0].missing, planned.iter().all(|planned| planned.missing.is_some())) {
+        let message = format!("gates: expected one that can be run here, found no data for any: {missing}");
         return Err(failure(message, "`rivalry data fetch` gets data"));
     }
     let compute = Compute::new(common)?;
@@ -65,8 +64,8 @@ pub(crate) fn run(args: &VerifyArgs, common: &Common) -> anyhow::Result<()> {
 impl Planned<'_> {
     /// The test error of each seed; nothing where the data is missing.
     fn run(&self, data: &Datasets, compute: &Compute, common: &Common) -> anyhow::Result<Option<Vec<f64>>> {
-        if !self.missing.is_empty() {
-            output::note(common, &format!("note: gate {} is skipped: {}", self.gate.name, self.missing));
+        if let Some(missing) = &self.missing {
+            output::note(common, &format!("note: gate {} is skipped: {missing}", self.gate.name));
             return Ok(None);
         }
         let mut errors = Vec::new();
@@ -110,7 +109,7 @@ impl Planned<'_> {
             "allowed_mean_pct": rounded(self.gate.allowed_pct()),
             "test_error_pct": found,
             "verdict": verdict,
-            "skipped": (!self.missing.is_empty()).then_some(&self.missing),
+            "skipped": self.missing,
         })
     }
 }

@@ -8,6 +8,7 @@ use super::choices::{Amount, CurrentScale, Method, OffSphere, Task, UnitLength};
 use super::value::{Content, Given};
 use super::{Experiment, Protocol, Published, keys};
 use crate::failure::failure;
+use crate::run::files;
 
 /// The named experiments and their files.
 pub(super) const NAMED: [(&str, &str); 3] = [
@@ -70,10 +71,7 @@ fn quick_of<'a>(table: &'a Table, place: &str) -> anyhow::Result<&'a Table> {
 
 fn from_file(path: &Path, method: Option<Method>, protocol: Protocol) -> anyhow::Result<Experiment> {
     let place = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        failure(format!("experiment file {place}: expected readable UTF-8 text, found: {error}"), "check the path")
-    })?;
-    let table = parse(&text, &place)?;
+    let table = parse(&files::read_text("experiment file", path)?, &place)?;
     let Some(dataset) = table.get("dataset").and_then(Value::as_str) else {
         let message = format!("key `dataset` in {place}: expected a text, found none");
         return Err(failure(message, "name mnist, cifar10, synthetic or a directory with your own data"));

@@ -26,6 +26,17 @@ pub fn write(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The text of a file that the user named; `what` says in the error what it was to be.
+///
+/// # Errors
+/// It cannot be read, or is not UTF-8.
+pub fn read_text(what: &str, path: &Path) -> anyhow::Result<String> {
+    fs::read_to_string(path).map_err(|error| {
+        let message = format!("{what} {}: expected readable UTF-8 text, found: {error}", path.display());
+        failure(message, "check the path")
+    })
+}
+
 /// Checks that [`write()`] will be able to write there, before hours are spent on what it should write.
 ///
 /// # Errors

@@ -28,6 +28,7 @@ use toml::{Table, Value};
 use super::grid::Axis;
 use crate::experiment::{Assignment, Experiment, Method, Protocol, nearest, parse_toml, unknown_key};
 use crate::failure::failure;
+use crate::run::files;
 
 /// The named sweeps and their files.
 const NAMED: [(&str, &str); 16] = [
@@ -93,11 +94,7 @@ impl Definition {
         let path = Path::new(name_or_file);
         let experiments: Vec<&str> = Experiment::names().collect();
         if path.extension().is_some_and(|extension| extension == "toml") || path.is_file() {
-            let text = std::fs::read_to_string(path).map_err(|error| {
-                let message = format!("sweep file {name_or_file}: expected readable UTF-8 text, found: {error}");
-                failure(message, "check the path")
-            })?;
-            let table = parse_toml(&text, name_or_file)?;
+            let table = parse_toml(&files::read_text("sweep file", path)?, name_or_file)?;
             if table.contains_key("sweep") {
                 return Self::parse(&table, protocol, name_or_file);
             }
