@@ -15,40 +15,52 @@
 //! 4. c, the f32 value of s Q or of s Q + s₂ R, costs two roundings of at most m X each (conversion and product), with the
 //!    second digit one of a sixtieth of that and one more: at most 3.2 u m X. The ends c ± a X cost one more rounding each;
 //!    X < 2²⁴ is exact. Where c is found again from the upper end, to add the second digit to it, that costs two more (the
-//!    products a X, s₂ R are so small that their own roundings are nothing beside it).
-//! 5. All of 4 and what 2 left is below 8 u m X. Sixteen are granted: 2⁻²⁰.
+//!    products a X, s₂ R are so small that their own roundings are nothing beside it), and two more by way of point 7.
+//! 5. All of 4 and what 2 left is below 9 u m X. Sixteen are granted: 2⁻²⁰.
 //! 6. So with a = max |e_i| (1 + 2⁻²²) + m (γ + 2⁻²⁰), rounded up, S lies in [c − a X, c + a X]; the same for one digit with
 //!    max |v_i − s q_i|.
+//! 7. Of one digit there is another interval. Let e_i = v_i − s q_i, E = Σ e_i, and M a whole number. Then
+//!    Σ e_i x_i = M E + Σ e_i (x_i − M), whose last sum is at most ‖e‖ ‖x − M‖ (Cauchy and Schwarz). So S lies in
+//!    c + M E ± (‖e‖ ‖x − M‖ + b X). M is the rounded mean of the pixels: it is 0, or at most 2 X / n. E and ‖e‖ are sums over
+//!    n / 16 vectors: with w = (n / 16 + 16) u, E is known to w Σ |e_i|, hence M E to 2 w max |e_i| X, and ‖e‖ to a factor
+//!    1 + w. So b = m (γ + 2⁻²⁰) + 2 w max |e_i|. An example has this interval only where (n / 3)^½ ‖x − M‖ < X, for which M E
+//!    and ‖e‖ ‖x − M‖ are below 2 max |e_i| X, a fiftieth of m X: their roundings are covered by 5 as well.
+//!
+//! Point 6 takes every pixel for as bright as it is; point 7 only its difference from the mean. Natural images are bright and
+//! their contrast is small: on CIFAR-10 the second interval is a quarter as wide.
 //!
 //! Underflow adds at most 2⁻¹⁴⁹ for each of 2¹⁸ operations; rows with m below 10⁻²⁵ are not quantised, and for the others
 //! 2⁻²⁰ m is a hundred million times more. Nothing overflows below 10²⁵. A row outside has the interval (−∞, ∞); a row of
 //! zeros has S = 0 = c exactly; a blank example has S = 0 for every finite row, and c = 0.
 //!
-//! At least k lower ends, of different units, reach the bar of an example: the last of a descending list of k. A unit whose upper end does not is
-//! less than k others, strictly, so it is not among the k best in the order of [`crate::TopK`], ties included. Units that are
-//! never ranked (S = −∞ or NaN) come only from rows that are not quantised; their lower end is −∞ or NaN and holds up no bar.
+//! At least k lower ends, of different units, reach the bar of an example: the last of a descending list of k. A unit whose
+//! upper end does not is less than k others, strictly, so it is not among the k best in the order of [`crate::TopK`], ties
+//! included. Units that are never ranked (S = −∞ or NaN) come only from rows that are not quantised; their lower end is −∞ or
+//! NaN and holds up no bar.
 //!
 //! # The course
 //!
-//! One digit of all units gives a bar and, typically, one candidate in a hundred. Their second digits, kept row by row, give
+//! One digit of all units gives a bar and, typically, few candidates in a hundred. Their second digits, kept row by row, give
 //! intervals two hundred times narrower, a higher bar, and k survivors or few more: these are scored exactly. Shards tell
 //! each other their lists of lower ends as they find them, which raises the bars of all; nobody waits for that, since a list
-//! that is not there yet only leaves a lower bar, and more to score exactly. Where one
-//! digit leaves too many candidates (few large weights among many small ones, bright images), both digits of all units are
-//! summed at once; where that leaves too many as well, the dense engine takes over. Both are tried again later.
+//! that is not there yet only leaves a lower bar, and more to score exactly. Where one digit leaves too many candidates (few
+//! large weights among many small ones), both digits of all units are summed at once; where that leaves too many as well, the
+//! dense engine takes over. Both are tried again later.
 
+mod course;
 mod digits;
 mod place;
 mod survivors;
 
 use crate::isa::Kernels;
-use crate::kernels::pack::{Packed, Pixels};
+use crate::kernels::pack::{Packed, Pixels, groups_of};
 use crate::kernels::screen::{Closer, Ends, PANELS};
 use crate::offers::{Stage, keep_best};
 use crate::rows::Scored;
 use crate::top_k::TopK;
 use crate::vector::{LANES, Lanes, Pixels64};
-use digits::{Row, RowDigits};
+use course::{Course, Courses, Toll};
+use digits::RowDigits;
 pub(crate) use place::Place;
 use survivors::Survivors;
 
@@ -58,10 +70,6 @@ pub(crate) const MOST_INPUTS: usize = 1 << 16;
 pub(crate) const MOST_RANKS: usize = 32;
 /// Bytes of upper ends that are kept at once: they should stay in a second-level cache.
 const UPPER_BYTES: usize = 512 << 10;
-/// Of a hundred units this many may be candidates; beyond, another digit or the dense engine costs less.
-const DEAR: usize = 16;
-/// Minibatches before fewer digits are tried again: at first, and at most.
-const PAUSE: (u32, u32) = (64, 4096);
 /// Examples between finding survivors and scoring them, so that the bars of other shards have come.
 const LAG: usize = 16;
 
@@ -69,9 +77,7 @@ const LAG: usize = 16;
 #[derive(Debug)]
 pub(crate) struct Screen {
     k: usize,
-    course: Course,
-    pause: u32,
-    left: u32,
+    courses: Courses,
     digits: RowDigits,
     packed: Packed,
     upper: Vec<Lanes>,
@@ -84,24 +90,6 @@ pub(crate) struct Screen {
     /// Of the last examples, in turn.
     survivors: Vec<Survivors>,
     scores: Vec<f32>,
-}
-
-/// What is done before exact scores.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Course {
-    /// One digit of all units, the second one of candidates.
-    OneDigit,
-    /// Two digits of all units.
-    TwoDigits,
-    /// Nothing: screening does not pay, and the digits are out of date.
-    Dense,
-}
-
-impl Course {
-    /// Panels of sixteen units.
-    fn digits(self) -> usize {
-        if self == Course::TwoDigits { 2 } else { 1 }
-    }
 }
 
 impl Screen {
@@ -117,9 +105,7 @@ impl Screen {
         let units = panels * LANES;
         Some(Screen {
             k,
-            course: Course::Dense,
-            pause: PAUSE.0,
-            left: 0,
+            courses: Courses::new(),
             digits: RowDigits::new(rows, inputs),
             packed: Packed::new(chunk, inputs),
             upper: vec![[0.0; LANES]; chunk * panels],
@@ -136,33 +122,32 @@ impl Screen {
 
     /// Whether digits are kept at present.
     pub(crate) fn screens(&self) -> bool {
-        self.course != Course::Dense
+        self.courses.now != Course::Dense
     }
 
     /// Whether the next minibatch will be screened.
     pub(crate) fn is_due(&self) -> bool {
-        self.screens() || self.left == 0
+        self.courses.screens_next()
     }
 
     /// Whether the next minibatch is to be screened. Brings the digits up to date if they have to be.
     pub(crate) fn begin(&mut self, kernels: &Kernels, scored: Scored<'_>) -> bool {
-        if self.course != Course::OneDigit {
-            match self.left.checked_sub(1) {
-                Some(left) => self.left = left,
-                None => self.take(Course::OneDigit, kernels, scored),
-            }
+        if let Some(course) = self.courses.before() {
+            self.take(course, kernels, scored);
         }
         self.screens()
     }
 
     fn take(&mut self, course: Course, kernels: &Kernels, scored: Scored<'_>) {
-        self.course = course;
-        (0..scored.rows.rows()).for_each(|row| self.renew(kernels, scored, row));
+        self.courses.now = course;
+        if course != Course::Dense {
+            (0..scored.rows.rows()).for_each(|row| self.renew(kernels, scored, row));
+        }
     }
 
     /// Brings the digits of one row up to date.
     pub(crate) fn renew(&mut self, kernels: &Kernels, scored: Scored<'_>, row: usize) {
-        self.digits.renew(kernels, scored, row, self.course.digits());
+        self.digits.renew(kernels, scored, row, self.courses.now.digits());
     }
 
     /// Offers the exact scores of all units that can be among the k best of an example, and maybe of some others.
@@ -174,14 +159,15 @@ impl Screen {
         place: Place<'_>,
         lists: &mut TopK,
     ) {
-        let (mut candidates, chunk) = (0, self.lower.len());
+        let (mut toll, chunk) = (Toll::default(), self.lower.len());
         for (samples, first) in pixels.samples.chunks(chunk).zip((0..).step_by(chunk)) {
             let pixels = Pixels { samples, ..pixels };
             self.intervals(kernels, pixels, place, first);
+            toll.groups += self.packed.groups(samples.len());
             place.offers.wait_for_bars(place.bars(Stage::All, first + samples.len() - 1));
             for step in 0..samples.len() + LAG + 1 {
                 if step < samples.len() {
-                    candidates += self.survive(kernels, step, pixels, place, first);
+                    toll.candidates += self.survive(kernels, step, pixels, place, first);
                     if first + step < next.samples.len() {
                         kernels.prefetch(next.example(first + step));
                     }
@@ -203,12 +189,15 @@ impl Screen {
                 }
             }
         }
-        self.judge(candidates, pixels.samples.len() * scored.rows.rows(), kernels, scored);
+        let (samples, rows) = (pixels.samples.len(), scored.rows.rows());
+        if let Some(course) = self.courses.after(toll, samples, rows, groups_of(pixels.inputs)) {
+            self.take(course, kernels, scored);
+        }
     }
 
     /// Packs examples, finds the upper ends of all units, and tells the others the highest lower ends.
     fn intervals(&mut self, kernels: &Kernels, pixels: Pixels<'_>, place: Place<'_>, first: usize) {
-        let (count, panels, examples) = (self.course.digits(), self.digits.panels(), pixels.samples.len());
+        let (count, panels, examples) = (self.courses.now.digits(), self.digits.panels(), pixels.samples.len());
         kernels.pack(pixels, &mut self.packed);
         let lower = &mut self.lower[..examples];
         lower.as_flattened_mut().fill([f32::NEG_INFINITY; LANES]);
@@ -241,7 +230,7 @@ impl Screen {
         place.offers.raise_bars(place.bars(Stage::All, first + example), &mut self.best);
         let bar = self.best[self.k - 1];
         survivors.bar = bar;
-        if self.course == Course::TwoDigits {
+        if self.courses.now == Course::TwoDigits {
             survivors.best.copy_from_slice(own);
             survivors.count = kernels.reach(upper, bar, &mut survivors.rows);
             for (upper_of, &row) in survivors.upper.iter_mut().zip(&survivors.rows[..survivors.count]) {
@@ -262,11 +251,11 @@ impl Screen {
         for ((&row, &sum), (lower, upper_of)) in
             candidates.iter().zip(sums.iter()).zip(lower.as_flattened_mut().iter_mut().zip(&mut survivors.upper))
         {
-            let Row { step, slack } = self.digits.row(row as usize);
-            let centre = (upper.as_flattened()[row as usize] - slack[0] * ink) + sum * step;
+            let (upper, row) = (upper.as_flattened()[row as usize], self.digits.row(row as usize));
+            let (centre, width) = (row.centre(upper, sum, ink), row.flat * ink.sum);
             // The centre of a row of which nothing is known is NaN: it holds up no bar, and survives.
-            *lower = centre - slack[1] * ink;
-            *upper_of = if centre.is_nan() { f32::INFINITY } else { centre + slack[1] * ink };
+            *lower = centre - width;
+            *upper_of = if centre.is_nan() { f32::INFINITY } else { centre + width };
         }
         survivors.best.fill(f32::NEG_INFINITY);
         for numbers in lower.chunks(PANELS) {
@@ -281,19 +270,6 @@ impl Screen {
         survivors.rows[..count].copy_from_slice(candidates);
         survivors.count = count;
         count
-    }
-
-    /// Takes another course where too many units came near.
-    fn judge(&mut self, candidates: usize, all: usize, kernels: &Kernels, scored: Scored<'_>) {
-        if candidates * 100 <= all * DEAR {
-            return;
-        }
-        match self.course {
-            Course::OneDigit => self.take(Course::TwoDigits, kernels, scored),
-            _ => self.course = Course::Dense,
-        }
-        self.left = self.pause;
-        self.pause = (self.pause * 2).min(PAUSE.1);
     }
 }
 

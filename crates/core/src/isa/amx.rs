@@ -210,7 +210,7 @@ mod tests {
     use super::*;
     use crate::isa::portable::Portable;
     use crate::kernels::pack::padded_groups;
-    use crate::kernels::screen::PANELS;
+    use crate::kernels::screen::{PANELS, Slack};
     use crate::vector::{LANES, Lanes};
 
     /// The product word for word, so that everything around the instructions is tested where the CPU lacks them.
@@ -260,7 +260,10 @@ mod tests {
             vector.iter_mut().for_each(|four| (0..4).filter(|j| first + j >= inputs).for_each(|j| four[j] = 0));
         }
         let steps: Vec<Lanes> = (0..panels).map(|p| [0.01 + p as f32; LANES]).collect();
-        let slack: Vec<Lanes> = (0..units).map(|p| std::array::from_fn(|u| (p * u) as f32)).collect();
+        let slack: Vec<Slack<Lanes>> = (0..units)
+            .map(|p| [0.0, 0.5, 0.25, 1.0].map(|more| std::array::from_fn(|u| (p * u) as f32 + more)))
+            .map(|[flat, rounding, norm, shift]| Slack { flat, rounding, norm, shift })
+            .collect();
         let block = Block { digits: &digits, stride, steps: &steps, slack: &slack };
         let run = |tiles: bool| {
             let mut packed = Packed::new(examples, inputs);

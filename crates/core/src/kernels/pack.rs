@@ -54,8 +54,27 @@ pub(crate) struct Packed {
     pub(crate) pixels: Vec<Group>,
     /// Where each list ends.
     pub(crate) ends: Vec<u32>,
-    /// Σ of the pixels of each example, at least 1.
-    pub(crate) ink: Vec<f32>,
+    /// What the intervals of each example need.
+    pub(crate) ink: Vec<Ink>,
+}
+
+/// What is known of the pixels x of an example.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Ink {
+    /// X = Σ x_i; 1 for a blank example, so that what is infinite stays so when multiplied.
+    pub(crate) sum: f32,
+    /// Where the second of these bounds is the narrower one. Errors e of the weights move a score by at most max |e_i| X,
+    /// and by at most ‖e‖ ‖x − M‖ from M Σ e_i, whatever M is (point 7 of the proof in `screen.rs`).
+    pub(crate) contrast: Option<Contrast>,
+}
+
+/// How far pixels are from a level.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Contrast {
+    /// M: the whole number nearest to the mean.
+    pub(crate) level: f32,
+    /// ‖x − M‖, rounded up.
+    pub(crate) norm: f32,
 }
 
 /// One list: the examples from `first` on, and their groups.
@@ -76,7 +95,7 @@ impl Packed {
             groups: vec![0; places],
             pixels: vec![[0; 4]; places],
             ends: vec![0; examples],
-            ink: vec![0.0; examples],
+            ink: vec![Ink::default(); examples],
         }
     }
 
@@ -87,6 +106,11 @@ impl Packed {
         let to = self.ends[list] as usize;
         let pixels = &self.pixels[from * self.together..to * self.together];
         List { first: list * self.together, groups: &self.groups[from..to], pixels }
+    }
+
+    /// The number of groups of the first `examples`, each of which is multiplied.
+    pub(crate) fn groups(&self, examples: usize) -> usize {
+        if self.together == 1 { self.ends[examples - 1] as usize } else { examples * self.ends[0] as usize }
     }
 }
 
@@ -163,14 +187,23 @@ fn share<const TOGETHER: usize>(from: Pixels<'_>, packed: &mut Packed) {
     packed.together = TOGETHER;
 }
 
-/// Σ of pixels, exact below 65 793 of them; 1 for a blank example, so that what is infinite stays so when multiplied.
+/// Both sums over the pixels are exact: there are at most 65 536, and 65 536 · 255² < 2³².
+///
+/// For errors spread evenly over −max |e_i| … max |e_i|, ‖e‖ is (n / 3)^½ max |e_i|: so bounds are compared.
 #[inline(always)]
-pub(super) fn ink(pixels: &[u8]) -> f32 {
-    let mut sum = 0_u32;
+pub(super) fn ink(pixels: &[u8]) -> Ink {
+    let (mut sum, mut squares) = (0_u32, 0_u32);
     for &pixel in pixels {
         sum += u32::from(pixel);
+        squares += u32::from(pixel) * u32::from(pixel);
     }
-    sum.max(1) as f32
+    let (inputs, all, squares) = (pixels.len() as u64, u64::from(sum), u64::from(squares));
+    let level = (all + inputs / 2) / inputs;
+    // ‖x − M‖², whose parts are far from filling 64 bits.
+    let spread = squares + inputs * level * level - 2 * level * all;
+    let contrast = (inputs * spread < 3 * all * all)
+        .then(|| Contrast { level: level as f32, norm: ((spread as f64).sqrt() as f32).next_up() });
+    Ink { sum: sum.max(1) as f32, contrast }
 }
 
 /// [`Integers::inked_u8x4`] for instruction sets that cannot compress: no branch, since which groups have ink is hard to guess.

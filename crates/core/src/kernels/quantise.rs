@@ -1,7 +1,7 @@
 //! A row of weights as a sum of whole numbers times a step, and how far off that is at most.
 //!
 //! Plainly: step = max|v| / levels; digit = the nearest whole number to v / step; rest = v − step · digit. The rest is
-//! quantised again, by its own largest magnitude. The bound of what is left is measured, not assumed.
+//! quantised again, by its own largest magnitude. What is left is measured, not assumed.
 
 use super::power::{Whole, powered_by};
 use crate::vector::{Integers, LANES, Lanes, Simd};
@@ -30,6 +30,17 @@ pub(crate) struct Quantised {
     pub(crate) steps: [f32; 2],
     /// The largest magnitude of what is left of the row behind each digit.
     pub(crate) left: [f32; 2],
+    /// What is left behind the first digit, altogether.
+    pub(crate) spread: Spread,
+}
+
+/// Two sums over numbers e.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Spread {
+    /// Σ e_i.
+    pub(crate) sum: f32,
+    /// (Σ e_i²)^½.
+    pub(crate) norm: f32,
 }
 
 /// Writes the two digits of a row, or of its powers, and what they leave.
@@ -47,15 +58,16 @@ pub(crate) fn quantise<S: Integers>(simd: S, row: &[Lanes], power: Option<Whole>
         let largest = if largest == 0.0 { 0.0 } else { f32::INFINITY };
         first.fill([0; LANES]);
         second.fill([0; LANES]);
-        return Quantised { largest, steps: [0.0; 2], left: [0.0; 2] };
+        return Quantised { largest, steps: [0.0; 2], left: [0.0; 2], spread: Spread::default() };
     }
     let levels = f32::from(S::LEVELS);
     let coarse = largest / levels;
     let left = digit(simd, rest, coarse, first);
+    let spread = spread(simd, rest, coarse);
     // A row of one magnitude may leave nothing at all.
     let fine = if left >= SMALLEST / 1e6 { left / levels } else { 0.0 };
     let last = digit(simd, rest, fine, second);
-    Quantised { largest, steps: [coarse, fine], left: [left, last] }
+    Quantised { largest, steps: [coarse, fine], left: [left, last], spread }
 }
 
 /// Copies a row, or its powers (P is the norm, 1 for none), and returns max |v|, NaN and infinity becoming infinity.
@@ -92,4 +104,17 @@ fn digit<S: Integers>(simd: S, row: &mut [Lanes], step: f32, digits: &mut [Digit
         simd.store_i8x16(whole, digits);
     }
     simd.largest_f32x16(largest)
+}
+
+/// Sums what a step has left of a row; in steps, since squares of the smallest rows would be 0.
+#[inline(always)]
+fn spread<S: Simd>(simd: S, rest: &[Lanes], step: f32) -> Spread {
+    let inverse = simd.splat_f32x16(1.0 / step);
+    let (mut sum, mut squares) = (simd.splat_f32x16(0.0), simd.splat_f32x16(0.0));
+    for lanes in rest {
+        let left = simd.mul_f32x16(simd.load_f32x16(lanes), inverse);
+        sum = simd.add_f32x16(sum, left);
+        squares = simd.fma_f32x16(left, left, squares);
+    }
+    Spread { sum: step * simd.sum_f32x16(sum), norm: step * simd.sum_f32x16(squares).sqrt() }
 }

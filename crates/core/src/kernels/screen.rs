@@ -1,15 +1,16 @@
 //! Whole-number scores of sixteen units at a time, turned into intervals at once; and the units that an interval leaves in
 //! the running. `crate::screen` has the proof.
 //!
-//! Plainly: Q = Σ digit · pixel; c = step · Q (of two digits the sum of both); the score lies in c ± slack · ink. The upper
-//! ends are kept. Of the lower ends only maxima are: lane j of an example's 128 holds the largest lower end of the units
+//! Plainly: Q = Σ digit · pixel; c = step · Q (of two digits the sum of both); the score lies in c ± flat · X, and also in
+//! c + shift · M ± (rounding · X + norm · ‖x − M‖), of which an example has one (see [`Ink`]). The upper ends are
+//! kept. Of the lower ends only maxima are: lane j of an example's 128 holds the largest lower end of the units
 //! j, j + 128, j + 256 … Different lanes belong to different units, so the k-th largest lane is a lower bound of the k-th
 //! largest score, and a tight one: k units seldom share a lane.
 //!
 //! The tile: P panels of sixteen units × N examples that share a list of groups; each vector of digits that is loaded
 //! serves N products, each broadcast group of pixels P.
 
-use super::pack::{List, Packed};
+use super::pack::{Contrast, Ink, List, Packed};
 use crate::vector::{Digits, Integers, LANES, Lanes, Pixels64, Simd};
 
 /// Panels in a block: their lower ends go to as many vectors of maxima.
@@ -24,8 +25,28 @@ pub(crate) struct Block<'a> {
     pub(crate) stride: usize,
     /// The step of each panel and unit.
     pub(crate) steps: &'a [Lanes],
-    /// The slack of each sixteen units: infinite for a unit of which nothing is known, NaN for none.
-    pub(crate) slack: &'a [Lanes],
+    /// The slack of each sixteen units.
+    pub(crate) slack: &'a [Slack<Lanes>],
+}
+
+/// How far the scores of a unit, or of sixteen, can be from what its digits say; e is what these leave of the weights.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Slack<T> {
+    /// Per X, everything: max |e_i| and `rounding`. Infinite for a unit of which nothing is known, NaN for none.
+    pub(crate) flat: T,
+    /// Per X, beside the errors: rounding. Infinite and NaN like `flat`.
+    pub(crate) rounding: T,
+    /// Per ‖x − M‖: ‖e‖.
+    pub(crate) norm: T,
+    /// Per M: Σ e_i, which moves the centre.
+    pub(crate) shift: T,
+}
+
+impl Slack<f32> {
+    /// So much per X, whatever the example.
+    pub(crate) fn of_all(flat: f32) -> Slack<f32> {
+        Slack { flat, rounding: flat, norm: 0.0, shift: 0.0 }
+    }
 }
 
 /// Where the ends of the intervals of a block go.
@@ -139,9 +160,9 @@ impl Ends<'_> {
         panel: usize,
         sums: [S::I32x16; P],
         example: usize,
-        ink: f32,
+        ink: Ink,
     ) {
-        let (ink, minus_ink) = (simd.splat_f32x16(ink), simd.splat_f32x16(-ink));
+        let sum = simd.splat_f32x16(ink.sum);
         for unit in 0..P / DIGITS {
             let p = unit * DIGITS;
             let step = simd.load_f32x16(&block.steps[panel + p]);
@@ -151,12 +172,20 @@ impl Ends<'_> {
                 centre = simd.fma_f32x16(simd.float_i32x16(sums[p + 1]), step, centre);
             }
             let at = panel / DIGITS + unit;
-            let slack = simd.load_f32x16(&block.slack[at]);
+            let slack = &block.slack[at];
+            let width = match ink.contrast {
+                None => simd.mul_f32x16(simd.load_f32x16(&slack.flat), sum),
+                Some(Contrast { level, norm }) => {
+                    centre = simd.fma_f32x16(simd.load_f32x16(&slack.shift), simd.splat_f32x16(level), centre);
+                    let width = simd.mul_f32x16(simd.load_f32x16(&slack.rounding), sum);
+                    simd.fma_f32x16(simd.load_f32x16(&slack.norm), simd.splat_f32x16(norm), width)
+                }
+            };
             let upper = &mut self.upper[example * self.stride + self.first + at];
-            simd.store_f32x16(simd.fma_f32x16(slack, ink, centre), upper);
+            simd.store_f32x16(simd.add_f32x16(centre, width), upper);
             // The maximum is its second operand where the first is NaN: a unit that is not there never counts.
             let highest = &mut self.lower[example][at];
-            let lower = simd.fma_f32x16(slack, minus_ink, centre);
+            let lower = simd.sub_f32x16(centre, width);
             simd.store_f32x16(simd.max_f32x16(lower, simd.load_f32x16(highest)), highest);
         }
     }

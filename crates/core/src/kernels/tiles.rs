@@ -23,6 +23,7 @@ pub(crate) fn pack(from: Pixels<'_>, packed: &mut Packed) {
             packed.ink[example] = ink(pixels);
         }
     }
+    packed.ends[0] = width as u32;
     packed.together = TILE;
 }
 

@@ -1,10 +1,10 @@
 //! The digits of a shard's rows: both row by row, and as panels of sixteen units for the integer product.
 
 use crate::isa::Kernels;
-use crate::kernels::pack::padded_groups;
-use crate::kernels::quantise::{DigitLanes, Places};
+use crate::kernels::pack::{Contrast, Ink, padded_groups};
+use crate::kernels::quantise::{DigitLanes, Places, Spread};
 use crate::kernels::score::BLOCK;
-use crate::kernels::screen::{Block, PANELS};
+use crate::kernels::screen::{Block, PANELS, Slack};
 use crate::rows::Scored;
 use crate::vector::{Digits, LANES, Lanes};
 use wide::f32x16;
@@ -19,7 +19,7 @@ pub(super) struct RowDigits {
     /// Vectors of digits from one panel to the next.
     stride: usize,
     steps: Vec<Lanes>,
-    slack: Vec<Lanes>,
+    slack: Vec<Slack<Lanes>>,
     /// The second digits row by row.
     second: Vec<f32x16>,
     rows: Vec<Row>,
@@ -32,8 +32,23 @@ pub(super) struct RowDigits {
 pub(super) struct Row {
     /// The value of 1 in the second digit.
     pub(super) step: f32,
-    /// The slack with one digit, and with both.
-    pub(super) slack: [f32; 2],
+    /// With one digit.
+    pub(super) first: Slack<f32>,
+    /// With both: half of an interval, per X.
+    pub(super) flat: f32,
+}
+
+impl Row {
+    /// The centre of the interval with both digits, from the upper end of that with one and the sum of the second digits.
+    pub(super) fn centre(self, upper: f32, sum: f32, ink: Ink) -> f32 {
+        let first = match ink.contrast {
+            None => upper - self.first.flat * ink.sum,
+            Some(Contrast { level, norm }) => {
+                (upper - (self.first.rounding * ink.sum + self.first.norm * norm)) - self.first.shift * level
+            }
+        };
+        first + sum * self.step
+    }
 }
 
 impl RowDigits {
@@ -49,7 +64,7 @@ impl RowDigits {
             panels: vec![f32x16::splat(0.0); 2 * panels * stride],
             stride,
             steps: vec![[0.0; LANES]; 2 * panels],
-            slack: vec![[f32::NAN; LANES]; panels],
+            slack: vec![Slack { flat: [f32::NAN; LANES], rounding: [f32::NAN; LANES], ..Slack::default() }; panels],
             second: vec![f32x16::splat(0.0); rows * width.div_ceil(4)],
             rows: vec![Row::default(); rows],
             rest: vec![[0.0; LANES]; width],
@@ -101,15 +116,33 @@ impl RowDigits {
             }
             self.steps[place][lane] = found.steps[digit];
         }
-        let slack = found.left.map(|left| slack(left, found.largest, self.rounding));
-        self.slack[panel][lane] = slack[digits - 1];
-        self.rows[row] = Row { step: found.steps[1], slack };
+        let first = slack(found.left[0], found.spread, found.largest, self.rounding, values.len());
+        let flat = flat(found.left[1], found.largest, self.rounding);
+        let (to, from) = (&mut self.slack[panel], if digits == 1 { first } else { Slack::of_all(flat) });
+        to.flat[lane] = from.flat;
+        to.rounding[lane] = from.rounding;
+        to.norm[lane] = from.norm;
+        to.shift[lane] = from.shift;
+        self.rows[row] = Row { step: found.steps[1], first, flat };
     }
 }
 
-/// a of the proof in `screen.rs`: half the width of an interval, per unit of ink.
-fn slack(left: f32, largest: f32, rounding: f64) -> f32 {
-    let small = 1.0 / f64::from(1 << 20);
-    let bound = f64::from(left) * (1.0 + small / 4.0) + f64::from(largest) * (rounding + small);
+const SMALL: f64 = 1.0 / (1 << 20) as f64;
+
+/// a of the proof in `screen.rs`.
+fn flat(left: f32, largest: f32, rounding: f64) -> f32 {
+    let bound = f64::from(left) * (1.0 + SMALL / 4.0) + f64::from(largest) * (rounding + SMALL);
     (bound as f32).next_up()
+}
+
+/// All of what the first digit leaves. Sums over `width` vectors cost as many roundings, and those of the tree.
+fn slack(left: f32, spread: Spread, largest: f32, rounding: f64, width: usize) -> Slack<f32> {
+    let of_sums = (width + 16) as f64 / f64::from(1 << 24);
+    let bound = 2.0 * of_sums * f64::from(left) + f64::from(largest) * (rounding + SMALL);
+    Slack {
+        flat: flat(left, largest, rounding),
+        rounding: (bound as f32).next_up(),
+        norm: ((f64::from(spread.norm) * (1.0 + of_sums)) as f32).next_up(),
+        shift: spread.sum,
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::{adversarial_rows, row, unknown_rows, widths};
 use crate::isa::Kernels;
-use crate::kernels::pack::{Group, Packed, Pixels, groups_of};
+use crate::kernels::pack::{Contrast, Group, Ink, Packed, Pixels, groups_of};
 use crate::kernels::power::Whole;
 use crate::kernels::quantise::{LARGEST, Places, Quantised, SMALLEST};
 use crate::random::{Random, Stream};
@@ -34,16 +34,27 @@ fn digits_are_as_near_to_the_row_as_they_say() {
                 let largest = values.iter().fold(0.0_f32, |largest, v| largest.max(v.abs()));
                 assert_eq!(found.largest.to_bits(), largest.to_bits(), "{place}");
                 let (mut behind, [s, t]) = ([0.0_f64; 2], found.steps.map(f64::from));
+                let (mut sum, mut squares) = (0.0_f64, 0.0_f64);
                 for (i, v) in values.iter().map(|&v| f64::from(v)).enumerate() {
                     let one = v - s * f64::from(first[i]);
                     let both = one - t * f64::from(second[i]);
                     behind = [behind[0].max(one.abs()), behind[1].max(both.abs())];
+                    (sum, squares) = (sum + one, squares + one * one);
                 }
                 let [one, both] = found.left.map(f64::from);
                 // The proof's point 2: a factor 1 + u, and behind the second digit u m / 60 more.
                 assert!(behind[0] <= one * (1.0 + ULP / 2.0) + LOST, "{place}: {} is left, not {one}", behind[0]);
                 let more = f64::from(largest) * ULP / 2.0 / 60.0;
                 assert!(behind[1] <= both * (1.0 + ULP / 2.0) + more + LOST, "{place}: {}, not {both}", behind[1]);
+                // What the proof grants both sums over what the first digit leaves.
+                let of_sums = (rest.len() / LANES + 16) as f64 * ULP / 2.0;
+                let [all, norm] = [found.spread.sum, found.spread.norm].map(f64::from);
+                assert!((all - sum).abs() <= of_sums * one * width as f64 + LOST, "{place}: {sum} is left, not {all}");
+                assert!(
+                    (norm - squares.sqrt()).abs() <= of_sums * norm + LOST,
+                    "{place}: {}, not {norm}",
+                    squares.sqrt()
+                );
                 // And not much more than has to be left: half a step, of a step that uses all digits.
                 assert!(one <= s * (0.5 + 1e-4), "{place}: {one} of step {s}");
                 assert!(t == 0.0 || both <= t * (0.5 + 1e-4) + LOST, "{place}: {both} of step {t}");
@@ -88,6 +99,24 @@ fn group(example: &[u8], group: usize) -> Group {
     [0, 1, 2, 3].map(|i| example.get(group * 4 + i).copied().unwrap_or(0))
 }
 
+fn assert_ink(place: &str, example: &[u8], ink: Ink) {
+    let sum: u32 = example.iter().map(|&pixel| u32::from(pixel)).sum();
+    assert_eq!(ink.sum, sum.max(1) as f32, "{place}");
+    let mean = (f64::from(sum) / example.len() as f64).round();
+    let spread: f64 = example.iter().map(|&pixel| (f64::from(pixel) - mean).powi(2)).sum();
+    // The narrower bound of errors spread evenly from -1 to 1.
+    let bounds = [f64::from(sum), (example.len() as f64 / 3.0 * spread).sqrt()];
+    match ink.contrast {
+        None => assert!(bounds[0] <= bounds[1] * (1.0 + 1e-12), "{place}: {bounds:?}"),
+        Some(Contrast { level, norm }) => {
+            assert!(bounds[1] <= bounds[0], "{place}: {bounds:?}");
+            assert_eq!(f64::from(level), mean, "{place}");
+            let norm = f64::from(norm);
+            assert!(norm >= spread.sqrt() && norm <= spread.sqrt() * (1.0 + ULP * 2.0) + LOST * 4.0, "{place}: {norm}");
+        }
+    }
+}
+
 /// One example a list: its groups with ink. Several: all groups.
 fn assert_packed(place: &str, pixels: Pixels<'_>, packed: &Packed) {
     for list in 0..pixels.samples.len().div_ceil(packed.together) {
@@ -105,8 +134,7 @@ fn assert_packed(place: &str, pixels: Pixels<'_>, packed: &Packed) {
         assert_eq!(found.pixels, expected.concat(), "{place}, list {list}");
     }
     for example in 0..pixels.samples.len() {
-        let ink: u32 = pixels.example(example).iter().map(|&pixel| u32::from(pixel)).sum();
-        assert_eq!(packed.ink[example], ink.max(1) as f32, "{place}, example {example}");
+        assert_ink(&format!("{place}, example {example}"), pixels.example(example), packed.ink[example]);
     }
 }
 
@@ -151,7 +179,8 @@ fn the_longest_and_brightest_example_has_an_exact_sum() {
     for kernels in Kernels::all() {
         let mut packed = Packed::new(1, all.len());
         kernels.pack(Pixels { all: &all, inputs: all.len(), samples: &[0] }, &mut packed);
-        assert_eq!(packed.ink, [16_711_680.0], "{}", kernels.name());
+        let contrast = Some(Contrast { level: 255.0, norm: 0.0_f32.next_up() });
+        assert_eq!(packed.ink, [Ink { sum: 16_711_680.0, contrast }], "{}", kernels.name());
         assert_eq!(packed.list(0).groups.len(), 1 << 14);
     }
 }

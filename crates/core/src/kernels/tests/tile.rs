@@ -2,8 +2,8 @@
 //! so they are compared to the bit.
 
 use crate::isa::Kernels;
-use crate::kernels::pack::{Packed, Pixels};
-use crate::kernels::screen::{Block, Closer, Ends, PANELS};
+use crate::kernels::pack::{Contrast, Packed, Pixels};
+use crate::kernels::screen::{Block, Closer, Ends, PANELS, Slack};
 use crate::random::{Random, Stream};
 use crate::vector::{Digits, LANES, Lanes, Pixels64};
 
@@ -35,9 +35,24 @@ fn assert_tile(kernels: &Kernels, two: bool, units: usize, pixels: Pixels<'_>, p
     }
     let step = |panel: usize, lane: usize| if panel % each == 1 { 0.5 } else { 1.0 + (lane % 3) as f32 };
     let steps: Vec<Lanes> = (0..panels).map(|panel| std::array::from_fn(|lane| step(panel, lane))).collect();
-    let mut slack: Vec<Lanes> = (0..units).map(|unit| [0.25 * (unit + 1) as f32; LANES]).collect();
-    slack[units - 1][LANES - 2..].copy_from_slice(&[f32::INFINITY, f32::NAN]);
+    let of_unit = |unit: usize, times: f32| [times * (unit + 1) as f32; LANES];
+    let slack = |unit| Slack {
+        flat: of_unit(unit, 0.25),
+        rounding: of_unit(unit, 0.5),
+        norm: of_unit(unit, 1.0),
+        shift: of_unit(unit, -2.0),
+    };
+    let mut slack: Vec<Slack<Lanes>> = (0..units).map(slack).collect();
+    let Slack { flat, rounding, .. } = &mut slack[units - 1];
+    for slack in [flat, rounding] {
+        slack[LANES - 2..].copy_from_slice(&[f32::INFINITY, f32::NAN]);
+    }
     kernels.pack(pixels, packed);
+    // Whole numbers, as everything is.
+    for (ink, example) in packed.ink.iter_mut().zip(0_u8..) {
+        let (level, norm) = (f32::from(example % 7), f32::from(example) * 3.0);
+        ink.contrast = (example % 2 == 0).then_some(Contrast { level, norm });
+    }
     // More room than needed on both sides.
     let (first, room) = (2, units + 3);
     let mut upper = vec![[CANARY; LANES]; count * room + 1];
@@ -56,9 +71,15 @@ fn assert_tile(kernels: &Kernels, two: bool, units: usize, pixels: Pixels<'_>, p
                 of.iter().enumerate().map(|(i, &x)| i32::from(x) * i32::from(digit(panel, lane, i))).sum()
             };
             let centre: f32 = (unit * each..(unit + 1) * each).map(|panel| sum(panel) as f32 * step(panel, lane)).sum();
-            let slack = slack[unit][lane];
-            expected_upper[first + unit][lane] = centre + slack * ink;
-            expected_lower[unit][lane] = (centre - slack * ink).max(expected_lower[unit][lane]);
+            let slack = &slack[unit];
+            let (centre, width) = match packed.ink[example].contrast {
+                None => (centre, slack.flat[lane] * ink),
+                Some(Contrast { level, norm }) => {
+                    (centre + slack.shift[lane] * level, slack.rounding[lane] * ink + slack.norm[lane] * norm)
+                }
+            };
+            expected_upper[first + unit][lane] = centre + width;
+            expected_lower[unit][lane] = (centre - width).max(expected_lower[unit][lane]);
         }
         let (found, expected) = (&upper[example * room..][..room], &expected_upper);
         // Any NaN will do in place of the unit that is not there.

@@ -1,5 +1,6 @@
 //! Every course of screening, taken, left and taken again; each offer checked, and that nothing kept beside weights is old.
 
+use super::super::course::PAUSE;
 use super::super::*;
 use super::{BATCH, images, normal_rows, place, ranks};
 use crate::layer::Layer;
@@ -47,7 +48,7 @@ impl Driven {
         let pixels = Pixels { all: &self.images, inputs, samples: &samples };
         let courses = match self.rows.begin(kernels, &self.rule) {
             (scored, Some(screen)) => {
-                let before = screen.course;
+                let before = screen.courses.now;
                 self.lists.clear();
                 screen.offer(kernels, scored, [pixels, pixels], place(&self.offers, self.minibatch), &mut self.lists);
                 // All of the first minibatches, some of the later ones.
@@ -56,7 +57,7 @@ impl Driven {
                     let what = format!("{}, minibatch {}, {before:?}", kernels.name(), self.minibatch);
                     assert_eq!(found, ranks(&powers, pixels.example(example), k), "{what}, example {example}");
                 }
-                (before, screen.course)
+                (before, screen.courses.now)
             }
             (scored, None) => {
                 // The dense engine scores stored powers: they must not be out of date.
@@ -83,10 +84,13 @@ const NORMS: [f64; 4] = [2.0, 2.5, 3.0, 5.0];
 
 #[test]
 fn unlike_units_are_told_apart_by_one_digit() {
-    for (kernels, p) in Kernels::all().into_iter().flat_map(|it| [2.0, 3.0].map(|p| (it, p))) {
-        let mut driven = Driven::new(&normal_rows(300, 200, 0.0, 1.0), p, 3, 15);
+    let of =
+        |kernels: &'static Kernels| [(2.0, 15), (3.0, 15), (2.0, 95), (3.0, 95)].map(|(p, inked)| (kernels, p, inked));
+    for (kernels, p, inked) in Kernels::all().into_iter().flat_map(of) {
+        let mut driven = Driven::new(&normal_rows(300, 200, 0.0, 1.0), p, 3, inked);
         for _ in 0..3 {
-            assert_eq!(driven.step(kernels), (Course::OneDigit, Course::OneDigit), "{}, p {p}", kernels.name());
+            let what = format!("{}, p {p}, {inked} % ink", kernels.name());
+            assert_eq!(driven.step(kernels), (Course::OneDigit, Course::OneDigit), "{what}");
         }
     }
 }
@@ -95,7 +99,7 @@ fn unlike_units_are_told_apart_by_one_digit() {
 fn units_that_differ_little_are_told_apart_by_two_digits_and_one_is_tried_again() {
     for (kernels, p) in Kernels::all().into_iter().flat_map(|it| [2.5, 3.0].map(|p| (it, p))) {
         let what = format!("{}, p {p}", kernels.name());
-        let mut driven = Driven::new(&normal_rows(150, 100, 1.0, 0.01), p, 2, 95);
+        let mut driven = Driven::new(&normal_rows(150, 100, 1.0, 0.003), p, 2, 95);
         assert_eq!(driven.step(kernels), (Course::OneDigit, Course::TwoDigits), "{what}");
         for _ in 0..PAUSE.0 {
             assert_eq!(driven.step(kernels), (Course::TwoDigits, Course::TwoDigits), "{what}");
