@@ -8,6 +8,7 @@ use super::saver::Saver;
 use super::{Job, check_finite, is_evaluated, layer};
 use crate::dataset::Length;
 use crate::experiment::UnitLength;
+use crate::output;
 use crate::progress::Progress;
 use crate::record::{MetricsRow, Phase, rounded, shortest};
 use crate::run::checkpoint::Checkpoint;
@@ -25,6 +26,7 @@ pub(super) fn run(job: &Job<'_>, checkpoint: &mut Checkpoint, saver: &mut Saver<
     let mut learner = compute.learner(layer(checkpoint)?, rule, experiment.batch)?;
     let mut progress = Progress::new(job.common, "unsupervised", experiment.epochs.into());
     let examples = (inputs.samples() / experiment.batch * experiment.batch) as u64;
+    let mut warned = false;
 
     for epoch in checkpoint.epoch..experiment.epochs {
         let rate = experiment.rate_of_epoch(epoch);
@@ -37,7 +39,12 @@ pub(super) fn run(job: &Job<'_>, checkpoint: &mut Checkpoint, saver: &mut Saver<
         if is_evaluated(checkpoint.epoch, experiment.epochs, DIAGNOSES) {
             let layer = learner.layer();
             check_finite("weights", &format!("epoch {}", checkpoint.epoch), &layer.to_rows())?;
-            checkpoint.metrics.push(diagnose(&layer, &learner.wins(), experiment.p, checkpoint, rate));
+            let row = diagnose(&layer, &learner.wins(), experiment.p, checkpoint, rate);
+            if let Some(warning) = collapse(&row, layer.hidden()).filter(|_| !warned) {
+                output::note(job.common, &warning);
+                warned = true;
+            }
+            checkpoint.metrics.push(row);
         }
         progress.tick(checkpoint.epoch.into(), examples, None);
         if saver.is_due() && checkpoint.epoch < experiment.epochs {
@@ -74,6 +81,17 @@ fn diagnose(layer: &Layer, wins: &[u32], p: f64, checkpoint: &Checkpoint, rate: 
         silent_units: Some(silent(wins)),
         epoch_ms: rounded(checkpoint.epoch_ms.last().copied().unwrap_or_default()),
     }
+}
+
+/// Says so when hardly a unit is left that inputs without negative numbers can drive. Too strong a push, or too high a rate,
+/// does that to all units within a few epochs, and none comes back: the readout will be no better than chance.
+fn collapse(row: &MetricsRow, hidden: usize) -> Option<String> {
+    let negative = row.negative_units.filter(|&negative| negative * 10 > hidden * 9)?;
+    let epoch = row.epoch;
+    Some(format!(
+        "warning: epoch {epoch}: {negative} of {hidden} units have a negative mean weight, so that pixels hardly drive them; a \
+         smaller delta or rate prevents that"
+    ))
 }
 
 /// Units that were never ranked first.
