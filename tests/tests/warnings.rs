@@ -2,17 +2,15 @@
 
 mod common;
 
-use common::Place;
-use rivalry_data::npy;
+use common::{Place, write_split};
 
 /// Pixels without order, all of them bright or half bright.
 fn write_noise(place: &Place) {
     let mut bits = common::bits(5);
     for (split, samples) in [("train", 200), ("t10k", 20)] {
         let images: Vec<u8> = (0..samples * 784).map(|_| if bits() >> 63 == 0 { 40 } else { 240 }).collect();
-        place.write(&format!("noise/{split}-images.npy"), npy::write_u8(&[samples, 784], &images));
         let labels: Vec<u8> = (0..samples as u8).map(|label| label % 10).collect();
-        place.write(&format!("noise/{split}-labels.npy"), npy::write_u8(&[samples], &labels));
+        write_split(place, &format!("noise/{split}"), &images, &labels);
     }
 }
 

@@ -112,7 +112,12 @@ pub fn write_digits(place: &Place, name: &str, train: usize, test: usize) {
     let mut bits = bits(7);
     for (split, samples) in [("train", train), ("t10k", test)] {
         let digits = synthetic::digits(samples, &mut bits);
-        place.write(&format!("{name}/{split}-images.npy"), npy::write_u8(&[samples, 784], &digits.images));
-        place.write(&format!("{name}/{split}-labels.npy"), npy::write_u8(&[samples], &digits.labels));
+        write_split(place, &format!("{name}/{split}"), &digits.images, &digits.labels);
     }
+}
+
+/// Writes one split of a user's own data, images of 784 pixels: `of` is its folder and the beginning of its file names.
+pub fn write_split(place: &Place, of: &str, images: &[u8], labels: &[u8]) {
+    place.write(&format!("{of}-images.npy"), npy::write_u8(&[labels.len(), 784], images));
+    place.write(&format!("{of}-labels.npy"), npy::write_u8(&[labels.len()], labels));
 }
