@@ -4,7 +4,7 @@
 mod common;
 
 use common::Place;
-use rivalry::experiment::{Experiment, Method, Protocol};
+use rivalry::config::{Config, Method, Protocol};
 use rivalry::record::{Columns, ResultRow, from_csv, to_csv};
 use rivalry_data::synthetic::STANDARD_SHA256;
 
@@ -12,7 +12,7 @@ const REMARK: &str = "synthetic digits instead of MNIST, which is not here: made
 
 /// A run folder as a finished run leaves it.
 fn finished(place: &Place, method: Method, seed: u64, test_error_pct: f64) {
-    let experiment = Experiment::named("synthetic", method, Protocol::Quick, seed).unwrap();
+    let experiment = Config::named("synthetic", method, Protocol::Quick, seed).unwrap();
     let row = ResultRow {
         experiment: "synthetic".to_owned(),
         dataset: "synthetic".to_owned(),

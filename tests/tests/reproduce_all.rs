@@ -6,7 +6,7 @@ mod common;
 use std::path::Path;
 
 use common::{Ended, Place};
-use rivalry::experiment::{Experiment, Method, Protocol};
+use rivalry::config::{Config, Method, Protocol};
 use rivalry::record::{ResultRow, from_csv, to_csv};
 use rivalry::sweep::{Definition, grid};
 use rivalry_data::synthetic::STANDARD_SHA256;
@@ -33,7 +33,7 @@ const CIFAR10_SWEEPS: [&str; 7] = [
 ];
 
 /// A run folder as a finished run leaves it.
-fn finished(place: &Place, folder: &str, experiment: &Experiment, test_error_pct: f64) {
+fn finished(place: &Place, folder: &str, experiment: &Config, test_error_pct: f64) {
     let row = ResultRow {
         test_error_pct: Some(test_error_pct),
         on_sphere: Some(150),
@@ -112,7 +112,7 @@ fn cifar10_that_is_nowhere_is_skipped_said_and_marked() {
 #[test]
 fn everything_is_both_tables_and_every_sweep() {
     let place = Place::new();
-    let experiment = Experiment::named("synthetic", Method::Biological, Protocol::Quick, 1).unwrap();
+    let experiment = Config::named("synthetic", Method::Biological, Protocol::Quick, 1).unwrap();
     finished(&place, &format!("out/mnist/{}", experiment.run_name()), &experiment, 2.0);
     let mut folders = Vec::new();
     for name in MNIST_SWEEPS {

@@ -21,7 +21,7 @@ pub use examples::{Examples, Length, Scaled};
 pub use splits::{Evaluated, Splits};
 
 use crate::cli::Common;
-use crate::experiment::Experiment;
+use crate::config::Config;
 use crate::failure::failure;
 use crate::progress::Bytes;
 
@@ -53,7 +53,7 @@ pub fn lookup(common: &Common) -> anyhow::Result<Lookup> {
 ///
 /// # Errors
 /// It is nowhere, or what is there is damaged.
-pub fn open(experiment: &Experiment, common: &Common) -> anyhow::Result<Dataset> {
+pub fn open(experiment: &Config, common: &Common) -> anyhow::Result<Dataset> {
     let Ok(name) = experiment.dataset.parse::<Name>() else {
         return open_directory(&experiment.dataset);
     };
@@ -83,7 +83,7 @@ impl Datasets {
     ///
     /// # Errors
     /// Those of [`open`].
-    pub fn open(&mut self, experiment: &Experiment, common: &Common) -> anyhow::Result<&Dataset> {
+    pub fn open(&mut self, experiment: &Config, common: &Common) -> anyhow::Result<&Dataset> {
         if !self.opened.iter().any(|(name, _)| *name == experiment.dataset) {
             self.opened.push((experiment.dataset.clone(), open(experiment, common)?));
         }
@@ -94,7 +94,7 @@ impl Datasets {
     ///
     /// # Errors
     /// It was not opened.
-    pub fn get(&self, experiment: &Experiment) -> anyhow::Result<&Dataset> {
+    pub fn get(&self, experiment: &Config) -> anyhow::Result<&Dataset> {
         let found = self.opened.iter().find(|(name, _)| *name == experiment.dataset);
         found
             .map(|(_, data)| data)

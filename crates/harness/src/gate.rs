@@ -21,10 +21,10 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
-use crate::experiment::{Assignment, Experiment, Protocol, parse_toml};
+use crate::config::{Assignment, Config, Protocol, parse_toml};
 use crate::failure::failure;
 use crate::run::files;
-use crate::statistics::Spread;
+use crate::statistics::MeanSd;
 use crate::sweep::definition::text;
 
 /// The baseline that is built in.
@@ -115,14 +115,14 @@ impl Gate {
     ///
     /// # Errors
     /// An unknown experiment, key or value, or settings that say nothing about the test set.
-    pub fn experiments(&self) -> anyhow::Result<Vec<Experiment>> {
+    pub fn experiments(&self) -> anyhow::Result<Vec<Config>> {
         let place = format!("gate `{}`", self.name);
         let assignments: Vec<Assignment> = self
             .set
             .iter()
             .map(|(key, value)| Ok(Assignment::new(key, text(key, value, &place)?, &place)))
             .collect::<anyhow::Result<_>>()?;
-        let experiment = Experiment::assembled(&self.experiment, Protocol::Paper, &assignments)?;
+        let experiment = Config::assembled(&self.experiment, Protocol::Paper, &assignments)?;
         if experiment.validation > 0.0 || experiment.readout_epochs == 0 {
             let message = format!("{place}: expected runs with a test error, found validation or no readout");
             return Err(failure(message, "leave out `validation`, and `readout_epochs = 0`"));
@@ -131,8 +131,8 @@ impl Gate {
     }
 
     /// Mean and spread of the recorded errors.
-    pub fn recorded(&self) -> Spread {
-        Spread::of(&self.test_error_pct).expect("a gate has at least one error")
+    pub fn recorded(&self) -> MeanSd {
+        MeanSd::of(&self.test_error_pct).expect("a gate has at least one error")
     }
 
     /// How far from the recorded mean another one still agrees with it.
@@ -147,7 +147,7 @@ impl Gate {
 
     /// What the errors found, one for each seed, say.
     pub fn judge(&self, found: &[f64]) -> Verdict {
-        let mean = Spread::of(found).map_or(f64::NAN, |spread| spread.mean);
+        let mean = MeanSd::of(found).map_or(f64::NAN, |spread| spread.mean);
         if found == self.test_error_pct {
             Verdict::Same
         } else if mean < self.recorded().mean - self.room() {

@@ -8,7 +8,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`cli`] | every command and flag |
-//! | [`experiment`] | what is run: keys, TOML files, `--set`, the named experiments |
+//! | [`config`] | what is run: keys, TOML files, `--set`, the named experiments |
 //! | [`dataset`] | where data is looked for, and the splits of it that a run uses |
 //! | [`compute`] | threads and kernels |
 //! | [`training`] | unsupervised phase → diagnostics → features → readout |
@@ -26,8 +26,8 @@ pub mod bench;
 pub mod cli;
 mod cmd;
 pub mod compute;
+pub mod config;
 pub mod dataset;
-pub mod experiment;
 pub mod failure;
 pub mod gate;
 pub mod markdown;

@@ -24,7 +24,7 @@ use std::path::Path;
 
 use search::Found;
 
-use crate::experiment::Experiment;
+use crate::config::Config;
 use crate::markdown::Table;
 
 /// Everything that a page is made of.
@@ -87,7 +87,7 @@ impl Report {
     /// A plot cannot be drawn.
     pub fn pictures(&self) -> anyhow::Result<Vec<(String, String)>> {
         let (mut pictures, mut names) = (Vec::new(), Vec::<String>::new());
-        let tabled = |part: &group::Part<'_>| Experiment::names().any(|name| name == part.experiment);
+        let tabled = |part: &group::Part<'_>| Config::names().any(|name| name == part.experiment);
         for part in group::parts(&self.found.runs).iter().filter(|part| !tabled(part)) {
             for (key, figure) in figure::sweeps(part) {
                 // The name was read from a file, and is to be that of one.

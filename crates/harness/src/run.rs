@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use crate::experiment::Experiment;
+use crate::config::Config;
 use crate::failure::failure;
 use crate::record::{self, ResultRow};
 use checkpoint::{Checkpoint, Identity};
@@ -78,7 +78,7 @@ impl RunFolder {
     /// # Errors
     /// It holds a run and neither flag was given, or a run with other settings than those to resume, or files of
     /// someone else, or it is no folder.
-    pub fn open(path: &Path, existing: Existing, experiment: &Experiment) -> anyhow::Result<Self> {
+    pub fn open(path: &Path, existing: Existing, experiment: &Config) -> anyhow::Result<Self> {
         let folder = Self { path: path.to_owned(), existing };
         match fs::read_dir(path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -133,7 +133,7 @@ impl RunFolder {
     ///
     /// # Errors
     /// The place is not writable.
-    pub fn begin(&self, experiment: &Experiment) -> anyhow::Result<()> {
+    pub fn begin(&self, experiment: &Config) -> anyhow::Result<()> {
         files::create_folder(&self.path)?;
         files::remove_temporary(&self.path)?;
         // Written first: a place that turns out to be unwritable keeps the run that is to be replaced.
@@ -213,12 +213,12 @@ impl RunFolder {
         }
     }
 
-    fn check_same_settings(&self, experiment: &Experiment) -> anyhow::Result<()> {
+    fn check_same_settings(&self, experiment: &Config) -> anyhow::Result<()> {
         let path = self.file(CONFIG);
         if !path.is_file() {
             return Ok(());
         }
-        let theirs = Experiment::resolve(&path.to_string_lossy(), &[], None)?;
+        let theirs = Config::resolve(&path.to_string_lossy(), &[], None)?;
         let differences = experiment.differences(&theirs);
         if differences.is_empty() {
             return Ok(());

@@ -2,7 +2,7 @@
 
 /// The mean of values and how far they lie apart.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Spread {
+pub struct MeanSd {
     /// The mean.
     pub mean: f64,
     /// Sample standard deviation; nothing for one value.
@@ -11,7 +11,7 @@ pub struct Spread {
     pub count: usize,
 }
 
-impl Spread {
+impl MeanSd {
     /// Of values; nothing for none.
     pub fn of(values: &[f64]) -> Option<Self> {
         let mean = mean(values)?;
@@ -58,11 +58,11 @@ mod tests {
     #[test]
     fn mean_and_spread() {
         assert_eq!((mean(&[]), mean(&[1.0, 3.0])), (None, Some(2.0)));
-        assert_eq!(Spread::of(&[]), None);
-        assert_eq!(Spread::of(&[1.0]), Some(Spread { mean: 1.0, sd: None, count: 1 }));
-        assert_eq!(Spread::of(&[1.0, 3.0]), Some(Spread { mean: 2.0, sd: Some(2.0_f64.sqrt()), count: 2 }));
-        assert_eq!(Spread::of(&[1.0, 3.0]).unwrap().text(), "2.00 ± 1.41");
-        assert_eq!(Spread::of(&[1.844]).unwrap().text(), "1.84");
+        assert_eq!(MeanSd::of(&[]), None);
+        assert_eq!(MeanSd::of(&[1.0]), Some(MeanSd { mean: 1.0, sd: None, count: 1 }));
+        assert_eq!(MeanSd::of(&[1.0, 3.0]), Some(MeanSd { mean: 2.0, sd: Some(2.0_f64.sqrt()), count: 2 }));
+        assert_eq!(MeanSd::of(&[1.0, 3.0]).unwrap().text(), "2.00 ± 1.41");
+        assert_eq!(MeanSd::of(&[1.844]).unwrap().text(), "1.84");
     }
 
     #[test]

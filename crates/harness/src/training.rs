@@ -23,8 +23,8 @@ use rivalry_nets::random_layer;
 
 use crate::cli::Common;
 use crate::compute::Compute;
+use crate::config::{Config, Method};
 use crate::dataset::{Evaluated, Length, Splits};
-use crate::experiment::{Experiment, Method};
 use crate::failure::failure;
 use crate::provenance::Provenance;
 use crate::record::{MetricsRow, Phase, ResultRow, error_pct, rounded, shortest};
@@ -36,7 +36,7 @@ use saver::Saver;
 #[derive(Debug)]
 pub struct Job<'a> {
     /// The settings.
-    pub experiment: &'a Experiment,
+    pub experiment: &'a Config,
     /// The examples.
     pub splits: &'a Splits<'a>,
     /// Digest of the data they come from.
@@ -111,7 +111,7 @@ pub fn run(job: &Job<'_>) -> anyhow::Result<Outcome> {
 fn start(job: &Job<'_>, identity: Identity) -> anyhow::Result<Checkpoint> {
     let (experiment, inputs) = (job.experiment, job.splits.learn.inputs());
     let mut random = Random::new(experiment.seed, Stream::Weights);
-    let Experiment { hidden, p, init_sigma, .. } = *experiment;
+    let Config { hidden, p, init_sigma, .. } = *experiment;
     let (phase, layer) = match experiment.method {
         Method::Biological => (Phase::Unsupervised, Some(Layer::normal(hidden, inputs, init_sigma, &mut random)?)),
         Method::Random => (Phase::Readout, Some(random_layer(hidden, inputs, p, &mut random)?)),

@@ -1,6 +1,6 @@
 //! Run folders and tables as other runs would have left them, some of them hostile or damaged.
 
-use rivalry::experiment::{Experiment, Method, Protocol};
+use rivalry::config::{Config, Method, Protocol};
 use rivalry::record::{MetricsRow, Phase, ResultRow, to_csv};
 
 use crate::common::Place;
@@ -82,7 +82,7 @@ pub(crate) fn fabricated() -> Place {
         (Method::Biological, 3, 1.82, 1.46),
         (Method::EndToEnd, 1, 1.55, 1.5),
     ] {
-        let experiment = Experiment::named("mnist", method, Protocol::Quick, seed).unwrap();
+        let experiment = Config::named("mnist", method, Protocol::Quick, seed).unwrap();
         let folder = format!("all/runs/{}", experiment.run_name());
         place.write(&format!("{folder}/result.csv"), to_csv(&[row(method.name(), seed, error, published, source)]));
         place.write(&format!("{folder}/config.toml"), experiment.to_toml());
@@ -105,7 +105,7 @@ pub(crate) fn fabricated() -> Place {
     sweep.push(swept(4.0, 3, None, HOSTILE));
     place.write("all/record/rows.csv", to_csv(&sweep));
     place.write("all/record/machine.txt", format!("cpu  another {HOSTILE}\n"));
-    let begun = Experiment::named("mnist", Method::Biological, Protocol::Quick, 4).unwrap();
+    let begun = Config::named("mnist", Method::Biological, Protocol::Quick, 4).unwrap();
     place.write("all/runs/<script>begun/config.toml", begun.to_toml());
     place.write("all/old.csv", "experiment,dataset,method,other\nmnist,mnist,biological,1\n");
     place

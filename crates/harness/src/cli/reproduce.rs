@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::experiment::Method;
+use crate::config::Method;
 
 /// Arguments of `rivalry reproduce`.
 #[derive(Debug, Args)]

@@ -18,7 +18,7 @@ use super::record::Record;
 use super::train::RUNS;
 use crate::cli::{Common, ReproduceArgs, Reproducible};
 use crate::compute::Compute;
-use crate::experiment::{Method, Protocol};
+use crate::config::{Method, Protocol};
 use crate::failure::failure;
 use crate::output;
 use crate::provenance::Provenance;

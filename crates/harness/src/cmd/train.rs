@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use crate::cli::{Common, TrainArgs};
 use crate::compute::Compute;
+use crate::config::Config;
 use crate::dataset::{self, Splits};
-use crate::experiment::Experiment;
 use crate::output;
 use crate::record::ResultRow;
 use crate::run::{Existing, RunFolder};
@@ -17,7 +17,7 @@ pub(super) const RUNS: &str = "data/runs";
 
 /// Runs the command.
 pub(crate) fn run(args: &TrainArgs, common: &Common) -> anyhow::Result<()> {
-    let experiment = Experiment::resolve(&args.experiment, &args.set, common.seed)?;
+    let experiment = Config::resolve(&args.experiment, &args.set, common.seed)?;
     let path = args.out.clone().unwrap_or_else(|| PathBuf::from(RUNS).join(experiment.run_name()));
     let folder = RunFolder::open(&path, Existing::from_flags(args.resume, args.force), &experiment)?;
     if let Some(row) = folder.finished()? {

@@ -5,20 +5,20 @@ use std::path::PathBuf;
 use super::train::RUNS;
 use crate::cli::{Common, VerifyArgs};
 use crate::compute::Compute;
+use crate::config::Config;
 use crate::dataset::{self, Datasets, Splits};
-use crate::experiment::Experiment;
 use crate::failure::{Failure, failure};
 use crate::gate::{Gate, Verdict};
 use crate::output;
 use crate::record::rounded;
 use crate::run::{Existing, RunFolder};
-use crate::statistics::Spread;
+use crate::statistics::MeanSd;
 use crate::training::{self, Job};
 
 /// The runs of one gate before they start.
 struct Planned<'a> {
     gate: &'a Gate,
-    experiments: Vec<Experiment>,
+    experiments: Vec<Config>,
     /// Why it cannot be run here, if it cannot.
     missing: Option<String>,
 }
@@ -55,7 +55,7 @@ pub(crate) fn run(args: &VerifyArgs, common: &Common) -> anyhow::Result<()> {
     }
     output::result(&if common.json { serde_json::to_string_pretty(&json)? + "\n" } else { text })?;
     let Some((gate, found)) = worse else { return Ok(()) };
-    let found = found.as_deref().and_then(Spread::of).map_or("none".to_owned(), Spread::text);
+    let found = found.as_deref().and_then(MeanSd::of).map_or("none".to_owned(), MeanSd::text);
     let message = format!("gate {}: expected at most {:.2} % error, found {found}", gate.name, gate.allowed_pct());
     let hint = "what changed the quality? If it is meant to be so, correct the recorded errors of the baseline";
     Err(anyhow::Error::new(Failure::gate(message, hint)))
@@ -89,7 +89,7 @@ impl Planned<'_> {
 
     fn line(&self, found: Option<&[f64]>, verdict: Option<Verdict>) -> String {
         let recorded = self.gate.recorded().text();
-        let found = found.and_then(Spread::of).map_or("-".to_owned(), Spread::text);
+        let found = found.and_then(MeanSd::of).map_or("-".to_owned(), MeanSd::text);
         let verdict = match verdict {
             None => "SKIPPED, no data",
             Some(Verdict::Same) => "same in every seed",

@@ -3,7 +3,7 @@
 use rivalry_data::{Dataset, Shape};
 
 use super::Examples;
-use crate::experiment::{Amount, Experiment, Task};
+use crate::config::{Amount, Config, Task};
 use crate::failure::failure;
 
 /// Who sees what.
@@ -37,7 +37,7 @@ impl<'a> Splits<'a> {
     ///
     /// # Errors
     /// The set is too small for what the settings ask of it; the message names the key.
-    pub fn new(dataset: &'a Dataset, experiment: &Experiment) -> anyhow::Result<Self> {
+    pub fn new(dataset: &'a Dataset, experiment: &Config) -> anyhow::Result<Self> {
         let train = &dataset.train;
         let (samples, inputs) = (train.samples(), train.inputs());
         let held_out = held_out(samples, experiment.validation)?;
@@ -80,7 +80,7 @@ impl<'a> Splits<'a> {
         Ok(splits)
     }
 
-    fn check(&self, experiment: &Experiment) -> anyhow::Result<()> {
+    fn check(&self, experiment: &Config) -> anyhow::Result<()> {
         let hint = "a minibatch must fit into the examples at hand";
         if experiment.method.uses("batch") && experiment.batch > self.learn.samples() {
             let expected = format!("at most the {} training examples", self.learn.samples());

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use rivalry_data::npy;
 
 use super::*;
-use crate::experiment::Experiment;
+use crate::config::Config;
 
 /// Twenty training and ten test examples of three inputs and four classes; the first input is the number of the example.
 fn data() -> (tempfile::TempDir, Dataset) {
@@ -22,10 +22,10 @@ fn data() -> (tempfile::TempDir, Dataset) {
     (folder, data)
 }
 
-fn experiment(sets: &[&str]) -> Experiment {
+fn experiment(sets: &[&str]) -> Config {
     let mut all = vec!["hidden=10".to_owned(), "k=2".to_owned(), "batch=2".to_owned(), "readout_batch=2".to_owned()];
     all.extend(sets.iter().map(ToString::to_string));
-    Experiment::resolve("mnist", &all, None).unwrap()
+    Config::resolve("mnist", &all, None).unwrap()
 }
 
 /// Example numbers and labels.

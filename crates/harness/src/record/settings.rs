@@ -1,11 +1,11 @@
 //! The cells of a result that its settings decide, and whether a row has any result at all.
 
 use super::ResultRow;
-use crate::experiment::Experiment;
+use crate::config::Config;
 
 impl ResultRow {
     /// A row that holds the settings and nothing else; cells of keys that the method ignores are empty.
-    pub fn of_settings(experiment: &Experiment) -> Self {
+    pub fn of_settings(experiment: &Config) -> Self {
         let method = experiment.method;
         Self {
             experiment: experiment.experiment.clone(),
@@ -48,7 +48,7 @@ mod tests {
 
     #[test]
     fn cells_that_a_method_has_no_use_for_are_empty() {
-        let row = |set: &str| ResultRow::of_settings(&Experiment::resolve("mnist", &[set.to_owned()], None).unwrap());
+        let row = |set: &str| ResultRow::of_settings(&Config::resolve("mnist", &[set.to_owned()], None).unwrap());
         let biological = row("labels_per_class=30");
         assert_eq!((biological.hidden, biological.p, biological.labels_per_class), (Some(2000), Some(3.0), Some(30)));
         let shallow = row("method=shallow");

@@ -2,10 +2,10 @@
 
 use super::group::{Group, Part, parts};
 use super::search::Found;
-use crate::experiment::Experiment;
+use crate::config::Config;
 use crate::markdown::{EMPTY, Table};
 use crate::record::ResultRow;
-use crate::statistics::Spread;
+use crate::statistics::MeanSd;
 
 /// A row for every method and setting of the experiments that have a name, as far as they were measured on a test set.
 pub(super) fn table(found: &Found) -> Table {
@@ -19,7 +19,7 @@ pub(super) fn table(found: &Found) -> Table {
         "on the sphere",
     ];
     let parts = parts(&found.runs);
-    let named = parts.iter().filter(|part| Experiment::names().any(|name| name == part.experiment));
+    let named = parts.iter().filter(|part| Config::names().any(|name| name == part.experiment));
     let rows = named.flat_map(|part| part.groups.iter().filter_map(|group| row(part, group))).collect();
     Table { name: "accuracy", header, rows }
 }
@@ -34,7 +34,7 @@ pub(super) fn points(found: &Found, experiment: &str) -> Option<Table> {
     let header = vec!["method and setting", error, "train error (%)", "seeds", "on the sphere", "negative", "silent"];
     let row = |(part, group): (&Part<'_>, &Group<'_>)| {
         let error = group.spread(|row| if held_out { row.validation_error_pct } else { row.test_error_pct });
-        let text = |spread: Option<Spread>| spread.map_or(EMPTY.to_owned(), |spread| spread.text());
+        let text = |spread: Option<MeanSd>| spread.map_or(EMPTY.to_owned(), |spread| spread.text());
         let units = |column: fn(&ResultRow) -> Option<usize>| {
             let spread = group.spread(|row| Some(column(row)? as f64));
             spread.map_or(EMPTY.to_owned(), |spread| format!("{:.0}", spread.mean))

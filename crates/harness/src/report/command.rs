@@ -2,7 +2,7 @@
 
 use toml::Value;
 
-use crate::experiment::{Experiment, Method};
+use crate::config::{Config, Method};
 use crate::record::ResultRow;
 
 /// What a run of other data starts from.
@@ -11,7 +11,7 @@ const BASE: &str = "mnist";
 const WHOLE: [(&str, usize); 2] = [("mnist", 60_000), ("cifar10", 50_000)];
 
 /// `rivalry train … --seed N` for these settings; nothing where they cannot be said on a command line.
-pub(super) fn of_settings(experiment: &Experiment) -> Option<String> {
+pub(super) fn of_settings(experiment: &Config) -> Option<String> {
     let base = base(&experiment.experiment, &experiment.dataset);
     let mut parts = vec![format!("rivalry train {base}")];
     parts.extend(sets(experiment, base)?.iter().map(|set| format!("--set {}", quoted(set))));
@@ -58,18 +58,18 @@ pub(super) fn of_row(row: &ResultRow) -> Option<String> {
     set("epochs", row.epochs.map(|epochs| epochs.to_string()));
     set("readout_epochs", Some(row.readout_epochs.to_string()));
     let base = base(&row.experiment, &row.dataset);
-    of_settings(&Experiment::resolve(base, &sets, Some(row.seed)).ok()?)
+    of_settings(&Config::resolve(base, &sets, Some(row.seed)).ok()?)
 }
 
 fn base(experiment: &str, dataset: &str) -> &'static str {
-    let named = |name: &str| Experiment::names().find(|known| *known == name);
+    let named = |name: &str| Config::names().find(|known| *known == name);
     named(dataset).or_else(|| named(experiment)).unwrap_or(BASE)
 }
 
 /// What has to be set on top of the named experiment.
-fn sets(experiment: &Experiment, base: &str) -> Option<Vec<String>> {
+fn sets(experiment: &Config, base: &str) -> Option<Vec<String>> {
     let method = format!("method={}", experiment.method);
-    let named = Experiment::resolve(base, std::slice::from_ref(&method), None).ok()?;
+    let named = Config::resolve(base, std::slice::from_ref(&method), None).ok()?;
     let (ours, theirs) = (toml::Table::try_from(experiment).ok()?, toml::Table::try_from(&named).ok()?);
     let mut sets = if experiment.method == Method::Biological { Vec::new() } else { vec![method] };
     for (key, value) in ours.iter().filter(|(key, value)| theirs.get(*key) != Some(*value)) {
@@ -94,11 +94,11 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::experiment::Protocol;
+    use crate::config::Protocol;
 
-    fn resolve(name: &str, sets: &[&str], seed: u64) -> Experiment {
+    fn resolve(name: &str, sets: &[&str], seed: u64) -> Config {
         let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
-        Experiment::resolve(name, &sets, Some(seed)).unwrap()
+        Config::resolve(name, &sets, Some(seed)).unwrap()
     }
 
     #[test]
@@ -109,7 +109,7 @@ mod tests {
             resolve("cifar10", &["method=end-to-end", "readout_epochs=5", "validation=0.1"], 3),
             resolve("synthetic", &["method=shallow", "experiment=mine", "labels_per_class=10"], 2),
             resolve("mnist", &["dataset=my digits", "train_samples=1000"], 1),
-            Experiment::named("mnist", Method::Random, Protocol::Quick, 4).unwrap(),
+            Config::named("mnist", Method::Random, Protocol::Quick, 4).unwrap(),
         ] {
             let command = of_settings(&experiment).unwrap();
             let words = command.replace("'dataset=my digits'", "dataset=my\u{a0}digits");
@@ -118,7 +118,7 @@ mod tests {
             let sets: Vec<String> =
                 words.windows(2).filter(|pair| pair[0] == "--set").map(|pair| pair[1].clone()).collect();
             let seed = words.last().unwrap().parse().unwrap();
-            let again = Experiment::resolve(&words[2], &sets, Some(seed)).unwrap();
+            let again = Config::resolve(&words[2], &sets, Some(seed)).unwrap();
             // Keys that the method ignores keep the values of the named experiment.
             let matters = |difference: &String| {
                 let key = difference.split(' ').next().unwrap();
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn only_what_differs_is_set() {
-        let quick = Experiment::named("mnist", Method::Biological, Protocol::Quick, 1).unwrap();
+        let quick = Config::named("mnist", Method::Biological, Protocol::Quick, 1).unwrap();
         assert_eq!(
             of_settings(&quick).unwrap(),
             "rivalry train mnist --set epochs=100 --set readout_epochs=60 --seed 1"

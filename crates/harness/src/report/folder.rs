@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::experiment::Experiment;
+use crate::config::Config;
 use crate::record::{self, MetricsRow, Phase};
 use crate::run;
 use crate::run::checkpoint::Checkpoint;
@@ -15,7 +15,7 @@ use crate::run::checkpoint::Checkpoint;
 pub(super) struct Folder {
     /// Its path below the folder that is reported on.
     pub(super) name: String,
-    pub(super) experiment: Option<Experiment>,
+    pub(super) experiment: Option<Config>,
     pub(super) metrics: Vec<MetricsRow>,
     pub(super) fields: Option<Picture>,
     /// `env.json`.
@@ -35,7 +35,7 @@ pub(super) struct Picture {
 pub(super) struct Unfinished {
     /// Its path below the folder that is reported on.
     pub(super) name: String,
-    pub(super) experiment: Option<Experiment>,
+    pub(super) experiment: Option<Config>,
     /// How far it has come, in words.
     pub(super) progress: String,
 }
@@ -94,9 +94,9 @@ fn bytes(folder: &Path, file: &str) -> Option<Result<Vec<u8>, String>> {
     }
 }
 
-fn settings(folder: &Path) -> Result<Experiment, String> {
+fn settings(folder: &Path) -> Result<Config, String> {
     let path = folder.join(run::CONFIG);
-    Experiment::resolve(&path.to_string_lossy(), &[], None).map_err(|error| format!("{error:#}"))
+    Config::resolve(&path.to_string_lossy(), &[], None).map_err(|error| format!("{error:#}"))
 }
 
 /// Rows whose numbers can be drawn.
@@ -133,7 +133,7 @@ impl Unfinished {
     }
 }
 
-fn progress(folder: &Path, experiment: Option<&Experiment>) -> String {
+fn progress(folder: &Path, experiment: Option<&Config>) -> String {
     let checkpoint = match bytes(folder, run::CHECKPOINT) {
         None => return "no checkpoint yet".to_owned(),
         Some(read) => read.and_then(|bytes| {

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::search::Run;
 use super::settings::{self, Setting, TRAIN_SAMPLES};
-use crate::experiment::Method;
+use crate::config::Method;
 use crate::record::ResultRow;
-use crate::statistics::{Spread, mean};
+use crate::statistics::{MeanSd, mean};
 
 /// What the source of a published number says when nobody has looked it up.
 const FROM_MEMORY: &str = "from memory";
@@ -30,13 +30,13 @@ pub(super) struct Group<'a> {
 }
 
 /// Mean and spread over seeds, of values with their seeds. A seed that is there more than once counts once, with its mean.
-fn over_seeds(values: impl Iterator<Item = (u64, f64)>) -> Option<Spread> {
+fn over_seeds(values: impl Iterator<Item = (u64, f64)>) -> Option<MeanSd> {
     let mut seeds: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
     for (seed, value) in values {
         seeds.entry(seed).or_default().push(value);
     }
     let means: Vec<f64> = seeds.values().filter_map(|values| mean(values)).collect();
-    Spread::of(&means)
+    MeanSd::of(&means)
 }
 
 /// A run that came to nothing but a reason: neither an error nor weights.
@@ -47,7 +47,7 @@ pub(super) fn failed(row: &ResultRow) -> bool {
 
 impl Group<'_> {
     /// Mean and spread of one column.
-    pub(super) fn spread(&self, column: impl Fn(&ResultRow) -> Option<f64>) -> Option<Spread> {
+    pub(super) fn spread(&self, column: impl Fn(&ResultRow) -> Option<f64>) -> Option<MeanSd> {
         over_seeds(self.runs.iter().filter_map(|run| Some((run.row.seed, column(&run.row)?))))
     }
 

@@ -14,7 +14,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use super::folder::{Folder, Unfinished};
-use crate::experiment::Experiment;
+use crate::config::Config;
 use crate::failure::failure;
 use crate::record::{self, ResultRow};
 use crate::run;
@@ -56,7 +56,7 @@ impl Run {
     }
 
     /// Its settings, if its folder has them.
-    pub(super) fn experiment(&self) -> Option<&Experiment> {
+    pub(super) fn experiment(&self) -> Option<&Config> {
         self.folder.as_ref()?.experiment.as_ref()
     }
 }

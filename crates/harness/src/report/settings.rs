@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 
 use rivalry_data::Name;
 
-use crate::experiment::{Experiment, Task};
+use crate::config::{Config, Task};
 use crate::record::ResultRow;
 
 /// One setting of one run.
@@ -43,7 +43,7 @@ impl Setting {
 pub(super) const TRAIN_SAMPLES: &str = "train_samples";
 
 /// Every setting of a row but seed, method and what it is about; the same keys in the same order for every row.
-pub(super) fn settings(row: &ResultRow, experiment: Option<&Experiment>) -> Vec<Setting> {
+pub(super) fn settings(row: &ResultRow, experiment: Option<&Config>) -> Vec<Setting> {
     let count = |value: Option<usize>| value.map(|value| value as f64);
     let used = |key: &str| experiment.filter(|experiment| experiment.method.uses(key));
     vec![
@@ -81,10 +81,10 @@ fn labels_per_class(row: &ResultRow) -> Setting {
     Setting { number, ..Setting::word(KEY, "all") }
 }
 
-fn current_scale(experiment: &Experiment) -> String {
+fn current_scale(experiment: &Config) -> String {
     match experiment.current_scale {
-        crate::experiment::CurrentScale::Fixed(scale) => scale.to_string(),
-        crate::experiment::CurrentScale::Auto => "auto".to_owned(),
+        crate::config::CurrentScale::Fixed(scale) => scale.to_string(),
+        crate::config::CurrentScale::Auto => "auto".to_owned(),
     }
 }
 
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn a_run_folder_knows_more_than_the_columns() {
-        let set = |key: &str| Experiment::resolve("mnist", &[key.to_owned()], None).unwrap();
+        let set = |key: &str| Config::resolve("mnist", &[key.to_owned()], None).unwrap();
         let known = [set("off_sphere=drop"), set("off_sphere=keep")];
         let all = known.each_ref().map(|known| settings(&row(3.0, 2000), Some(known)));
         assert_eq!(varied(&[&all[0], &all[1]]), ["off_sphere"]);

@@ -7,7 +7,7 @@
 
 use super::group::{Group, Part};
 use super::settings::{self, Setting};
-use crate::statistics::Spread;
+use crate::statistics::MeanSd;
 
 /// Error against one setting.
 pub(super) struct Sweep<'a> {
@@ -26,7 +26,7 @@ pub(super) struct Swept<'a> {
     /// Method, and the settings that tell it from the other lines.
     pub(super) label: String,
     /// Value of the setting, error, and the group, from left to right.
-    pub(super) points: Vec<(f64, Spread, &'a Group<'a>)>,
+    pub(super) points: Vec<(f64, MeanSd, &'a Group<'a>)>,
 }
 
 /// On which examples the error is.
@@ -45,7 +45,7 @@ impl Measured {
         }
     }
 
-    pub(super) fn of(self, group: &Group<'_>) -> Option<Spread> {
+    pub(super) fn of(self, group: &Group<'_>) -> Option<MeanSd> {
         group.spread(|row| match self {
             Self::Test => row.test_error_pct,
             Self::Validation => row.validation_error_pct,
@@ -53,7 +53,7 @@ impl Measured {
     }
 }
 
-type Measurement<'a> = (&'a Group<'a>, Spread);
+type Measurement<'a> = (&'a Group<'a>, MeanSd);
 
 /// Every sweep of a part.
 pub(super) fn sweeps<'a>(part: &'a Part<'a>) -> Vec<Sweep<'a>> {

@@ -2,8 +2,8 @@
 
 use super::*;
 
-fn experiment() -> Experiment {
-    Experiment::resolve("mnist", &[], None).unwrap()
+fn experiment() -> Config {
+    Config::resolve("mnist", &[], None).unwrap()
 }
 
 fn open(path: &Path, existing: Existing) -> anyhow::Result<RunFolder> {
@@ -59,7 +59,7 @@ fn resuming_with_other_settings_names_them() {
     let place = tempfile::tempdir().unwrap();
     open(place.path(), Existing::Refuse).unwrap().begin(&experiment()).unwrap();
     open(place.path(), Existing::Resume).unwrap();
-    let other = Experiment::resolve("mnist", &["k=2".to_owned(), "beta=0.3".to_owned()], None).unwrap();
+    let other = Config::resolve("mnist", &["k=2".to_owned(), "beta=0.3".to_owned()], None).unwrap();
     let error = RunFolder::open(place.path(), Existing::Resume, &other).unwrap_err().to_string();
     assert!(error.contains("k 2 here, 7 there") && error.contains("beta 0.3 here, 0.1 there"), "{error}");
 }

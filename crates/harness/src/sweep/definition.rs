@@ -26,7 +26,7 @@ use std::path::Path;
 use toml::{Table, Value};
 
 use super::grid::Axis;
-use crate::experiment::{Assignment, Experiment, Method, Protocol, nearest, parse_toml, unknown_key};
+use crate::config::{Assignment, Config, Method, Protocol, nearest, parse_toml, unknown_key};
 use crate::failure::failure;
 use crate::run::files;
 
@@ -92,7 +92,7 @@ impl Definition {
             return Self::parse(&parse_toml(text, &place)?, protocol, &place);
         }
         let path = Path::new(name_or_file);
-        let experiments: Vec<&str> = Experiment::names().collect();
+        let experiments: Vec<&str> = Config::names().collect();
         if path.extension().is_some_and(|extension| extension == "toml") || path.is_file() {
             let table = parse_toml(&files::read_text("sweep file", path)?, name_or_file)?;
             if table.contains_key("sweep") {
@@ -107,7 +107,7 @@ impl Definition {
             let message = format!("sweep: expected {} or a TOML file, found `{name_or_file}`", known.join(", "));
             return Err(failure(message, hint));
         }
-        let name = Experiment::assembled(name_or_file, protocol, &[])?.experiment;
+        let name = Config::assembled(name_or_file, protocol, &[])?.experiment;
         Ok(Self { name, base: name_or_file.to_owned(), protocol, seeds: 1, settings: Vec::new(), axes: Vec::new() })
     }
 

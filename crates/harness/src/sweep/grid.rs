@@ -9,7 +9,7 @@ use std::str::FromStr;
 use toml::Value;
 
 use super::definition::{Definition, refuse, text};
-use crate::experiment::{Assignment, Experiment};
+use crate::config::{Assignment, Config};
 use crate::failure::failure;
 
 /// More points than anybody wants, few enough that counting them never overflows.
@@ -104,7 +104,7 @@ pub struct Point {
     /// What tells it from all other points: `p 2, delta 0.1`.
     pub name: String,
     /// All settings.
-    pub experiment: Experiment,
+    pub experiment: Config,
 }
 
 impl Point {
@@ -170,14 +170,14 @@ fn product(axes: &[Axis]) -> Vec<Vec<&Step>> {
     grid
 }
 
-fn point(sweep: &Definition, varied: &[&Assignment]) -> anyhow::Result<Experiment> {
+fn point(sweep: &Definition, varied: &[&Assignment]) -> anyhow::Result<Config> {
     let varied: Vec<Assignment> = varied.iter().map(|&assignment| assignment.clone()).collect();
     let common = sweep.settings.iter().filter(|setting| setting.method.is_none());
     let mut asked: Vec<Assignment> = common.map(|setting| setting.assignment.clone()).collect();
     asked.extend(varied.iter().cloned());
     let method = match Assignment::method(&asked)? {
         Some(method) => method,
-        None => Experiment::assembled(&sweep.base, sweep.protocol, &[])?.method,
+        None => Config::assembled(&sweep.base, sweep.protocol, &[])?.method,
     };
     let applies = |setting: &&super::definition::Setting| match setting.method {
         Some(own) => own == method,
@@ -187,7 +187,7 @@ fn point(sweep: &Definition, varied: &[&Assignment]) -> anyhow::Result<Experimen
     let mut assignments: Vec<Assignment> =
         sweep.settings.iter().filter(applies).map(|setting| setting.assignment.clone()).collect();
     assignments.extend(varied);
-    let mut experiment = Experiment::assembled(&sweep.base, sweep.protocol, &assignments)?;
+    let mut experiment = Config::assembled(&sweep.base, sweep.protocol, &assignments)?;
     // A published figure is about one run, not about a point that was changed on purpose.
     experiment.published = None;
     Ok(experiment)

@@ -6,18 +6,18 @@
 
 use std::path::Path;
 
-use crate::experiment::{Amount, CurrentScale, Experiment, Method, OffSphere, Task, UnitLength};
+use crate::config::{Amount, Config, CurrentScale, Method, OffSphere, Task, UnitLength};
 use crate::record::Phase;
 use crate::run::checkpoint::{Checkpoint, Identity};
 use crate::run::{CHECKPOINT, CONFIG, RunFolder, files};
 
 /// What the hidden layer of a run depends on; nothing where no layer is learned without labels. A key that is not named
 /// here counts as one that the layer depends on.
-pub fn layer_of(experiment: &Experiment) -> Option<String> {
+pub fn layer_of(experiment: &Config) -> Option<String> {
     if experiment.method != Method::Biological {
         return None;
     }
-    let same = Experiment {
+    let same = Config {
         experiment: String::new(),
         task: if experiment.task == Task::Half { Task::Half } else { Task::Class },
         unit_length: if experiment.unit_length == UnitLength::Both { UnitLength::Both } else { UnitLength::Readout },
@@ -42,7 +42,7 @@ pub struct Donor<'a> {
     /// Its run folder.
     pub folder: &'a Path,
     /// Its settings.
-    pub experiment: &'a Experiment,
+    pub experiment: &'a Config,
 }
 
 /// Puts the learned layer of one run into the folder of another that has not begun. False when it has begun, or when the
@@ -53,7 +53,7 @@ pub struct Donor<'a> {
 pub fn hand_over(
     donor: Donor<'_>,
     folder: &RunFolder,
-    experiment: &Experiment,
+    experiment: &Config,
     dataset_sha256: &str,
 ) -> anyhow::Result<bool> {
     if folder.file(CHECKPOINT).exists() {

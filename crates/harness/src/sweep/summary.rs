@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::Point;
 use crate::record::{ResultRow, rounded};
-use crate::statistics::{Spread, mean, plus_minus};
+use crate::statistics::{MeanSd, mean, plus_minus};
 
 /// One point over its seeds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -43,7 +43,7 @@ fn summary(rows: &[(&Point, &ResultRow)]) -> Summary {
         mean(&values(&|row| of(row).map(|count| count as f64))).map(|mean| (mean * 10.0).round() / 10.0)
     };
     let errors = values(&ResultRow::judged_error_pct);
-    let error = Spread::of(&errors);
+    let error = MeanSd::of(&errors);
     let failed = rows.iter().filter(|(_, row)| row.has_no_result()).count();
     Summary {
         point: rows[0].0.name.clone(),

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use super::definition::Definition;
 use super::grid::{self, Axis, Point};
-use crate::experiment::{Assignment, Protocol};
+use crate::config::{Assignment, Protocol};
 use crate::failure::Failure;
 
 /// A sweep of `mnist` over axes as typed.

@@ -8,7 +8,7 @@ use rivalry_nets::{Backprop, BackpropSpec, BackpropState, Head, Schedule};
 use super::readout::{EVALUATIONS, length};
 use super::saver::Saver;
 use super::{Finished, Job, is_evaluated};
-use crate::experiment::{Experiment, Method};
+use crate::config::{Config, Method};
 use crate::progress::Progress;
 use crate::record::Phase;
 use crate::run::checkpoint::Checkpoint;
@@ -61,7 +61,7 @@ pub(super) fn run(job: &Job<'_>, checkpoint: &mut Checkpoint, saver: &mut Saver<
     Ok(())
 }
 
-fn head(experiment: &Experiment) -> Head {
+fn head(experiment: &Config) -> Head {
     match experiment.method {
         Method::EndToEndSoftmax => Head::Softmax,
         _ => Head::Power { beta: experiment.beta, loss_m: experiment.loss_m },

@@ -13,8 +13,8 @@ use sha2::{Digest, Sha256};
 
 use super::learn::silent;
 use super::{Job, Outcome, check_finite};
+use crate::config::{Method, OffSphere};
 use crate::dataset::Evaluated;
-use crate::experiment::{Method, OffSphere};
 use crate::plot::curves::{HeldOut, Point, error_curves};
 use crate::plot::fields::{DEFAULT_UNITS, Tile, receptive_fields, shown};
 use crate::provenance::Provenance;

@@ -6,8 +6,8 @@ use rivalry_core::{Layer, Learner, Random, Rates, Rule, Stream};
 
 use super::saver::Saver;
 use super::{Job, check_finite, is_evaluated, layer};
+use crate::config::UnitLength;
 use crate::dataset::Length;
-use crate::experiment::UnitLength;
 use crate::output;
 use crate::progress::Progress;
 use crate::record::{MetricsRow, Phase, rounded, shortest};

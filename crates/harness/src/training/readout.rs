@@ -7,8 +7,8 @@ use rivalry_nets::{FeatureSpec, Features, Readout, ReadoutSpec, Schedule, featur
 
 use super::saver::Saver;
 use super::{Finished, Job, check_finite, is_evaluated};
+use crate::config::{Config, CurrentScale, OffSphere, UnitLength};
 use crate::dataset::{Examples, Length};
-use crate::experiment::{CurrentScale, Experiment, OffSphere, UnitLength};
 use crate::failure::failure;
 use crate::progress::Progress;
 use crate::record::Phase;
@@ -133,6 +133,6 @@ impl Measured {
 }
 
 /// The length of the images that a supervised phase sees.
-pub(super) fn length(experiment: &Experiment) -> Length {
+pub(super) fn length(experiment: &Config) -> Length {
     if experiment.unit_length == UnitLength::None { Length::AsItIs } else { Length::Unit }
 }

@@ -8,7 +8,7 @@ use super::{Plan, Printed};
 use crate::cli::Common;
 use crate::cmd::sweep::conclude;
 use crate::compute::Compute;
-use crate::experiment::Protocol;
+use crate::config::Protocol;
 use crate::output;
 use crate::run::Existing;
 use crate::sweep::run::{Finished, Opened, Sweep};

@@ -10,8 +10,8 @@ use super::table::Table;
 use super::{Plan, Printed};
 use crate::cli::Common;
 use crate::compute::Compute;
+use crate::config::{Config, Method, Protocol};
 use crate::dataset::Splits;
-use crate::experiment::{Experiment, Method, Protocol};
 use crate::failure::failure;
 use crate::output;
 use crate::record::{ResultRow, to_csv};
@@ -36,7 +36,7 @@ pub(super) struct Runs<'a> {
 /// One method and seed.
 #[derive(Debug)]
 struct Run {
-    experiment: Experiment,
+    experiment: Config,
     folder: RunFolder,
     finished: Option<ResultRow>,
 }
@@ -52,7 +52,7 @@ impl<'a> Runs<'a> {
     ) -> anyhow::Result<Self> {
         let (name, data, remark) = match source {
             Source::Ready { experiment, remark } => {
-                let data = sources.data.get(&Experiment::resolve(&experiment, &[], None)?)?;
+                let data = sources.data.get(&Config::resolve(&experiment, &[], None)?)?;
                 (experiment, Some(data), remark)
             }
             Source::Missing(reason) => (what.to_owned(), None, reason),
@@ -64,7 +64,7 @@ impl<'a> Runs<'a> {
             }
             for offset in 0..u64::from(plan.args.seeds.unwrap_or(1)) {
                 let seed = plan.first_seed.saturating_add(offset);
-                let experiment = Experiment::named(&name, method, plan.protocol, seed)?;
+                let experiment = Config::named(&name, method, plan.protocol, seed)?;
                 runs.push(Run::open(data, experiment, folder, plan.existing)?);
             }
         }
@@ -83,7 +83,7 @@ impl<'a> Runs<'a> {
             let written = files::write(&file, to_csv(&rows).as_bytes());
             unwritten = unwritten.or(error).or(written.err());
         }
-        let experiments: Vec<&Experiment> = self.runs.iter().map(|run| &run.experiment).collect();
+        let experiments: Vec<&Config> = self.runs.iter().map(|run| &run.experiment).collect();
         let table = Table { part: &self, rows: &rows, experiments: &experiments, folder: &self.folder };
         let recordable = self.data.is_some();
         Ok(Printed { text: table.text(), json: table.json(), rows, error: unwritten, recordable })
@@ -106,7 +106,7 @@ impl<'a> Runs<'a> {
 }
 
 impl Run {
-    fn open(data: Option<&Dataset>, experiment: Experiment, path: &Path, existing: Existing) -> anyhow::Result<Self> {
+    fn open(data: Option<&Dataset>, experiment: Config, path: &Path, existing: Existing) -> anyhow::Result<Self> {
         let path = path.join(experiment.run_name());
         let folder = RunFolder::open(&path, existing, &experiment)?;
         let finished = folder.finished()?;
@@ -141,7 +141,7 @@ impl Run {
             output::note(common, &format!("{method}, seed {seed}: kept, {place} holds it (revision {revision})"));
             return Ok((row.clone(), None));
         }
-        let Experiment { method, seed, .. } = self.experiment;
+        let Config { method, seed, .. } = self.experiment;
         output::note(common, &format!("{method}, seed {seed}: {}", self.folder.path().display()));
         let splits = Splits::new(data, &self.experiment)?;
         let outcome = training::run(&Job {

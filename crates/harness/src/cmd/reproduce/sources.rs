@@ -2,8 +2,8 @@
 //! CIFAR-10 has no substitute, so what needs it is skipped. Either is said, never silent.
 
 use crate::cli::Common;
+use crate::config::Config;
 use crate::dataset::{self, Datasets};
-use crate::experiment::Experiment;
 use crate::output;
 
 /// What the parts of `reproduce` run on.
@@ -46,7 +46,7 @@ impl Sources {
     }
 
     fn look(&mut self, experiment: &str, common: &Common) -> anyhow::Result<Source> {
-        let mut open = |name: &str| self.data.open(&Experiment::resolve(name, &[], None)?, common).map(|_| ());
+        let mut open = |name: &str| self.data.open(&Config::resolve(name, &[], None)?, common).map(|_| ());
         let ready = |experiment: &str, remark| Source::Ready { experiment: experiment.to_owned(), remark };
         match (open(experiment), experiment) {
             (Ok(()), _) => Ok(ready(experiment, String::new())),

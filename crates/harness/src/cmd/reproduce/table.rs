@@ -7,15 +7,15 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::runs::Runs;
-use crate::experiment::{Experiment, Method};
+use crate::config::{Config, Method};
 use crate::record::{ResultRow, rounded};
-use crate::statistics::Spread;
+use crate::statistics::MeanSd;
 
 pub(super) struct Table<'a> {
     pub(super) part: &'a Runs<'a>,
     pub(super) rows: &'a [ResultRow],
     /// The settings of each row.
-    pub(super) experiments: &'a [&'a Experiment],
+    pub(super) experiments: &'a [&'a Config],
     pub(super) folder: &'a Path,
 }
 
@@ -109,14 +109,14 @@ impl Table<'_> {
     }
 
     /// The settings of each method, by those of its first seed.
-    fn methods(&self) -> impl Iterator<Item = &'_ Experiment> {
+    fn methods(&self) -> impl Iterator<Item = &'_ Config> {
         let first = |i: usize| self.experiments[..i].iter().all(|other| other.method != self.experiments[i].method);
         (0..self.experiments.len()).filter(move |&i| first(i)).map(|i| self.experiments[i])
     }
 
     /// `784-2000-10, p 3, k 7, delta 0.4, 100 + 60 epochs`.
-    fn network(&self, experiment: &Experiment) -> String {
-        let Experiment { method, hidden, p, k, delta, epochs, readout_epochs, .. } = experiment;
+    fn network(&self, experiment: &Config) -> String {
+        let Config { method, hidden, p, k, delta, epochs, readout_epochs, .. } = experiment;
         // Without data its shape is not known, and the experiment's name says what it would have been.
         let (inputs, classes) = match self.part.data {
             Some(data) => (data.train.inputs().to_string(), data.classes.to_string()),
@@ -138,11 +138,11 @@ impl Table<'_> {
         self.methods().filter_map(|experiment| self.summary(experiment)).collect()
     }
 
-    fn summary(&self, experiment: &Experiment) -> Option<Summary> {
+    fn summary(&self, experiment: &Config) -> Option<Summary> {
         let name = experiment.method.name();
         let own = self.rows.iter().filter(|row| row.method == name);
         let errors: Vec<f64> = own.filter_map(|row| row.test_error_pct).collect();
-        let Spread { mean, sd, .. } = Spread::of(&errors)?;
+        let MeanSd { mean, sd, .. } = MeanSd::of(&errors)?;
         let published = experiment.published.as_ref();
         Some(Summary {
             method: name.to_owned(),

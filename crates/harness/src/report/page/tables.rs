@@ -5,7 +5,7 @@ use super::super::html::Html;
 use super::super::search::Run;
 use crate::markdown::EMPTY;
 use crate::record::ResultRow;
-use crate::statistics::Spread;
+use crate::statistics::MeanSd;
 
 /// A table with a caption and a head, in a box that scrolls by itself where it is too wide.
 pub(super) fn table(html: &mut Html, caption: &str, head: &[&str], rows: impl FnOnce(&mut Html)) {
@@ -168,8 +168,8 @@ pub(super) fn revision(revision: &str, dirty: &str) -> String {
     }
 }
 
-fn spread(spread: Option<Spread>) -> String {
-    spread.map_or(EMPTY.to_owned(), Spread::text)
+fn spread(spread: Option<MeanSd>) -> String {
+    spread.map_or(EMPTY.to_owned(), MeanSd::text)
 }
 
 /// A cell of digits, which stand below one another.

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use super::*;
-use crate::experiment::{Method, Protocol};
+use crate::config::{Method, Protocol};
 use crate::record::{MetricsRow, Phase, to_csv};
 use crate::run::checkpoint::{Checkpoint, Identity};
 
@@ -37,7 +37,7 @@ fn csv(rows: &[ResultRow]) -> String {
 }
 
 fn config() -> String {
-    Experiment::named("mnist", Method::Biological, Protocol::Quick, 1).unwrap().to_toml()
+    Config::named("mnist", Method::Biological, Protocol::Quick, 1).unwrap().to_toml()
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::experiment::{Experiment, Method};
+use crate::config::{Config, Method};
 use crate::sweep::Shard;
 use crate::sweep::layers::layer_of;
 
@@ -174,7 +174,7 @@ fn every_mistake_of_a_sweep_file_names_the_key() {
 fn layers_are_shared_by_runs_that_differ_in_the_readout_only() {
     let layer = |sets: &[&str]| {
         let sets: Vec<String> = sets.iter().map(ToString::to_string).collect();
-        layer_of(&Experiment::resolve("mnist", &sets, None).unwrap())
+        layer_of(&Config::resolve("mnist", &sets, None).unwrap())
     };
     let own = layer(&[]);
     assert!(own.is_some());

@@ -1,10 +1,10 @@
 //! Every key of a TOML file and of `--set`: its name, its range, and where it goes.
 //!
-//! Adding a key = one field of [`Experiment`], one name in [`KEYS`], one arm of [`assign`].
+//! Adding a key = one field of [`Config`], one name in [`KEYS`], one arm of [`assign`].
 
 use rivalry_nets::Schedule;
 
-use super::Experiment;
+use super::Config;
 use super::value::Given;
 use crate::failure::failure;
 
@@ -44,7 +44,7 @@ const MOST_EPOCHS: u64 = 1_000_000;
 pub(super) const LARGEST_SEED: u64 = i64::MAX as u64;
 
 /// Puts one value into the experiment.
-pub(super) fn assign(experiment: &mut Experiment, given: &Given<'_>) -> anyhow::Result<()> {
+pub(super) fn assign(experiment: &mut Config, given: &Given<'_>) -> anyhow::Result<()> {
     let positive = |number: f64| number > 0.0;
     match given.key {
         "experiment" => {

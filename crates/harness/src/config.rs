@@ -6,7 +6,7 @@
 //! 3. Apply the file's keys, then each `--set key=value`, then `--seed`.
 //! 4. Check what one key cannot know alone (k ≤ hidden). What needs the data is checked by `dataset`.
 //!
-//! [`Experiment::to_toml`] writes the result with every key spelled out; that file can be fed in again and gives the same
+//! [`Config::to_toml`] writes the result with every key spelled out; that file can be fed in again and gives the same
 //! experiment, which is what `config.toml` of a run folder is.
 
 mod assignment;
@@ -29,7 +29,7 @@ use crate::run::hex;
 
 /// Every setting of one run. The names are those of the TOML keys; `METHODOLOGY.md` says what they mean in the equations.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Experiment {
+pub struct Config {
     /// Name in the CSV files.
     pub experiment: String,
     /// `mnist`, `cifar10`, `synthetic`, or a directory with four files of examples and labels.
@@ -115,7 +115,7 @@ impl Protocol {
     }
 }
 
-impl Experiment {
+impl Config {
     /// Resolves what was asked for on the command line of `train`.
     ///
     /// # Errors

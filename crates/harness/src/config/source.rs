@@ -6,7 +6,7 @@ use toml::{Table, Value};
 
 use super::choices::{Amount, CurrentScale, Method, OffSphere, Task, UnitLength};
 use super::value::{Content, Given};
-use super::{Experiment, Protocol, Published, keys};
+use super::{Config, Protocol, Published, keys};
 use crate::failure::failure;
 use crate::run::files;
 
@@ -24,7 +24,7 @@ const QUICK: &str = "quick";
 const METHODS: &str = "methods";
 
 /// A named experiment, or a file, with the defaults of a method; of that of the file when `method` is none.
-pub(super) fn load(name_or_file: &str, method: Option<Method>, protocol: Protocol) -> anyhow::Result<Experiment> {
+pub(super) fn load(name_or_file: &str, method: Option<Method>, protocol: Protocol) -> anyhow::Result<Config> {
     if NAMED.iter().any(|(name, _)| *name == name_or_file) {
         return named(name_or_file, method.unwrap_or(Method::Biological), protocol);
     }
@@ -42,7 +42,7 @@ pub(super) fn load(name_or_file: &str, method: Option<Method>, protocol: Protoco
 }
 
 /// A named experiment, with the table of the method on top, then its `[quick]` table if that is asked for.
-pub(super) fn named(name: &str, method: Method, protocol: Protocol) -> anyhow::Result<Experiment> {
+pub(super) fn named(name: &str, method: Method, protocol: Protocol) -> anyhow::Result<Config> {
     let Some((_, text)) = NAMED.iter().find(|(known, _)| *known == name) else {
         return Err(failure(format!("experiment: expected a named one, found `{name}`"), "see `rivalry train --help`"));
     };
@@ -69,7 +69,7 @@ fn quick_of<'a>(table: &'a Table, place: &str) -> anyhow::Result<&'a Table> {
     quick.ok_or_else(|| failure(format!("{place}: expected a [quick] table, found none"), "run it with --paper"))
 }
 
-fn from_file(path: &Path, method: Option<Method>, protocol: Protocol) -> anyhow::Result<Experiment> {
+fn from_file(path: &Path, method: Option<Method>, protocol: Protocol) -> anyhow::Result<Config> {
     let place = path.display().to_string();
     let table = parse(&files::read_text("experiment file", path)?, &place)?;
     let Some(dataset) = table.get("dataset").and_then(Value::as_str) else {
@@ -106,7 +106,7 @@ pub(crate) fn parse(text: &str, place: &str) -> anyhow::Result<Table> {
     })
 }
 
-fn apply(experiment: &mut Experiment, table: &Table, place: &str) -> anyhow::Result<()> {
+fn apply(experiment: &mut Config, table: &Table, place: &str) -> anyhow::Result<()> {
     for (key, value) in table {
         match (key.as_str(), value) {
             (PUBLISHED, Value::Table(published)) => experiment.published = Some(parse_published(published, place)?),
@@ -117,7 +117,7 @@ fn apply(experiment: &mut Experiment, table: &Table, place: &str) -> anyhow::Res
     Ok(())
 }
 
-fn apply_quick(experiment: &mut Experiment, quick: &Table, place: &str) -> anyhow::Result<()> {
+fn apply_quick(experiment: &mut Config, quick: &Table, place: &str) -> anyhow::Result<()> {
     for (key, value) in quick {
         let given = Given { key, content: Content::Toml(value), place };
         if key == "tolerance_pct" {
@@ -166,8 +166,8 @@ fn tolerance(given: &Given<'_>) -> anyhow::Result<f64> {
 }
 
 /// Values that are all overwritten: every named file gives every key, which a test checks.
-fn blank() -> Experiment {
-    Experiment {
+fn blank() -> Config {
+    Config {
         experiment: String::new(),
         dataset: String::new(),
         method: Method::Biological,

@@ -3,16 +3,16 @@
 use super::*;
 use crate::failure::Failure;
 
-fn resolve(sets: &[&str]) -> anyhow::Result<Experiment> {
+fn resolve(sets: &[&str]) -> anyhow::Result<Config> {
     let sets: Vec<String> = sets.iter().map(ToString::to_string).collect();
-    Experiment::resolve("mnist", &sets, None)
+    Config::resolve("mnist", &sets, None)
 }
 
-fn from_text(text: &str) -> anyhow::Result<Experiment> {
+fn from_text(text: &str) -> anyhow::Result<Config> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("mine.toml");
     std::fs::write(&path, text).unwrap();
-    Experiment::resolve(&path.to_string_lossy(), &[], None)
+    Config::resolve(&path.to_string_lossy(), &[], None)
 }
 
 fn hint(error: &anyhow::Error) -> String {
@@ -31,7 +31,7 @@ fn named_experiments_give_every_key() {
         for key in keys::KEYS {
             assert!(table.contains_key(key), "{name} has no {key}");
         }
-        let experiment = Experiment::resolve(name, &[], None).unwrap();
+        let experiment = Config::resolve(name, &[], None).unwrap();
         assert_eq!((experiment.experiment.as_str(), experiment.dataset.as_str()), (name, name));
         assert_eq!(experiment.published.is_some(), name != "synthetic");
     }
@@ -39,13 +39,13 @@ fn named_experiments_give_every_key() {
 
 #[test]
 fn the_mnist_protocol_is_that_of_the_paper() {
-    let paper = Experiment::named("mnist", Method::Biological, Protocol::Paper, 3).unwrap();
+    let paper = Config::named("mnist", Method::Biological, Protocol::Paper, 3).unwrap();
     assert_eq!((paper.hidden, paper.p, paper.k, paper.delta), (2000, 3.0, 7, 0.4));
     assert_eq!((paper.epochs, paper.batch, paper.rate, paper.seed), (1000, 100, 0.04, 3));
     assert_eq!((paper.power_n, paper.loss_m, paper.readout_epochs, paper.readout_batch), (4.5, 6.0, 300, 100));
     assert_eq!(paper.unit_length, UnitLength::Readout);
     assert_eq!(paper.published.as_ref().unwrap().test_error_pct, 1.46);
-    let quick = Experiment::named("mnist", Method::Biological, Protocol::Quick, 3).unwrap();
+    let quick = Config::named("mnist", Method::Biological, Protocol::Quick, 3).unwrap();
     assert_eq!((quick.epochs, quick.readout_epochs), (100, 60));
     let tolerance = quick.published.as_ref().unwrap().tolerance_pct;
     assert!(tolerance > paper.published.as_ref().unwrap().tolerance_pct);
@@ -75,9 +75,9 @@ fn sets_win_over_files_and_the_seed_flag_over_the_file() {
     let experiment = resolve(&["hidden=500", "k=2", "hidden=600", "dataset=/my/data", "task=parity"]).unwrap();
     assert_eq!((experiment.hidden, experiment.k, experiment.dataset.as_str()), (600, 2, "/my/data"));
     assert_eq!(experiment.task, Task::Parity);
-    assert_eq!(Experiment::resolve("mnist", &[], Some(9)).unwrap().seed, 9);
-    assert_eq!(Experiment::resolve("mnist", &["seed=9".to_owned()], Some(9)).unwrap().seed, 9);
-    let error = Experiment::resolve("mnist", &["seed=8".to_owned()], Some(9)).unwrap_err();
+    assert_eq!(Config::resolve("mnist", &[], Some(9)).unwrap().seed, 9);
+    assert_eq!(Config::resolve("mnist", &["seed=9".to_owned()], Some(9)).unwrap().seed, 9);
+    let error = Config::resolve("mnist", &["seed=8".to_owned()], Some(9)).unwrap_err();
     assert!(error.to_string().contains("--seed 9 and --set seed=8"), "{error}");
 }
 
@@ -144,7 +144,7 @@ fn an_unknown_key_suggests_the_nearest() {
         error.to_string().contains("mine.toml: expected a known one") && hint(&error).contains("`hidden`"),
         "{error}"
     );
-    let error = Experiment::resolve("mnits", &[], None).unwrap_err();
+    let error = Config::resolve("mnits", &[], None).unwrap_err();
     assert_eq!(hint(&error), "did you mean `mnist`?");
 }
 
@@ -168,7 +168,7 @@ fn bad_files_are_one_line_with_the_place() {
         assert!(error.to_string().contains(expected), "{text:?}: {error}");
         assert!(!error.to_string().contains('\n'), "{error}");
     }
-    let error = Experiment::resolve("/no/such/file.toml", &[], None).unwrap_err();
+    let error = Config::resolve("/no/such/file.toml", &[], None).unwrap_err();
     assert!(error.to_string().contains("/no/such/file.toml"), "{error}");
 }
 
@@ -186,7 +186,7 @@ fn a_method_brings_its_own_protocol() {
     assert_eq!((rival.loss_m, rival.hidden), (6.0, 2000));
     assert_eq!(rival.published.as_ref().unwrap().test_error_pct, 1.5);
     let sets = ["method=end-to-end".to_owned()];
-    let cifar10 = Experiment::resolve("cifar10", &sets, None).unwrap();
+    let cifar10 = Config::resolve("cifar10", &sets, None).unwrap();
     assert_eq!((cifar10.readout_epochs, cifar10.readout_batch), (100, 100));
     assert_eq!(cifar10.readout_rates, "4e-3:50,1e-3:60,5e-4:70,2e-4:80,1e-4:90,1e-5:100");
     assert_eq!(cifar10.published.as_ref().unwrap().test_error_pct, 44.74);
@@ -197,9 +197,9 @@ fn a_method_brings_its_own_protocol() {
     assert_eq!(resolve(&["method=random"]).unwrap().current_scale, CurrentScale::Auto);
     assert_eq!(resolve(&["method=biological"]).unwrap(), resolve(&[]).unwrap());
 
-    let quick = Experiment::named("mnist", Method::EndToEnd, Protocol::Quick, 1).unwrap();
+    let quick = Config::named("mnist", Method::EndToEnd, Protocol::Quick, 1).unwrap();
     assert_eq!((quick.readout_epochs, quick.published.unwrap().tolerance_pct), (60, 0.54));
-    assert!(Experiment::named("mnist", Method::Random, Protocol::Quick, 1).unwrap().published.is_none());
+    assert!(Config::named("mnist", Method::Random, Protocol::Quick, 1).unwrap().published.is_none());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::source;
 use super::value::{Content, Given};
-use super::{Experiment, Method, keys};
+use super::{Config, Method, keys};
 use crate::failure::failure;
 
 /// A value for one key, as text.
@@ -54,7 +54,7 @@ impl Assignment {
         last.map(|assignment| assignment.given().choice()).transpose()
     }
 
-    pub(super) fn apply(&self, experiment: &mut Experiment) -> anyhow::Result<()> {
+    pub(super) fn apply(&self, experiment: &mut Config) -> anyhow::Result<()> {
         keys::assign(experiment, &self.given())
     }
 
@@ -63,7 +63,7 @@ impl Assignment {
     }
 }
 
-impl Experiment {
+impl Config {
     /// A named experiment or a TOML file under a protocol, with values of its keys on top.
     ///
     /// # Errors
