@@ -19,6 +19,7 @@
 //! | [`sweep`] | grids of runs: points, shards, resume, merge |
 //! | [`provenance`], [`progress`], [`plot`] | machine and revision, progress bars, PNG and SVG |
 //! | [`report`] | one HTML page about a folder of runs |
+//! | [`summary`] | runs of one setting put together over their seeds |
 //! | [`statistics`] | mean and spread over seeds, median of times |
 //! | [`failure`] | one line `error:`, one line `hint:`, the exit codes |
 
@@ -39,6 +40,7 @@ pub mod record;
 pub mod report;
 pub mod run;
 pub mod statistics;
+pub mod summary;
 pub mod sweep;
 pub mod training;
 
