@@ -1,19 +1,28 @@
 //! A borrowed view of the examples that a layer sees: [samples × inputs] of u8 or f32, and a scale per example.
+//!
+//! The examples stand in a plain array, or in the padded rows of a [`Matrix`] (the features of a layer below). Kernels
+//! read the rows of a matrix where they are ([`Inputs::panel`]); all other examples are first copied into padded rows
+//! ([`Inputs::stage`]).
 
 use crate::error::{Error, Result};
 use crate::isa::Kernels;
 use crate::matrix::{Matrix, Panel};
+use std::ops::Range;
 
 /// Examples, row by row. The current of a unit is I = c · Σ w′ x, with x the element as it stands and c the scale.
 #[derive(Debug, Clone, Copy)]
 pub struct Inputs<'a> {
     elements: Elements<'a>,
     inputs: usize,
+    /// Elements from the start of one example to the start of the next.
+    stride: usize,
     samples: usize,
     scales: Option<&'a [f32]>,
+    /// Where the elements are rows of a matrix: the matrix, and the row of the first example.
+    matrix: Option<(&'a Matrix, usize)>,
 }
 
-/// What the examples are made of.
+/// What the examples are made of, one every [`Inputs::stride`] elements.
 #[derive(Debug, Clone, Copy)]
 pub enum Elements<'a> {
     /// Pixels 0 … 255; the scale is 1/255 unless given.
@@ -62,7 +71,45 @@ impl<'a> Inputs<'a> {
         if u32::try_from(samples).is_err() {
             return Err(Error::value("samples", "at most 4294967295", samples));
         }
-        Ok(Inputs { elements, inputs, samples, scales: None })
+        Ok(Inputs { elements, inputs, stride: inputs, samples, scales: None, matrix: None })
+    }
+
+    /// Views the rows of a matrix as examples, without a copy; the scale is 1.
+    ///
+    /// # Numerics
+    /// Whoever computed the matrix answers for finite numbers: they are not looked at again.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the matrix has no columns; [`Error::Value`] if it has more than 2³² − 1 rows.
+    ///
+    /// # Example
+    /// ```
+    /// use rivalry_core::{Inputs, Matrix};
+    /// let features = Matrix::zeros(3, 20);
+    /// let inputs = Inputs::matrix(&features)?;
+    /// assert_eq!((inputs.samples(), inputs.inputs()), (3, 20));
+    /// # Ok::<(), rivalry_core::Error>(())
+    /// ```
+    pub fn matrix(matrix: &'a Matrix) -> Result<Inputs<'a>> {
+        let (values, stride) = matrix.padded();
+        let checked = Inputs::new(Elements::F32(values), matrix.rows() * matrix.columns(), matrix.columns())?;
+        Ok(Inputs { stride, matrix: Some((matrix, 0)), ..checked })
+    }
+
+    /// The examples `samples.start .. samples.end`, which are numbered from 0 again.
+    ///
+    /// # Panics
+    /// If they are not all there.
+    pub fn range(&self, samples: Range<usize>) -> Inputs<'a> {
+        assert!(samples.start <= samples.end && samples.end <= self.samples, "{samples:?} of {} samples", self.samples);
+        let place = samples.start * self.stride..samples.end * self.stride;
+        let elements = match self.elements {
+            Elements::U8(pixels) => Elements::U8(&pixels[place]),
+            Elements::F32(values) => Elements::F32(&values[place]),
+        };
+        let scales = self.scales.map(|scales| &scales[samples.clone()]);
+        let matrix = self.matrix.map(|(matrix, first)| (matrix, first + samples.start));
+        Inputs { elements, samples: samples.len(), scales, matrix, ..*self }
     }
 
     /// Replaces the scale by one per example, for instance [`Inputs::unit_length_scales`].
@@ -82,18 +129,21 @@ impl<'a> Inputs<'a> {
     /// The scales that give every example unit Euclidean length: 1/‖x‖₂, and 0 for a blank example.
     ///
     /// # Numerics
-    /// Summed in f64 in the order of the elements, rounded once.
+    /// Summed in f64 in the order of the elements, rounded once. An example so faint that f32 cannot hold its scale (a
+    /// norm below 3·10⁻³⁹) counts as blank.
     ///
     /// # Allocates
     /// One f32 per sample.
     pub fn unit_length_scales(&self) -> Vec<f32> {
         fn scale<T: Copy + Into<f64>>(example: &[T]) -> f32 {
             let squares: f64 = example.iter().map(|&x| x.into() * x.into()).sum();
-            if squares > 0.0 { (1.0 / squares.sqrt()) as f32 } else { 0.0 }
+            let scale = (1.0 / squares.sqrt()) as f32;
+            if scale.is_finite() { scale } else { 0.0 }
         }
+        let examples = (0..self.samples).map(|sample| self.place(sample));
         match self.elements {
-            Elements::U8(pixels) => pixels.chunks_exact(self.inputs).map(scale).collect(),
-            Elements::F32(values) => values.chunks_exact(self.inputs).map(scale).collect(),
+            Elements::U8(pixels) => examples.map(|place| scale(&pixels[place])).collect(),
+            Elements::F32(values) => examples.map(|place| scale(&values[place])).collect(),
         }
     }
 
@@ -107,9 +157,26 @@ impl<'a> Inputs<'a> {
         self.inputs
     }
 
-    /// The elements of all examples.
+    /// The elements of all examples, [`Inputs::stride`] from the start of one to the start of the next.
     pub fn elements(&self) -> Elements<'a> {
         self.elements
+    }
+
+    /// Elements from the start of one example to the start of the next: their length, or more in a matrix, where zeros
+    /// follow each.
+    pub fn stride(&self) -> usize {
+        self.stride
+    }
+
+    /// The examples as rows that kernels read in place, where they stand in a matrix and have no scales.
+    pub fn panel(&self) -> Option<Panel<'a>> {
+        let (matrix, first) = self.matrix.filter(|_| self.scales.is_none())?;
+        Some(matrix.panel(first, self.samples))
+    }
+
+    /// Where the elements of an example stand.
+    fn place(&self, sample: usize) -> Range<usize> {
+        sample * self.stride..sample * self.stride + self.inputs
     }
 
     /// The scale c of one example.
@@ -147,7 +214,7 @@ impl<'a> Inputs<'a> {
     /// If the sample or the row does not exist or the widths differ.
     pub fn stage(&self, kernels: &Kernels, sample: usize, rows: &mut Matrix, row: usize) {
         assert_eq!(rows.columns(), self.inputs, "a row of another width");
-        let place = sample * self.inputs..(sample + 1) * self.inputs;
+        let place = self.place(sample);
         match self.elements {
             Elements::U8(pixels) => kernels.stage_u8(&pixels[place], rows.lanes_mut(row)),
             Elements::F32(values) => kernels.stage_f32(&values[place], rows.lanes_mut(row)),
@@ -186,6 +253,50 @@ mod tests {
     }
 
     #[test]
+    fn a_scale_is_finite_however_faint_the_example() {
+        let faint = [1e-39, 0.0, 1e-30, 0.0];
+        let inputs = Inputs::f32(&faint, 2).unwrap();
+        let scales = inputs.unit_length_scales();
+        assert_eq!(scales[0], 0.0);
+        assert!((scales[1] / 1e30 - 1.0).abs() <= 1e-6, "{}", scales[1]);
+        assert!(inputs.with_scales(&scales).is_ok());
+    }
+
+    #[test]
+    fn rows_of_a_matrix_are_examples_like_those_of_an_array() {
+        for columns in [1, 16, 20, 1024] {
+            let mut matrix = Matrix::zeros(5, columns);
+            for row in 0..5 {
+                matrix.row_mut(row).fill(row as f32 + 1.0);
+            }
+            let rows = matrix.to_rows();
+            let (viewed, plain) = (Inputs::matrix(&matrix).unwrap(), Inputs::f32(&rows, columns).unwrap());
+            assert_eq!(viewed.unit_length_scales(), plain.unit_length_scales());
+            assert!(plain.panel().is_none());
+            for range in [0..5, 2..4, 4..5, 3..3] {
+                let (viewed, plain) = (viewed.range(range.clone()), plain.range(range.clone()));
+                assert_eq!((viewed.samples(), plain.samples()), (range.len(), range.len()));
+                assert_eq!(viewed.panel().unwrap().rows(), range.len());
+                let mut staged = Matrix::zeros(2, columns);
+                for sample in 0..range.len() {
+                    viewed.stage(Kernels::best(), sample, &mut staged, 0);
+                    plain.stage(Kernels::best(), sample, &mut staged, 1);
+                    assert_eq!(staged.row(0), matrix.row(range.start + sample));
+                    assert_eq!(staged.row(1), matrix.row(range.start + sample));
+                    let panel = viewed.panel().unwrap();
+                    assert_eq!(&panel.lanes(sample).as_flattened()[..columns], staged.row(0));
+                }
+            }
+            let scales = [1.0, 2.0, 3.0, 4.0, 5.0];
+            let scaled = viewed.with_scales(&scales).unwrap().range(3..5);
+            assert_eq!([scaled.scale(0), scaled.scale(1)], [4.0, 5.0]);
+            assert!(scaled.panel().is_none(), "a panel knows no scales");
+        }
+        assert!(Inputs::matrix(&Matrix::zeros(3, 0)).is_err());
+    }
+
+    #[test]
+    #[cfg(target_pointer_width = "64")]
     fn samples_are_counted_in_32_bits() {
         let huge = Inputs::new(Elements::U8(&[]), 1 << 33, 2).unwrap_err();
         assert_eq!(huge.to_string(), "samples: expected at most 4294967295, found 4294967296");

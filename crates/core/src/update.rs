@@ -106,7 +106,7 @@ impl Update {
                 at = link.next;
             }
             self.ends.push((self.pulls.len() as u32, decay));
-            let active = ActiveRow { pulls: &self.pulls[start..], decay, inputs: inputs.inputs() };
+            let active = ActiveRow { pulls: &self.pulls[start..], decay, inputs: inputs.stride() };
             let weights = weights.lanes(row as usize);
             let row_largest = match inputs.elements() {
                 Elements::U8(pixels) => kernels.change_u8(active, pixels, weights),
@@ -123,7 +123,7 @@ impl Update {
         let mut start = 0;
         for (&row, &(end, decay)) in self.active.iter().zip(&self.ends) {
             let pulls = &self.pulls[start..end as usize];
-            let active = ActiveRow { pulls, decay, inputs: inputs.inputs() };
+            let active = ActiveRow { pulls, decay, inputs: inputs.stride() };
             rows.change(kernels, rule, row as usize, |weights| match inputs.elements() {
                 Elements::U8(pixels) => kernels.apply_u8(active, pixels, step, weights),
                 Elements::F32(values) => kernels.apply_f32(active, values, step, weights),
