@@ -11,8 +11,8 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use rivalry_core::head::{self, AdamStep, Deltas, Exponent, PowerLoss};
-use rivalry_core::{Kernels, LANES, Layer, Matrix, Random, Stream, Team, TopK, peak, score};
+use rivalry_core::ops::{self, AdamStep, Deltas, Exponent, PowerLoss};
+use rivalry_core::{Kernels, LANES, Layer, Matrix, Random, Stream, Team, TopK, peak};
 
 /// Shapes of MNIST: inputs, examples of a minibatch, and units that one call of learning scores.
 const INPUTS: usize = 784;
@@ -52,7 +52,7 @@ fn scores(criterion: &mut Criterion) {
         let examples = random(BATCH, INPUTS);
         let mut out = vec![0.0; UNITS * BATCH];
         Box::new(move || {
-            score::score(kernels, layer.panel(0, UNITS), examples.panel(0, BATCH), black_box(&mut out), UNITS);
+            ops::gemm_nt(kernels, layer.panel(0, UNITS), examples.panel(0, BATCH), black_box(&mut out), UNITS);
         })
     });
 }
@@ -80,7 +80,7 @@ fn readout(criterion: &mut Criterion) {
         let mut scores = fresh.clone();
         Box::new(move || {
             scores.lanes_mut(0).copy_from_slice(fresh.lanes(0));
-            head::features(kernels, black_box(scores.lanes_mut(0)), 0.1, exponent);
+            ops::rectified_power(kernels, black_box(scores.lanes_mut(0)), 0.1, exponent);
         })
     });
     each(criterion, "power_loss", BATCH, |kernels| {
@@ -90,7 +90,7 @@ fn readout(criterion: &mut Criterion) {
         let loss = PowerLoss { beta: 0.1, m: 6.0, exponent: Exponent::new(6.0) };
         Box::new(move || {
             sums.lanes_mut(0).copy_from_slice(fresh.lanes(0));
-            head::power_loss(kernels, loss, black_box(sums.lanes_mut(0)), targets.lanes(0));
+            ops::power_loss(kernels, loss, black_box(sums.lanes_mut(0)), targets.lanes(0));
         })
     });
     each(criterion, "gradient", 2 * CLASSES * FEATURES * BATCH, |kernels| {
@@ -99,7 +99,7 @@ fn readout(criterion: &mut Criterion) {
         Box::new(move || {
             let (values, stride) = deltas.padded();
             let deltas = Deltas { values, stride, classes: CLASSES };
-            head::gradient(kernels, examples.panel(0, BATCH), deltas, black_box(&mut out));
+            ops::gemm_tn(kernels, examples.panel(0, BATCH), deltas, black_box(&mut out));
         })
     });
 }
@@ -111,7 +111,7 @@ fn adam(criterion: &mut Criterion) {
         let (gradient, mut weights) = (random(CLASSES, FEATURES), random(CLASSES, FEATURES));
         let [mut first, mut second] = [Matrix::zeros(CLASSES, FEATURES), Matrix::zeros(CLASSES, FEATURES)];
         let step = AdamStep { first_decay: 0.9, second_decay: 0.999, rate: 1e-6, correction: 1.0, epsilon: 1e-8 };
-        Box::new(move || head::adam(kernels, step, &gradient, [&mut first, &mut second], black_box(&mut weights)))
+        Box::new(move || ops::adam(kernels, step, &gradient, [&mut first, &mut second], black_box(&mut weights)))
     });
 }
 

@@ -23,7 +23,6 @@
 
 mod engine;
 mod error;
-pub mod head;
 mod inputs;
 #[allow(unsafe_code)]
 mod isa;
@@ -32,12 +31,12 @@ mod layer;
 mod learner;
 mod matrix;
 mod offers;
+pub mod ops;
 pub mod peak;
 mod random;
 pub mod reference;
 mod rows;
 mod rule;
-pub mod score;
 mod screen;
 mod shard;
 pub mod team;

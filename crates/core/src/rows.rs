@@ -1,7 +1,7 @@
 //! The weights of a shard, and what is kept beside them: powers for p ≠ 2, digits where scores are screened.
 
 use crate::isa::Kernels;
-use crate::kernels::power::Whole;
+use crate::kernels::power::IntegerNorm;
 use crate::layer::Layer;
 use crate::matrix::Matrix;
 use crate::rule::Rule;
@@ -23,7 +23,7 @@ pub(crate) struct Rows {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scored<'a> {
     pub(crate) rows: &'a Matrix,
-    pub(crate) power: Option<Whole>,
+    pub(crate) power: Option<IntegerNorm>,
 }
 
 impl Rows {

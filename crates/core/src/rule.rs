@@ -13,7 +13,7 @@
 
 use crate::error::{Error, Result};
 use crate::isa::Kernels;
-use crate::kernels::power::{Whole, power_real};
+use crate::kernels::power::{IntegerNorm, power_real};
 use crate::vector::Lanes;
 
 /// The learning rule of Krotov & Hopfield 2019: Lebesgue norm p, anti-Hebbian rank k, anti-Hebbian strength Δ.
@@ -28,7 +28,7 @@ pub struct Rule {
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Norm {
     Two,
-    Whole(Whole),
+    Integer(IntegerNorm),
     Real(f64),
 }
 
@@ -78,17 +78,17 @@ impl Rule {
     fn norm(&self) -> Norm {
         match self.p {
             2.0 => Norm::Two,
-            3.0 => Norm::Whole(Whole::Three),
-            4.0 => Norm::Whole(Whole::Four),
-            5.0 => Norm::Whole(Whole::Five),
+            3.0 => Norm::Integer(IntegerNorm::Three),
+            4.0 => Norm::Integer(IntegerNorm::Four),
+            5.0 => Norm::Integer(IntegerNorm::Five),
             p => Norm::Real(p),
         }
     }
 
     /// The norm, if w′ is a few multiplications.
-    pub(crate) fn whole(&self) -> Option<Whole> {
+    pub(crate) fn whole(&self) -> Option<IntegerNorm> {
         match self.norm() {
-            Norm::Whole(p) => Some(p),
+            Norm::Integer(p) => Some(p),
             Norm::Two | Norm::Real(_) => None,
         }
     }
@@ -109,7 +109,7 @@ impl Rule {
     pub(crate) fn power(&self, kernels: &Kernels, weights: &[Lanes], powers: &mut [Lanes]) {
         match self.norm() {
             Norm::Two => powers.copy_from_slice(weights),
-            Norm::Whole(p) => kernels.power(p, weights, powers),
+            Norm::Integer(p) => kernels.power(p, weights, powers),
             Norm::Real(p) => {
                 for (power, w) in powers.as_flattened_mut().iter_mut().zip(weights.as_flattened()) {
                     *power = power_real(*w, p);

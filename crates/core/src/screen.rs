@@ -54,7 +54,7 @@ mod survivors;
 
 use crate::isa::Kernels;
 use crate::kernels::pack::{Packed, Pixels, groups_of};
-use crate::kernels::screen::{Closer, Ends, PANELS};
+use crate::kernels::screen::{Bounds, PANELS, RefineRows};
 use crate::offers::{Stage, keep_best};
 use crate::rows::Scored;
 use crate::top_k::TopK;
@@ -182,7 +182,7 @@ impl Screen {
                     let rows = self.survivors[example % (LAG + 2)].rows();
                     let scores = &mut self.scores[..rows.len()];
                     let panel = scored.rows.panel(0, scored.rows.rows()).gather(rows);
-                    kernels.score_few(panel, scored.power, pixels.example(example), scores);
+                    kernels.gemv_gathered(panel, scored.power, pixels.example(example), scores);
                     for (&row, &score) in rows.iter().zip(scores.iter()) {
                         lists.insert(first + example, score, place.first_unit as u32 + row);
                     }
@@ -202,11 +202,11 @@ impl Screen {
         let lower = &mut self.lower[..examples];
         lower.as_flattened_mut().fill([f32::NEG_INFINITY; LANES]);
         for first in (0..panels).step_by(PANELS / count) {
-            let ends = Ends { upper: &mut self.upper, stride: panels, first, lower };
+            let ends = Bounds { upper: &mut self.upper, stride: panels, first, lower };
             kernels.screen(self.digits.block(first, count), &self.packed, ends);
         }
         for (example, lower) in lower.iter_mut().enumerate() {
-            kernels.highest(lower, &mut self.best);
+            kernels.top_distinct(lower, &mut self.best);
             // From here on the first lanes hold the list.
             lower.as_flattened_mut()[..self.k].copy_from_slice(&self.best);
             place.offers.publish_bars(place.bars(Stage::All, first + example), &self.best);
@@ -232,18 +232,18 @@ impl Screen {
         survivors.bar = bar;
         if self.courses.now == Course::TwoDigits {
             survivors.best.copy_from_slice(own);
-            survivors.count = kernels.reach(upper, bar, &mut survivors.rows);
+            survivors.count = kernels.select_ge(upper, bar, &mut survivors.rows);
             for (upper_of, &row) in survivors.upper.iter_mut().zip(&survivors.rows[..survivors.count]) {
                 *upper_of = upper.as_flattened()[row as usize];
             }
             return survivors.count;
         }
-        let count = kernels.reach(upper, bar, &mut self.candidates);
+        let count = kernels.select_ge(upper, bar, &mut self.candidates);
         let (candidates, sums) = (&self.candidates[..count], &mut self.sums[..count]);
         self.image.as_flattened_mut().as_flattened_mut()[..pixels.inputs].copy_from_slice(pixels.example(example));
-        let closer = Closer { digits: self.digits.second(), rows: candidates, example: &self.image };
-        kernels.look_closer(closer, sums);
-        let (vectors, ink) = (count.div_ceil(LANES), self.packed.ink[example]);
+        let closer = RefineRows { digits: self.digits.second(), rows: candidates, example: &self.image };
+        kernels.refine_dot(closer, sums);
+        let (vectors, ink) = (count.div_ceil(LANES), self.packed.stats[example]);
         let lower = &mut self.lower_of_candidates[..vectors];
         if let Some(last) = lower.last_mut() {
             *last = [f32::NEG_INFINITY; LANES];
@@ -252,14 +252,14 @@ impl Screen {
             candidates.iter().zip(sums.iter()).zip(lower.as_flattened_mut().iter_mut().zip(&mut survivors.upper))
         {
             let (upper, row) = (upper.as_flattened()[row as usize], self.digits.row(row as usize));
-            let (centre, width) = (row.centre(upper, sum, ink), row.flat * ink.sum);
+            let (centre, width) = (row.centre(upper, sum, ink), row.uniform * ink.sum);
             // The centre of a row of which nothing is known is NaN: it holds up no bar, and survives.
             *lower = centre - width;
             *upper_of = if centre.is_nan() { f32::INFINITY } else { centre + width };
         }
         survivors.best.fill(f32::NEG_INFINITY);
         for numbers in lower.chunks(PANELS) {
-            kernels.highest(numbers, &mut self.best);
+            kernels.top_distinct(numbers, &mut self.best);
             for &number in &self.best {
                 if !keep_best(&mut survivors.best, number) {
                     break;

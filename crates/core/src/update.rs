@@ -5,7 +5,7 @@
 
 use crate::inputs::{Elements, Inputs};
 use crate::isa::Kernels;
-use crate::kernels::update::{ActiveRow, Pull, Step};
+use crate::kernels::update::{ActiveRow, Contribution, Step};
 use crate::matrix::Matrix;
 use crate::offers::{Ranked, larger};
 use crate::rows::Rows;
@@ -18,7 +18,7 @@ const NONE: u32 = u32::MAX;
 /// One pull and the one after it on the same row.
 #[derive(Debug, Clone, Copy)]
 struct Link {
-    pull: Pull,
+    pull: Contribution,
     /// g·I.
     decay: f32,
     next: u32,
@@ -32,7 +32,7 @@ pub(crate) struct Update {
     links: Vec<Link>,
     active: Vec<u32>,
     /// The pulls of all active rows, row after row.
-    pulls: Vec<Pull>,
+    pulls: Vec<Contribution>,
     /// Of each active row, where its pulls end, and its decay.
     ends: Vec<(u32, f32)>,
 }
@@ -75,7 +75,7 @@ impl Update {
         }
         let row = unit as usize - units.start;
         let link = self.links.len() as u32;
-        let pull = Pull { example: sample, strength: g * scale };
+        let pull = Contribution { example: sample, coefficient: g * scale };
         self.links.push(Link { pull, decay: g * (scale * score), next: NONE });
         if self.first[row] == NONE {
             self.first[row] = link;
@@ -106,7 +106,7 @@ impl Update {
                 at = link.next;
             }
             self.ends.push((self.pulls.len() as u32, decay));
-            let active = ActiveRow { pulls: &self.pulls[start..], decay, inputs: inputs.stride() };
+            let active = ActiveRow { contributions: &self.pulls[start..], decay, inputs: inputs.stride() };
             let weights = weights.lanes(row as usize);
             let row_largest = match inputs.elements() {
                 Elements::U8(pixels) => kernels.change_u8(active, pixels, weights),
@@ -123,7 +123,7 @@ impl Update {
         let mut start = 0;
         for (&row, &(end, decay)) in self.active.iter().zip(&self.ends) {
             let pulls = &self.pulls[start..end as usize];
-            let active = ActiveRow { pulls, decay, inputs: inputs.stride() };
+            let active = ActiveRow { contributions: pulls, decay, inputs: inputs.stride() };
             rows.change(kernels, rule, row as usize, |weights| match inputs.elements() {
                 Elements::U8(pixels) => kernels.apply_u8(active, pixels, step, weights),
                 Elements::F32(values) => kernels.apply_f32(active, values, step, weights),

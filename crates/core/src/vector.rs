@@ -12,8 +12,8 @@ pub const LANES: usize = 16;
 /// One vector's worth of memory.
 pub type Lanes = [f32; LANES];
 
-/// Whole numbers for one vector of the integer product: four inputs of each of sixteen units, or 64 inputs of one.
-pub(crate) type Digits = [[i8; 4]; LANES];
+/// IntegerNorm numbers for one vector of the integer product: four inputs of each of sixteen units, or 64 inputs of one.
+pub(crate) type Levels64 = [[i8; 4]; LANES];
 
 /// Pixels for one vector of the integer product.
 pub(crate) type Pixels64 = [[u8; 4]; LANES];
@@ -23,10 +23,10 @@ pub(crate) trait Simd: Copy {
     /// Sixteen lanes in registers: one of AVX-512, two of AVX2, an array elsewhere.
     type F32x16: Copy;
     /// What one register holds of sixteen lanes, for loops that need every register there is.
-    type Part: Copy;
+    type Register: Copy;
 
     /// How many parts sixteen lanes have: one or two.
-    const PARTS: usize;
+    const REGISTERS: usize;
 
     fn splat_f32x16(self, value: f32) -> Self::F32x16;
     fn load_f32x16(self, from: &Lanes) -> Self::F32x16;
@@ -63,13 +63,13 @@ pub(crate) trait Simd: Copy {
     /// The largest lane, of lanes that are not NaN.
     fn largest_f32x16(self, a: Self::F32x16) -> f32;
 
-    fn zero_part(self) -> Self::Part;
-    /// Part number 0, or 1 where there are two.
-    fn load_part(self, from: &Lanes, part: usize) -> Self::Part;
+    fn zero_register(self) -> Self::Register;
+    /// Register number 0, or 1 where there are two.
+    fn load_register(self, from: &Lanes, part: usize) -> Self::Register;
     /// a·b + c with one rounding.
-    fn fma_part(self, a: Self::Part, b: Self::Part, c: Self::Part) -> Self::Part;
+    fn fma_register(self, a: Self::Register, b: Self::Register, c: Self::Register) -> Self::Register;
     /// Sixteen lanes of their parts; the second is not looked at where there is only one.
-    fn join(self, parts: [Self::Part; 2]) -> Self::F32x16;
+    fn join(self, parts: [Self::Register; 2]) -> Self::F32x16;
 
     /// The lanes of each vector added by the tree +8, +4, +2, +1.
     fn sum4_f32x16(self, vectors: [Self::F32x16; 4]) -> [f32; 4];
@@ -105,7 +105,7 @@ pub(crate) trait Integers: Simd {
     type U8x64: Copy;
 
     /// The largest magnitude of a digit for which [`Integers::dot_u8i8x16`] is exact.
-    const LEVELS: i8;
+    const MAX_LEVEL: i8;
 
     fn zero_i32x16(self) -> Self::I32x16;
     #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "for the sums of a matrix unit"))]
@@ -113,17 +113,23 @@ pub(crate) trait Integers: Simd {
     /// The same four pixels sixteen times.
     fn splat_u8x4(self, pixels: [u8; 4]) -> Self::U8x64;
     fn load_u8x64(self, from: &Pixels64) -> Self::U8x64;
-    /// sum + Σ of four pixels times four digits, lane by lane, exactly: digits are at most [`Integers::LEVELS`] in magnitude.
-    fn dot_u8i8x16(self, pixels: Self::U8x64, digits: &Digits, sum: Self::I32x16) -> Self::I32x16;
+    /// sum + Σ of four pixels times four digits, lane by lane, exactly: digits are at most [`Integers::MAX_LEVEL`] in magnitude.
+    fn dot_u8i8x16(self, pixels: Self::U8x64, digits: &Levels64, sum: Self::I32x16) -> Self::I32x16;
     /// The lanes added.
     fn sum_i32x16(self, a: Self::I32x16) -> i32;
     /// The nearest f32 of each whole number.
     fn float_i32x16(self, a: Self::I32x16) -> Self::F32x16;
-    /// Whole numbers −128 … 127 as bytes.
+    /// IntegerNorm numbers −128 … 127 as bytes.
     fn store_i8x16(self, whole: Self::F32x16, to: &mut [i8; LANES]);
     /// Moves those of sixteen groups of four pixels that are not all 0 to the front, each beside its number counted from
     /// `first`, and returns how many they are. What lies behind them is undefined.
-    fn inked_u8x4(self, pixels: &Pixels64, first: u32, groups: &mut [u32; LANES], inked: &mut Pixels64) -> usize;
+    fn compress_nonzero_u8x4(
+        self,
+        pixels: &Pixels64,
+        first: u32,
+        groups: &mut [u32; LANES],
+        inked: &mut Pixels64,
+    ) -> usize;
 }
 
 /// Groups of four inputs in one step of a matrix unit: 64 inputs.
@@ -144,7 +150,7 @@ pub(crate) trait Tiles: Copy {
     /// Writes Σ pixels · digits of [`TILE`] examples for two panels of units.
     ///
     /// `pixels` are the rows of the examples, as many groups each as a panel has vectors: a multiple of [`TILE_GROUPS`].
-    fn product(self, pixels: &[[u8; 4]], panels: [&[Digits]; 2], sums: &mut TileSums);
+    fn product(self, pixels: &[[u8; 4]], panels: [&[Levels64]; 2], sums: &mut TileSums);
 
     /// Leaves the matrix unit.
     fn end(self);

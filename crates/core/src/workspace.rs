@@ -3,7 +3,7 @@
 use crate::inputs::Inputs;
 use crate::isa::Kernels;
 use crate::matrix::Matrix;
-use crate::score;
+use crate::ops;
 use crate::shard::Sizes;
 use crate::top_k::TopK;
 use crate::update::Update;
@@ -61,7 +61,7 @@ impl Workspace {
             let scores = &mut scores[..samples.len() * UNITS / LANES];
             for first in (0..rows.rows()).step_by(UNITS) {
                 let units = UNITS.min(rows.rows() - first);
-                score::score(kernels, rows.panel(first, units), examples, scores.as_flattened_mut(), UNITS);
+                ops::gemm_nt(kernels, rows.panel(first, units), examples, scores.as_flattened_mut(), UNITS);
                 lists.offer_from(kernels, example, scores, UNITS / LANES, units, (first_unit + first) as u32);
             }
         }

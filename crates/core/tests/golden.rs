@@ -4,7 +4,7 @@
 mod common;
 
 use common::{bits, learn, pixels};
-use rivalry_core::head::{Exponent, PowerLoss, features, power_loss};
+use rivalry_core::ops::{Exponent, PowerLoss, power_loss, rectified_power};
 use rivalry_core::{Inputs, Kernels, Layer, Random, Rates, Rule, Stream};
 
 /// FNV-1a of 64 bits.
@@ -105,7 +105,7 @@ fn features_and_the_gradient_of_the_loss() {
             let targets: Vec<[f32; 16]> =
                 (0..100).map(|i| std::array::from_fn(|lane| if (i + lane) % 3 == 0 { 1.0 } else { -1.0 })).collect();
             let exponent = Exponent::new(exponent);
-            features(kernels, &mut scores, 0.37, exponent);
+            rectified_power(kernels, &mut scores, 0.37, exponent);
             power_loss(kernels, PowerLoss { beta: 0.7, m: 4.5, exponent }, &mut sums, &targets);
             let found = [scores, sums].map(|vectors| fnv_of(vectors.as_flattened()));
             assert_eq!(found, expected, "{}, {exponent:?}: {found:#018x?}", kernels.name());

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{CANARY, assert_panics, bits, gamma, matrix, normals, spec, wholes};
-use rivalry_core::{Kernels, Matrix, Panel, score};
+use rivalry_core::{Kernels, Matrix, Panel, ops};
 
 /// More than two tiles of the largest kernel, and one more.
 const UNITS: usize = 17;
@@ -19,7 +19,7 @@ fn widths() -> impl Iterator<Item = usize> {
 fn scores(kernels: &Kernels, units: Panel<'_>, examples: Panel<'_>) -> Vec<f32> {
     let (stride, behind) = (units.rows() + 5, 9);
     let mut out = vec![f32::from_bits(CANARY); examples.rows() * stride + behind];
-    score::score(kernels, units, examples, &mut out, stride);
+    ops::gemm_nt(kernels, units, examples, &mut out, stride);
     let (rows, rest) = out.split_at(examples.rows() * stride);
     let mut scores = Vec::new();
     for row in rows.chunks_exact(stride) {
@@ -129,7 +129,7 @@ fn blocks_are_scored_on_their_own_and_nothing_else_is_written() {
         for (kernels, examples) in Kernels::all().into_iter().flat_map(|kernels| [(kernels, 1), (kernels, 10)]) {
             let rows = width.div_ceil(block) * examples;
             let mut out = matrix(rows + 1, 20, &vec![f32::from_bits(CANARY); (rows + 1) * 20]);
-            score::score_blocks(kernels, w.panel(2, 18).gather(&who), x.panel(1, examples), block, &mut out);
+            ops::gemm_nt_blocks(kernels, w.panel(2, 18).gather(&who), x.panel(1, examples), block, &mut out);
             for (row, example) in (0..rows).map(|row| (row, row % examples)) {
                 let first = row / examples * block;
                 let columns = first..width.min(first + block);
@@ -150,7 +150,7 @@ fn blocks_are_scored_on_their_own_and_nothing_else_is_written() {
     }
     let mut out = Matrix::zeros(4, 3);
     let (w, x) = (Matrix::zeros(3, 20), Matrix::zeros(2, 20));
-    let mut run = |x: Panel<'_>, block| score::score_blocks(Kernels::best(), w.panel(0, 3), x, block, &mut out);
+    let mut run = |x: Panel<'_>, block| ops::gemm_nt_blocks(Kernels::best(), w.panel(0, 3), x, block, &mut out);
     run(x.panel(0, 2), 16);
     assert_panics("another width", || run(x.panel(0, 2).columns(0, 1), 16));
     for block in [0, 8, 20, 1040] {
@@ -158,7 +158,7 @@ fn blocks_are_scored_on_their_own_and_nothing_else_is_written() {
     }
     let mut short = Matrix::zeros(3, 3);
     assert_panics("too little room", || {
-        score::score_blocks(Kernels::best(), w.panel(0, 3), x.panel(0, 2), 16, &mut short)
+        ops::gemm_nt_blocks(Kernels::best(), w.panel(0, 3), x.panel(0, 2), 16, &mut short)
     });
 }
 
@@ -183,7 +183,7 @@ fn numbers_at_the_ends_of_f32_go_the_same_way_everywhere() {
 fn shapes_that_do_not_fit_are_refused() {
     let (w, x) = (Matrix::zeros(3, 20), Matrix::zeros(2, 20));
     let kernels = Kernels::best();
-    let run = |w: Panel<'_>, x: Panel<'_>, length, stride| score::score(kernels, w, x, &mut vec![0.0; length], stride);
+    let run = |w: Panel<'_>, x: Panel<'_>, length, stride| ops::gemm_nt(kernels, w, x, &mut vec![0.0; length], stride);
     run(w.panel(0, 3), x.panel(0, 2), 6, 3);
     assert_panics("another width", || run(w.panel(0, 3).columns(0, 1), x.panel(0, 2), 6, 3));
     assert_panics("a short stride", || run(w.panel(0, 3), x.panel(0, 2), 6, 2));

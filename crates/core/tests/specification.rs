@@ -1,4 +1,4 @@
-//! Whole minibatches to the bit of the specification: every norm, both kinds of inputs, blocks and tiles and their edges.
+//! IntegerNorm minibatches to the bit of the specification: every norm, both kinds of inputs, blocks and tiles and their edges.
 
 mod common;
 

@@ -1,6 +1,6 @@
 //! Adam (Kingma & Ba 2015) over a matrix of weights: the moments, and the constants of each step.
 
-use rivalry_core::head::{self, AdamStep, Products};
+use rivalry_core::ops::{self, AdamStep, Products};
 use rivalry_core::{Kernels, Matrix};
 
 /// β₁, the decay of the first moment.
@@ -24,7 +24,7 @@ impl Adam {
 
     /// Takes step number `number`, counted from 1.
     pub(crate) fn step(&mut self, kernels: &Kernels, number: u64, rate: f32, gradient: &Matrix, weights: &mut Matrix) {
-        head::adam(kernels, step(number, rate), gradient, [&mut self.first, &mut self.second], weights);
+        ops::adam(kernels, step(number, rate), gradient, [&mut self.first, &mut self.second], weights);
     }
 
     /// Takes step number `number` with the gradient Σ δ·x over a minibatch.
@@ -37,7 +37,7 @@ impl Adam {
         weights: &mut Matrix,
     ) {
         let moments = [&mut self.first, &mut self.second];
-        head::descend(kernels, products, step(number, rate), moments, weights);
+        ops::gemm_tn_adam(kernels, products, step(number, rate), moments, weights);
     }
 }
 

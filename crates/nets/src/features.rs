@@ -5,9 +5,9 @@
 //! the powers that learning ranks with.
 
 use crate::error::{Error, Result};
-use rivalry_core::head::{self, Exponent};
+use rivalry_core::ops::{self, Exponent};
 use rivalry_core::team::share;
-use rivalry_core::{Inputs, Kernels, Layer, Matrix, Panel, Team, score};
+use rivalry_core::{Inputs, Kernels, Layer, Matrix, Panel, Team};
 use std::ops::Range;
 
 /// Columns whose share of a sum is added up on its own; shares are then added in order, whoever computed them.
@@ -178,10 +178,10 @@ fn compute_part(
     for first in (0..inputs.samples()).step_by(STAGED) {
         let examples = STAGED.min(inputs.samples() - first);
         let rows = inputs.stage_all(kernels, first..first + examples, &mut staged);
-        score::score_into(kernels, units, rows, &mut values, [first, 0]);
+        ops::gemm_nt_into(kernels, units, rows, &mut values, [first, 0]);
         for sample in first..first + examples {
             let factor = (f64::from(inputs.scale(sample)) / spec.current_scale) as f32;
-            head::features(kernels, values.lanes_mut(sample), factor, exponent);
+            ops::rectified_power(kernels, values.lanes_mut(sample), factor, exponent);
             if let Some(at) = values.row(sample).iter().position(|h| !h.is_finite()) {
                 let found = format!("{} at sample {sample}, unit {}", values.row(sample)[at], columns.start + at);
                 let hint = "scale the currents (current_scale = \"auto\") or lower power_n";
@@ -209,7 +209,7 @@ pub fn mean_largest_current(team: &Team, kernels: &'static Kernels, layer: &Laye
         for first in samples.clone().step_by(STAGED) {
             let examples = STAGED.min(samples.end - first);
             let rows = inputs.stage_all(kernels, first..first + examples, &mut staged);
-            score::score_into(kernels, layer.panel(0, layer.hidden()), rows, &mut scores, [0, 0]);
+            ops::gemm_nt_into(kernels, layer.panel(0, layer.hidden()), rows, &mut scores, [0, 0]);
             for row in 0..examples {
                 let score = scores.row(row).iter().copied().fold(0.0, f32::max);
                 largest.push(f64::from(score) * f64::from(inputs.scale(first + row)));

@@ -17,7 +17,7 @@ use crate::adam::Adam;
 use crate::error::{Error, Result};
 use crate::features::{BLOCK, Features, Part};
 use crate::shares::{Shares, shares};
-use rivalry_core::head::{self, Deltas, Exponent, PowerLoss, Products};
+use rivalry_core::ops::{self, Deltas, Exponent, PowerLoss, Products};
 use rivalry_core::team::{Barrier, share};
 use rivalry_core::{Kernels, Matrix, Random, Team};
 use std::ops::Range;
@@ -147,7 +147,7 @@ impl Readout {
             for (target, &sample) in targets.iter_mut().zip(minibatch) {
                 *target = if usize::from(labels[sample as usize]) == class { 1.0 } else { -1.0 };
             }
-            head::power_loss(self.kernels, self.loss, own.sums.lanes_mut(class), own.targets.lanes(class));
+            ops::power_loss(self.kernels, self.loss, own.sums.lanes_mut(class), own.targets.lanes(class));
         }
         let (values, stride) = own.sums.padded();
         let deltas = Deltas { values, stride, classes: self.spec.classes };

@@ -2,13 +2,13 @@
 //! not depend on who owns which block.
 
 use crate::features::{BLOCK, Part};
-use rivalry_core::{Kernels, Matrix, score};
+use rivalry_core::{Kernels, Matrix, ops};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// Computes the share of each block of a worker's columns in the sums, [blocks · classes × samples].
 pub(crate) fn shares(kernels: &Kernels, part: &Part, weights: &Matrix, samples: &[u32], shares: &mut Matrix) {
     // The roles of units and examples are exchanged, so that the sums of a class lie side by side.
-    score::score_blocks(kernels, part.gather(samples), weights.panel(0, weights.rows()), BLOCK, shares);
+    ops::gemm_nt_blocks(kernels, part.gather(samples), weights.panel(0, weights.rows()), BLOCK, shares);
 }
 
 /// The shares of all blocks of features in the sums of two minibatches in turn, [2 × blocks × classes × batch].

@@ -7,8 +7,8 @@ use super::Kernels;
 use super::avx512::{Avx512, table};
 use crate::kernels;
 use crate::kernels::pack::{Packed, Pixels};
-use crate::kernels::screen::{Block, Ends};
-use crate::vector::{Digits, TILE, TILE_GROUPS, TileSums, Tiles};
+use crate::kernels::screen::{Block, Bounds};
+use crate::vector::{Levels64, TILE, TILE_GROUPS, TileSums, Tiles};
 use core::arch::asm;
 use core::arch::x86_64::{__cpuid_count, __get_cpuid_max, _xgetbv};
 use std::sync::OnceLock;
@@ -107,7 +107,7 @@ impl Tiles for Amx {
     }
 
     /// Four sums of 16 × 16 in tiles 0–3, two tiles of pixels and two of digits for each 64 inputs.
-    fn product(self, pixels: &[[u8; 4]], panels: [&[Digits]; 2], sums: &mut TileSums) {
+    fn product(self, pixels: &[[u8; 4]], panels: [&[Levels64]; 2], sums: &mut TileSums) {
         let groups = panels[0].len();
         assert!(groups > 0 && groups.is_multiple_of(TILE_GROUPS), "{groups} groups of a panel");
         assert!(panels[1].len() == groups, "panels of two sizes");
@@ -170,8 +170,8 @@ static KERNELS: Kernels = Kernels {
     peak_chains: table::PEAK_CHAINS,
     stage_u8: table::stage_u8,
     stage_f32: table::stage_f32,
-    score: table::score,
-    score_blocks: table::score_blocks,
+    gemm_nt: table::gemm_nt,
+    gemm_nt_blocks: table::gemm_nt_blocks,
     power: table::power,
     top_k: table::top_k,
     change_u8: table::change_u8,
@@ -181,15 +181,15 @@ static KERNELS: Kernels = Kernels {
     quantise: table::quantise,
     pack,
     screen,
-    highest: table::highest,
-    reach: table::reach,
+    top_distinct: table::top_distinct,
+    select_ge: table::select_ge,
     prefetch: table::prefetch,
-    look_closer: table::look_closer,
-    score_few: table::score_few,
-    features: table::features,
+    refine_dot: table::refine_dot,
+    gemv_gathered: table::gemv_gathered,
+    rectified_power: table::rectified_power,
     power_loss: table::power_loss,
-    gradient: table::gradient,
-    descend: table::descend,
+    gemm_tn: table::gemm_tn,
+    gemm_tn_adam: table::gemm_tn_adam,
     adam: table::adam,
     peak: table::peak,
 };
@@ -199,7 +199,7 @@ fn pack(pixels: Pixels<'_>, packed: &mut Packed) {
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn screen(block: Block<'_>, packed: &Packed, ends: Ends<'_>) {
+fn screen(block: Block<'_>, packed: &Packed, ends: Bounds<'_>) {
     // Tokens out of nothing: this function is reached only through a table that a machine with AMX was given.
     let vectors = Avx512(());
     kernels::tiles::screen(vectors, Amx(()), block, packed, ends);

@@ -27,9 +27,9 @@ impl Avx2 {
 
 impl Simd for Avx2 {
     type F32x16 = Pair;
-    type Part = __m256;
+    type Register = __m256;
 
-    const PARTS: usize = 2;
+    const REGISTERS: usize = 2;
 
     #[inline(always)]
     fn splat_f32x16(self, value: f32) -> Pair {
@@ -192,20 +192,20 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    fn zero_part(self) -> __m256 {
+    fn zero_register(self) -> __m256 {
         // SAFETY: the token proves AVX2.
         unsafe { _mm256_setzero_ps() }
     }
 
     #[inline(always)]
-    fn load_part(self, from: &Lanes, part: usize) -> __m256 {
+    fn load_register(self, from: &Lanes, part: usize) -> __m256 {
         let half: &[f32; 8] = from[8 * part..].first_chunk().expect("a vector has two parts");
         // SAFETY: the token proves AVX2; `half` is 32 readable bytes and the load needs no alignment.
         unsafe { _mm256_loadu_ps(half.as_ptr()) }
     }
 
     #[inline(always)]
-    fn fma_part(self, a: __m256, b: __m256, c: __m256) -> __m256 {
+    fn fma_register(self, a: __m256, b: __m256, c: __m256) -> __m256 {
         // SAFETY: the token proves FMA.
         unsafe { _mm256_fmadd_ps(a, b, c) }
     }

@@ -29,9 +29,9 @@ impl Avx512 {
 
 impl Simd for Avx512 {
     type F32x16 = __m512;
-    type Part = __m512;
+    type Register = __m512;
 
-    const PARTS: usize = 1;
+    const REGISTERS: usize = 1;
 
     #[inline(always)]
     fn splat_f32x16(self, value: f32) -> __m512 {
@@ -163,17 +163,17 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    fn zero_part(self) -> __m512 {
+    fn zero_register(self) -> __m512 {
         self.splat_f32x16(0.0)
     }
 
     #[inline(always)]
-    fn load_part(self, from: &Lanes, _: usize) -> __m512 {
+    fn load_register(self, from: &Lanes, _: usize) -> __m512 {
         self.load_f32x16(from)
     }
 
     #[inline(always)]
-    fn fma_part(self, a: __m512, b: __m512, c: __m512) -> __m512 {
+    fn fma_register(self, a: __m512, b: __m512, c: __m512) -> __m512 {
         self.fma_f32x16(a, b, c)
     }
 

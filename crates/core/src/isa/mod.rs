@@ -13,12 +13,12 @@ mod avx512;
 mod portable;
 
 use crate::error::{Error, Result};
-use crate::kernels::gradient::{Deltas, Products};
+use crate::kernels::elementwise::{AdamStep, Exponent, Moments, PowerLoss};
+use crate::kernels::gemm_tn::{Deltas, Products};
 use crate::kernels::pack::{Packed, Pixels};
-use crate::kernels::power::Whole;
-use crate::kernels::quantise::{Places, Quantised};
-use crate::kernels::readout::{AdamStep, Exponent, Moments, PowerLoss};
-use crate::kernels::screen::{self, Closer, Ends};
+use crate::kernels::power::IntegerNorm;
+use crate::kernels::quantise::{QuantiseBuffers, Quantised};
+use crate::kernels::screen::{self, Bounds, RefineRows};
 use crate::kernels::top_k::Block;
 use crate::kernels::update::{ActiveRow, Step};
 use crate::matrix::Panel;
@@ -30,26 +30,26 @@ pub struct Kernels {
     peak_chains: usize,
     stage_u8: unsafe fn(&[u8], &mut [Lanes]),
     stage_f32: unsafe fn(&[f32], &mut [Lanes]),
-    score: unsafe fn(Panel<'_>, Panel<'_>, &mut [f32], usize),
-    score_blocks: unsafe fn(Panel<'_>, Panel<'_>, usize, &mut [f32], usize),
-    power: unsafe fn(Whole, &[Lanes], &mut [Lanes]),
+    gemm_nt: unsafe fn(Panel<'_>, Panel<'_>, &mut [f32], usize),
+    gemm_nt_blocks: unsafe fn(Panel<'_>, Panel<'_>, usize, &mut [f32], usize),
+    power: unsafe fn(IntegerNorm, &[Lanes], &mut [Lanes]),
     top_k: unsafe fn(Block<'_>, usize, &mut [f32], &mut [u32]),
     change_u8: unsafe fn(ActiveRow<'_>, &[u8], &[Lanes]) -> f32,
     change_f32: unsafe fn(ActiveRow<'_>, &[f32], &[Lanes]) -> f32,
     apply_u8: unsafe fn(ActiveRow<'_>, &[u8], Step, &mut [Lanes]),
     apply_f32: unsafe fn(ActiveRow<'_>, &[f32], Step, &mut [Lanes]),
-    quantise: unsafe fn(&[Lanes], Option<Whole>, Places<'_>) -> Quantised,
+    quantise: unsafe fn(&[Lanes], Option<IntegerNorm>, QuantiseBuffers<'_>) -> Quantised,
     pack: unsafe fn(Pixels<'_>, &mut Packed),
-    screen: unsafe fn(screen::Block<'_>, &Packed, Ends<'_>),
-    highest: unsafe fn(&[Lanes], &mut [f32]),
-    reach: unsafe fn(&[Lanes], f32, &mut [u32]) -> usize,
+    screen: unsafe fn(screen::Block<'_>, &Packed, Bounds<'_>),
+    top_distinct: unsafe fn(&[Lanes], &mut [f32]),
+    select_ge: unsafe fn(&[Lanes], f32, &mut [u32]) -> usize,
     prefetch: unsafe fn(&[u8]),
-    look_closer: unsafe fn(Closer<'_>, &mut [f32]),
-    score_few: unsafe fn(Panel<'_>, Option<Whole>, &[u8], &mut [f32]),
-    features: unsafe fn(&mut [Lanes], f32, Exponent),
+    refine_dot: unsafe fn(RefineRows<'_>, &mut [f32]),
+    gemv_gathered: unsafe fn(Panel<'_>, Option<IntegerNorm>, &[u8], &mut [f32]),
+    rectified_power: unsafe fn(&mut [Lanes], f32, Exponent),
     power_loss: unsafe fn(PowerLoss, &mut [Lanes], &[Lanes]),
-    gradient: unsafe fn(Panel<'_>, Deltas<'_>, &mut [Lanes], usize),
-    descend: unsafe fn(Products<'_>, AdamStep, Moments<'_>, &mut [Lanes], usize),
+    gemm_tn: unsafe fn(Panel<'_>, Deltas<'_>, &mut [Lanes], usize),
+    gemm_tn_adam: unsafe fn(Products<'_>, AdamStep, Moments<'_>, &mut [Lanes], usize),
     adam: unsafe fn(AdamStep, &[Lanes], Moments<'_>, &mut [Lanes]),
     peak: unsafe fn(u64) -> f32,
 }
@@ -129,14 +129,14 @@ impl Kernels {
         unsafe { (self.stage_f32)(example, row) }
     }
 
-    /// See [`crate::score::score`].
-    pub(crate) fn score(&self, units: Panel<'_>, examples: Panel<'_>, out: &mut [f32], out_stride: usize) {
+    /// See [`crate::ops::gemm_nt`].
+    pub(crate) fn gemm_nt(&self, units: Panel<'_>, examples: Panel<'_>, out: &mut [f32], out_stride: usize) {
         // SAFETY: this table was handed out because the CPU has its instructions.
-        unsafe { (self.score)(units, examples, out, out_stride) }
+        unsafe { (self.gemm_nt)(units, examples, out, out_stride) }
     }
 
-    /// See [`crate::score::score_blocks`].
-    pub(crate) fn score_blocks(
+    /// See [`crate::ops::gemm_nt_blocks`].
+    pub(crate) fn gemm_nt_blocks(
         &self,
         units: Panel<'_>,
         examples: Panel<'_>,
@@ -145,11 +145,11 @@ impl Kernels {
         out_stride: usize,
     ) {
         // SAFETY: this table was handed out because the CPU has its instructions.
-        unsafe { (self.score_blocks)(units, examples, block, out, out_stride) }
+        unsafe { (self.gemm_nt_blocks)(units, examples, block, out, out_stride) }
     }
 
     /// Writes w′ of p = 3, 4 or 5.
-    pub(crate) fn power(&self, p: Whole, weights: &[Lanes], powers: &mut [Lanes]) {
+    pub(crate) fn power(&self, p: IntegerNorm, weights: &[Lanes], powers: &mut [Lanes]) {
         // SAFETY: this table was handed out because the CPU has its instructions.
         unsafe { (self.power)(p, weights, powers) }
     }
@@ -185,7 +185,7 @@ impl Kernels {
     }
 
     /// Writes the digits of a row or of its powers.
-    pub(crate) fn quantise(&self, row: &[Lanes], power: Option<Whole>, to: Places<'_>) -> Quantised {
+    pub(crate) fn quantise(&self, row: &[Lanes], power: Option<IntegerNorm>, to: QuantiseBuffers<'_>) -> Quantised {
         // SAFETY: this table was handed out because the CPU has its instructions.
         unsafe { (self.quantise)(row, power, to) }
     }
@@ -197,21 +197,21 @@ impl Kernels {
     }
 
     /// Finds the intervals of a block of units for every packed example.
-    pub(crate) fn screen(&self, block: screen::Block<'_>, packed: &Packed, ends: Ends<'_>) {
+    pub(crate) fn screen(&self, block: screen::Block<'_>, packed: &Packed, ends: Bounds<'_>) {
         // SAFETY: this table was handed out because the CPU has its instructions.
         unsafe { (self.screen)(block, packed, ends) }
     }
 
     /// Finds the largest numbers of a few vectors.
-    pub(crate) fn highest(&self, numbers: &[Lanes], best: &mut [f32]) {
+    pub(crate) fn top_distinct(&self, numbers: &[Lanes], best: &mut [f32]) {
         // SAFETY: this table was handed out because the CPU has its instructions.
-        unsafe { (self.highest)(numbers, best) }
+        unsafe { (self.top_distinct)(numbers, best) }
     }
 
     /// Lists the units whose upper end reaches the bar.
-    pub(crate) fn reach(&self, upper: &[Lanes], bar: f32, found: &mut [u32]) -> usize {
+    pub(crate) fn select_ge(&self, upper: &[Lanes], bar: f32, found: &mut [u32]) -> usize {
         // SAFETY: this table was handed out because the CPU has its instructions.
-        unsafe { (self.reach)(upper, bar, found) }
+        unsafe { (self.select_ge)(upper, bar, found) }
     }
 
     /// Asks for the cache lines of some memory.
@@ -227,37 +227,37 @@ impl Kernels {
     }
 
     /// Sums the second digits of some rows.
-    pub(crate) fn look_closer(&self, at: Closer<'_>, sums: &mut [f32]) {
+    pub(crate) fn refine_dot(&self, at: RefineRows<'_>, sums: &mut [f32]) {
         // SAFETY: this table was handed out because the CPU has its instructions.
-        unsafe { (self.look_closer)(at, sums) }
+        unsafe { (self.refine_dot)(at, sums) }
     }
 
     /// Scores a few units for one example as it stands.
-    pub(crate) fn score_few(&self, units: Panel<'_>, power: Option<Whole>, example: &[u8], out: &mut [f32]) {
+    pub(crate) fn gemv_gathered(&self, units: Panel<'_>, power: Option<IntegerNorm>, example: &[u8], out: &mut [f32]) {
         // SAFETY: this table was handed out because the CPU has its instructions.
-        unsafe { (self.score_few)(units, power, example, out) }
+        unsafe { (self.gemv_gathered)(units, power, example, out) }
     }
 
-    /// See [`crate::head::features`].
-    pub(crate) fn features(&self, scores: &mut [Lanes], factor: f32, n: Exponent) {
+    /// See [`crate::ops::rectified_power`].
+    pub(crate) fn rectified_power(&self, scores: &mut [Lanes], factor: f32, n: Exponent) {
         // SAFETY: this table was handed out because the CPU has its instructions.
-        unsafe { (self.features)(scores, factor, n) }
+        unsafe { (self.rectified_power)(scores, factor, n) }
     }
 
-    /// See [`crate::head::power_loss`].
+    /// See [`crate::ops::power_loss`].
     pub(crate) fn power_loss(&self, loss: PowerLoss, sums: &mut [Lanes], targets: &[Lanes]) {
         // SAFETY: this table was handed out because the CPU has its instructions.
         unsafe { (self.power_loss)(loss, sums, targets) }
     }
 
-    /// See [`crate::head::gradient`].
-    pub(crate) fn gradient(&self, examples: Panel<'_>, deltas: Deltas<'_>, out: &mut [Lanes], out_stride: usize) {
+    /// See [`crate::ops::gemm_tn`].
+    pub(crate) fn gemm_tn(&self, examples: Panel<'_>, deltas: Deltas<'_>, out: &mut [Lanes], out_stride: usize) {
         // SAFETY: this table was handed out because the CPU has its instructions.
-        unsafe { (self.gradient)(examples, deltas, out, out_stride) }
+        unsafe { (self.gemm_tn)(examples, deltas, out, out_stride) }
     }
 
-    /// See [`crate::head::descend`].
-    pub(crate) fn descend(
+    /// See [`crate::ops::gemm_tn_adam`].
+    pub(crate) fn gemm_tn_adam(
         &self,
         products: Products<'_>,
         step: AdamStep,
@@ -266,10 +266,10 @@ impl Kernels {
         stride: usize,
     ) {
         // SAFETY: as in `peak`.
-        unsafe { (self.descend)(products, step, moments, weights, stride) }
+        unsafe { (self.gemm_tn_adam)(products, step, moments, weights, stride) }
     }
 
-    /// See [`crate::head::adam`].
+    /// See [`crate::ops::adam`].
     pub(crate) fn adam(&self, step: AdamStep, gradient: &[Lanes], moments: Moments<'_>, weights: &mut [Lanes]) {
         // SAFETY: this table was handed out because the CPU has its instructions.
         unsafe { (self.adam)(step, gradient, moments, weights) }

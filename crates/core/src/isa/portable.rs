@@ -34,9 +34,9 @@ fn by_lane(a: f32x16, b: f32x16, function: impl Fn(f32, f32) -> f32) -> f32x16 {
 
 impl Simd for Portable {
     type F32x16 = f32x16;
-    type Part = f32x16;
+    type Register = f32x16;
 
-    const PARTS: usize = 1;
+    const REGISTERS: usize = 1;
 
     #[inline(always)]
     fn splat_f32x16(self, value: f32) -> f32x16 {
@@ -157,17 +157,17 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
-    fn zero_part(self) -> f32x16 {
+    fn zero_register(self) -> f32x16 {
         self.splat_f32x16(0.0)
     }
 
     #[inline(always)]
-    fn load_part(self, from: &Lanes, _: usize) -> f32x16 {
+    fn load_register(self, from: &Lanes, _: usize) -> f32x16 {
         self.load_f32x16(from)
     }
 
     #[inline(always)]
-    fn fma_part(self, a: f32x16, b: f32x16, c: f32x16) -> f32x16 {
+    fn fma_register(self, a: f32x16, b: f32x16, c: f32x16) -> f32x16 {
         self.fma_f32x16(a, b, c)
     }
 

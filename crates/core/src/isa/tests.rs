@@ -60,9 +60,9 @@ fn check<S: Integers>(simd: S) {
             assert_lanes(simd, "mul", simd.mul_f32x16(x, y), |i| a[i] * b[i]);
             assert_lanes(simd, "div", simd.div_f32x16(x, y), |i| a[i] / b[i]);
             assert_lanes(simd, "fma", simd.fma_f32x16(x, y, z), |i| a[i].mul_add(b[i], c[i]));
-            let parts = [0, S::PARTS - 1].map(|part| {
-                let [x, y, z] = [&a, &b, &c].map(|lanes| simd.load_part(lanes, part));
-                [simd.zero_part(), x, simd.fma_part(x, y, z)]
+            let parts = [0, S::REGISTERS - 1].map(|part| {
+                let [x, y, z] = [&a, &b, &c].map(|lanes| simd.load_register(lanes, part));
+                [simd.zero_register(), x, simd.fma_register(x, y, z)]
             });
             let [zero, loaded, fused] = std::array::from_fn(|word| simd.join(parts.map(|words| words[word])));
             assert_lanes(simd, "parts, zero", zero, |_| 0.0);
@@ -142,7 +142,7 @@ fn check_sums<S: Simd>(simd: S) {
     assert_eq!(simd.sum4_f32x16([loaded[0], loaded[1], loaded[2], loaded[3]]), expected[..4]);
     assert_eq!(simd.sums_f32x16(loaded), expected);
     assert_eq!(simd.sums_f32x16([loaded[5]; 1]), expected[5..6]);
-    assert_eq!(simd.sums_f32x16::<0>([]), []);
+    assert_eq!(simd.sums_f32x16::<0>([]), [0.0_f32; 0]);
 }
 
 #[test]

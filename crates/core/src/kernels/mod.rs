@@ -4,13 +4,13 @@
 //! which alone is compiled with the instructions enabled.
 #![forbid(unsafe_code)]
 
-pub(crate) mod gradient;
+pub(crate) mod elementwise;
+pub(crate) mod gemm_nt;
+pub(crate) mod gemm_tn;
 pub(crate) mod pack;
 pub(crate) mod peak;
 pub(crate) mod power;
 pub(crate) mod quantise;
-pub(crate) mod readout;
-pub(crate) mod score;
 pub(crate) mod screen;
 pub(crate) mod stage;
 #[cfg(target_arch = "x86_64")]

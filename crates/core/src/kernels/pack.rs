@@ -9,7 +9,7 @@
 use crate::vector::{Integers, LANES, Pixels64, TILE_GROUPS};
 
 /// The most examples that share a list on any instruction set.
-pub(crate) const MOST_TOGETHER: usize = 32;
+pub(crate) const MAX_EXAMPLES_PER_LIST: usize = 32;
 
 /// Four pixels.
 pub(crate) type Group = [u8; 4];
@@ -55,12 +55,12 @@ pub(crate) struct Packed {
     /// Where each list ends.
     pub(crate) ends: Vec<u32>,
     /// What the intervals of each example need.
-    pub(crate) ink: Vec<Ink>,
+    pub(crate) stats: Vec<ImageStats>,
 }
 
 /// What is known of the pixels x of an example.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(crate) struct Ink {
+pub(crate) struct ImageStats {
     /// X = Σ x_i; 1 for a blank example, so that what is infinite stays so when multiplied.
     pub(crate) sum: f32,
     /// Where the second of these bounds is the narrower one. Errors e of the weights move a score by at most max |e_i| X,
@@ -89,13 +89,13 @@ impl Packed {
     /// Makes room for `examples` of `inputs` pixels.
     pub(crate) fn new(examples: usize, inputs: usize) -> Packed {
         // A last list that is not full, and one vector more, since whole vectors are written.
-        let places = (examples + MOST_TOGETHER) * padded_groups(inputs) + LANES;
+        let places = (examples + MAX_EXAMPLES_PER_LIST) * padded_groups(inputs) + LANES;
         Packed {
             together: 1,
             groups: vec![0; places],
             pixels: vec![[0; 4]; places],
             ends: vec![0; examples],
-            ink: vec![Ink::default(); examples],
+            stats: vec![ImageStats::default(); examples],
         }
     }
 
@@ -124,7 +124,7 @@ pub(crate) fn pack<S: Integers, const TOGETHER: usize, const SHARED: usize>(
     let mut places = 0;
     for example in 0..from.samples.len() {
         let pixels = from.example(example);
-        packed.ink[example] = ink(pixels);
+        packed.stats[example] = image_stats(pixels);
         let (groups, rest) = pixels.as_chunks::<4>();
         let (vectors, tail) = groups.as_chunks::<LANES>();
         let mut first = 0;
@@ -151,10 +151,10 @@ pub(crate) fn pack<S: Integers, const TOGETHER: usize, const SHARED: usize>(
 fn append<S: Integers>(simd: S, vector: &Pixels64, first: u32, place: usize, packed: &mut Packed) -> usize {
     let groups = packed.groups[place..].first_chunk_mut().expect("room for a vector behind the last group");
     let pixels = packed.pixels[place..].first_chunk_mut().expect("room for a vector behind the last group");
-    simd.inked_u8x4(vector, first, groups, pixels)
+    simd.compress_nonzero_u8x4(vector, first, groups, pixels)
 }
 
-/// Packs `TOGETHER` examples in a list, all groups of them. Places behind the last example are blank.
+/// Packs `TOGETHER` examples in a list, all groups of them. QuantiseBuffers behind the last example are blank.
 #[inline(always)]
 fn share<const TOGETHER: usize>(from: Pixels<'_>, packed: &mut Packed) {
     let width = groups_of(from.inputs);
@@ -191,7 +191,7 @@ fn share<const TOGETHER: usize>(from: Pixels<'_>, packed: &mut Packed) {
 ///
 /// For errors spread evenly over −max |e_i| … max |e_i|, ‖e‖ is (n / 3)^½ max |e_i|: so bounds are compared.
 #[inline(always)]
-pub(super) fn ink(pixels: &[u8]) -> Ink {
+pub(super) fn image_stats(pixels: &[u8]) -> ImageStats {
     let (mut sum, mut squares) = (0_u32, 0_u32);
     for &pixel in pixels {
         sum += u32::from(pixel);
@@ -203,12 +203,17 @@ pub(super) fn ink(pixels: &[u8]) -> Ink {
     let spread = squares + inputs * level * level - 2 * level * all;
     let contrast = (inputs * spread < 3 * all * all)
         .then(|| Contrast { level: level as f32, norm: ((spread as f64).sqrt() as f32).next_up() });
-    Ink { sum: sum.max(1) as f32, contrast }
+    ImageStats { sum: sum.max(1) as f32, contrast }
 }
 
-/// [`Integers::inked_u8x4`] for instruction sets that cannot compress: no branch, since which groups have ink is hard to guess.
+/// [`Integers::compress_nonzero_u8x4`] for instruction sets that cannot compress: no branch, since which groups have ink is hard to guess.
 #[inline(always)]
-pub(crate) fn inked(pixels: &Pixels64, first: u32, groups: &mut [u32; LANES], inked: &mut Pixels64) -> usize {
+pub(crate) fn compress_nonzero(
+    pixels: &Pixels64,
+    first: u32,
+    groups: &mut [u32; LANES],
+    inked: &mut Pixels64,
+) -> usize {
     let mut count = 0;
     for (i, group) in pixels.iter().enumerate() {
         // `count` is at most i here.

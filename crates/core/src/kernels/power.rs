@@ -6,7 +6,7 @@ use crate::vector::{Lanes, Simd};
 
 /// Writes w′ for p = 3 (w·|w|), p = 4 (w·(w·w)) or p = 5 ((w·|w|)·(w·w)).
 #[inline(always)]
-pub(crate) fn power<S: Simd>(simd: S, p: Whole, weights: &[Lanes], powers: &mut [Lanes]) {
+pub(crate) fn power<S: Simd>(simd: S, p: IntegerNorm, weights: &[Lanes], powers: &mut [Lanes]) {
     for (w, out) in weights.iter().zip(powers) {
         simd.store_f32x16(powered(simd, p, simd.load_f32x16(w)), out);
     }
@@ -14,11 +14,11 @@ pub(crate) fn power<S: Simd>(simd: S, p: Whole, weights: &[Lanes], powers: &mut 
 
 /// w′ of sixteen weights.
 #[inline(always)]
-pub(crate) fn powered<S: Simd>(simd: S, p: Whole, w: S::F32x16) -> S::F32x16 {
+pub(crate) fn powered<S: Simd>(simd: S, p: IntegerNorm, w: S::F32x16) -> S::F32x16 {
     match p {
-        Whole::Three => simd.mul_f32x16(w, simd.abs_f32x16(w)),
-        Whole::Four => simd.mul_f32x16(w, simd.mul_f32x16(w, w)),
-        Whole::Five => simd.mul_f32x16(simd.mul_f32x16(w, simd.abs_f32x16(w)), simd.mul_f32x16(w, w)),
+        IntegerNorm::Three => simd.mul_f32x16(w, simd.abs_f32x16(w)),
+        IntegerNorm::Four => simd.mul_f32x16(w, simd.mul_f32x16(w, w)),
+        IntegerNorm::Five => simd.mul_f32x16(simd.mul_f32x16(w, simd.abs_f32x16(w)), simd.mul_f32x16(w, w)),
     }
 }
 
@@ -26,16 +26,16 @@ pub(crate) fn powered<S: Simd>(simd: S, p: Whole, w: S::F32x16) -> S::F32x16 {
 #[inline(always)]
 pub(crate) fn powered_by<S: Simd, const P: u8>(simd: S, w: S::F32x16) -> S::F32x16 {
     match P {
-        3 => powered(simd, Whole::Three, w),
-        4 => powered(simd, Whole::Four, w),
-        5 => powered(simd, Whole::Five, w),
+        3 => powered(simd, IntegerNorm::Three, w),
+        4 => powered(simd, IntegerNorm::Four, w),
+        5 => powered(simd, IntegerNorm::Five, w),
         _ => w,
     }
 }
 
 /// The norms whose powers are multiplications.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Whole {
+pub(crate) enum IntegerNorm {
     /// p = 3.
     Three,
     /// p = 4.

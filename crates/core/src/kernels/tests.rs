@@ -5,9 +5,9 @@ mod digits;
 mod few;
 mod tile;
 
-use super::gradient::Deltas;
-use super::power::{Whole, power_real};
-use super::update::{ActiveRow, Pull, Step};
+use super::gemm_tn::Deltas;
+use super::power::{IntegerNorm, power_real};
+use super::update::{ActiveRow, Contribution, Step};
 use crate::inputs::Inputs;
 use crate::isa::Kernels;
 use crate::matrix::Matrix;
@@ -127,13 +127,13 @@ fn powers_have_the_sign_and_the_magnitude_of_their_formula() {
     for width in widths() {
         let mut w = normals(1, width);
         w.iter_mut().zip(special).for_each(|(w, special)| *w = special);
-        for (whole, p) in [(Whole::Three, 3), (Whole::Four, 4), (Whole::Five, 5)] {
+        for (whole, p) in [(IntegerNorm::Three, 3), (IntegerNorm::Four, 4), (IntegerNorm::Five, 5)] {
             let expected: Vec<f32> = w
                 .iter()
                 .map(|w| match whole {
-                    Whole::Three => w * w.abs(),
-                    Whole::Four => w * (w * w),
-                    Whole::Five => (w * w.abs()) * (w * w),
+                    IntegerNorm::Three => w * w.abs(),
+                    IntegerNorm::Four => w * (w * w),
+                    IntegerNorm::Five => (w * w.abs()) * (w * w),
                 })
                 .collect();
             for kernels in Kernels::all() {
@@ -182,7 +182,12 @@ fn staged_rows_hold_the_example_and_zeros_behind() {
 }
 
 /// ds and max |ds| as the specification says, and the size of what was added, for a bound.
-fn expected_change(w: &[f32], pulls: &[Pull], decay: f32, inputs: &[f32]) -> (Vec<f32>, f32, Vec<(f64, f64)>) {
+fn expected_change(
+    w: &[f32],
+    contributions: &[Contribution],
+    decay: f32,
+    inputs: &[f32],
+) -> (Vec<f32>, f32, Vec<(f64, f64)>) {
     let (mut change, mut exact) = (vec![0.0_f32; w.len()], vec![(0.0, 0.0); w.len()]);
     for (i, (ds, exact)) in change.iter_mut().zip(&mut exact).enumerate() {
         let mut add = |a: f32, b: f32| {
@@ -190,8 +195,8 @@ fn expected_change(w: &[f32], pulls: &[Pull], decay: f32, inputs: &[f32]) -> (Ve
             *exact = (exact.0 + product, exact.1 + product.abs());
             *ds = a.mul_add(b, *ds);
         };
-        for pull in pulls {
-            add(pull.strength, inputs[pull.example as usize * w.len() + i]);
+        for pull in contributions {
+            add(pull.coefficient, inputs[pull.example as usize * w.len() + i]);
         }
         add(-decay, w[i]);
     }
@@ -207,9 +212,10 @@ fn changes_have_the_bits_of_the_specification_and_are_within_the_bound_of_f64() 
         let as_floats: Vec<f32> = bytes.iter().map(|&byte| f32::from(byte)).collect();
         let (w, floats) = (normals(4, width), normals(5, 5 * width));
         for pulls in [vec![], vec![(3, 0.25)], vec![(0, -0.4), (4, 1.0), (4, 1.0), (2, 0.3), (0, 0.0)]] {
-            let pulls: Vec<Pull> = pulls.into_iter().map(|(example, strength)| Pull { example, strength }).collect();
+            let pulls: Vec<Contribution> =
+                pulls.into_iter().map(|(example, coefficient)| Contribution { example, coefficient }).collect();
             for decay in [0.0, 0.7, -3.0] {
-                let active = ActiveRow { pulls: &pulls, decay, inputs: width };
+                let active = ActiveRow { contributions: &pulls, decay, inputs: width };
                 for kernels in Kernels::all() {
                     for (of_bytes, inputs) in [(true, &as_floats), (false, &floats)] {
                         let (change, expected_largest, exact) = expected_change(&w, &pulls, decay, inputs);
@@ -247,8 +253,8 @@ fn the_largest_change_is_found_in_every_lane() {
             for sign in [1.0, -1.0] {
                 let mut inputs = vec![0.5; width];
                 inputs[place] = sign * 2.0;
-                let (weights, pulls) = (Matrix::zeros(1, width), [Pull { example: 0, strength: 1.0 }]);
-                let active = ActiveRow { pulls: &pulls, decay: 0.0, inputs: width };
+                let (weights, pulls) = (Matrix::zeros(1, width), [Contribution { example: 0, coefficient: 1.0 }]);
+                let active = ActiveRow { contributions: &pulls, decay: 0.0, inputs: width };
                 for kernels in Kernels::all() {
                     let largest = kernels.change_f32(active, &inputs, weights.lanes(0));
                     assert_eq!(largest, 2.0, "{}, lane {place} of {width}", kernels.name());
@@ -268,7 +274,7 @@ fn a_gradient_writes_nothing_between_its_rows_nor_behind_them() {
             let stride = width + 2;
             let mut out = vec![canary; classes * stride + 3];
             let deltas = Deltas { values: &deltas, stride: 3, classes };
-            kernels.gradient(examples.panel(0, 3), deltas, &mut out, stride);
+            kernels.gemm_tn(examples.panel(0, 3), deltas, &mut out, stride);
             for (i, lanes) in out.iter().enumerate() {
                 let inside = i < classes * stride && i % stride < width;
                 let expected = if inside { [0.0; 16] } else { canary };

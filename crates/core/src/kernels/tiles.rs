@@ -2,12 +2,12 @@
 //! than looking for ink.
 //!
 //! Plainly: 32 examples × two panels of sixteen units at a time; their sums go through a buffer that stays in the first-level
-//! cache, and are turned into intervals there. Places behind the last example and the last group are blank; an odd last
+//! cache, and are turned into intervals there. QuantiseBuffers behind the last example and the last group are blank; an odd last
 //! panel is multiplied twice and taken once.
 
-use super::pack::{Packed, Pixels, ink, padded_groups};
-use super::screen::{Block, Ends};
-use crate::vector::{Digits, Integers, LANES, TILE, TILE_GROUPS, TileSums, Tiles};
+use super::pack::{Packed, Pixels, image_stats, padded_groups};
+use super::screen::{Block, Bounds};
+use crate::vector::{Integers, LANES, Levels64, TILE, TILE_GROUPS, TileSums, Tiles};
 
 /// Packs examples as rows of [`padded_groups`] each, and blank ones up to a multiple of [`TILE`].
 #[inline(always)]
@@ -20,7 +20,7 @@ pub(crate) fn pack(from: Pixels<'_>, packed: &mut Packed) {
         if example < from.samples.len() {
             let pixels = from.example(example);
             row[..from.inputs].copy_from_slice(pixels);
-            packed.ink[example] = ink(pixels);
+            packed.stats[example] = image_stats(pixels);
         }
     }
     packed.ends[0] = width as u32;
@@ -29,25 +29,31 @@ pub(crate) fn pack(from: Pixels<'_>, packed: &mut Packed) {
 
 /// Scores a block of units for every packed example.
 #[inline(always)]
-pub(crate) fn screen<S: Integers, T: Tiles>(simd: S, tiles: T, block: Block<'_>, packed: &Packed, mut ends: Ends<'_>) {
+pub(crate) fn screen<S: Integers, T: Tiles>(
+    simd: S,
+    tiles: T,
+    block: Block<'_>,
+    packed: &Packed,
+    mut ends: Bounds<'_>,
+) {
     let width = block.stride / TILE_GROUPS * TILE_GROUPS;
     let mut sums: TileSums = [[[0; LANES]; 2]; TILE];
     tiles.begin();
     for first in (0..ends.lower.len()).step_by(TILE) {
         let pixels = &packed.pixels[first * width..][..TILE * width];
-        for panel in (0..block.steps.len()).step_by(2) {
-            let pair = [panel, (panel + 1).min(block.steps.len() - 1)];
-            let mut panels: [&[Digits]; 2] = [&[]; 2];
+        for panel in (0..block.scales.len()).step_by(2) {
+            let pair = [panel, (panel + 1).min(block.scales.len() - 1)];
+            let mut panels: [&[Levels64]; 2] = [&[]; 2];
             for (panels, panel) in panels.iter_mut().zip(pair) {
                 *panels = &block.digits[panel * block.stride..][..width];
             }
             tiles.product(pixels, panels, &mut sums);
             for (example, sums) in (first..ends.lower.len()).zip(&sums) {
-                let ink = packed.ink[example];
+                let ink = packed.stats[example];
                 let sums = [simd.load_i32x16(&sums[0]), simd.load_i32x16(&sums[1])];
-                if block.steps.len() == 2 * block.slack.len() {
+                if block.scales.len() == 2 * block.bounds.len() {
                     ends.take::<S, 2, 2>(simd, block, panel, sums, example, ink);
-                } else if panel + 1 < block.steps.len() {
+                } else if panel + 1 < block.scales.len() {
                     ends.take::<S, 2, 1>(simd, block, panel, sums, example, ink);
                 } else {
                     ends.take::<S, 1, 1>(simd, block, panel, [sums[0]], example, ink);

@@ -50,11 +50,11 @@ fn changes<S: Simd, E: Element>(
     tile: usize,
 ) -> [S::F32x16; TILE] {
     let mut d = [simd.splat_f32x16(0.0); TILE];
-    for of in row.pulls {
+    for of in row.contributions {
         let example = &inputs[of.example as usize * row.inputs..][..row.inputs];
-        let strength = simd.splat_f32x16(of.strength);
+        let coefficient = simd.splat_f32x16(of.coefficient);
         for (j, d) in d.iter_mut().enumerate().take(weights.len()) {
-            *d = simd.fma_f32x16(strength, vector(simd, example, tile * TILE + j), *d);
+            *d = simd.fma_f32x16(coefficient, vector(simd, example, tile * TILE + j), *d);
         }
     }
     let minus_decay = simd.splat_f32x16(-row.decay);
@@ -75,18 +75,18 @@ pub(crate) struct Step {
 
 /// How strongly one example pulls a row: g·c.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(crate) struct Pull {
+pub(crate) struct Contribution {
     /// The index of the example among the inputs.
     pub(crate) example: u32,
     /// g·c, with g = 1 for rank 1 and −Δ for rank k, and c the scale of the example.
-    pub(crate) strength: f32,
+    pub(crate) coefficient: f32,
 }
 
 /// What pulls a row that is rank 1 or rank k for some example.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ActiveRow<'a> {
     /// The examples that pull it, in increasing order of their place in the minibatch.
-    pub(crate) pulls: &'a [Pull],
+    pub(crate) contributions: &'a [Contribution],
     /// a = Σ g·I.
     pub(crate) decay: f32,
     /// The length of an example.

@@ -1,30 +1,30 @@
 //! The digits of a shard's rows: both row by row, and as panels of sixteen units for the integer product.
 
 use crate::isa::Kernels;
-use crate::kernels::pack::{Contrast, Ink, padded_groups};
-use crate::kernels::quantise::{DigitLanes, Places, Spread};
-use crate::kernels::score::BLOCK;
-use crate::kernels::screen::{Block, PANELS, Slack};
+use crate::kernels::gemm_nt::BLOCK;
+use crate::kernels::pack::{Contrast, ImageStats, padded_groups};
+use crate::kernels::quantise::{LevelLanes, QuantiseBuffers, ResidualStats};
+use crate::kernels::screen::{Block, ErrorBound, PANELS};
 use crate::rows::Scored;
-use crate::vector::{Digits, LANES, Lanes};
+use crate::vector::{LANES, Lanes, Levels64};
 use wide::f32x16;
 
-/// Digits, and what has to be known beside them.
+/// Levels64, and what has to be known beside them.
 #[derive(Debug)]
 pub(super) struct RowDigits {
     /// γ.
     rounding: f64,
-    /// Digits of sixteen units side by side, panel after panel; with two digits the panels of both alternate.
+    /// Levels64 of sixteen units side by side, panel after panel; with two digits the panels of both alternate.
     panels: Vec<f32x16>,
     /// Vectors of digits from one panel to the next.
     stride: usize,
-    steps: Vec<Lanes>,
-    slack: Vec<Slack<Lanes>>,
+    scales: Vec<Lanes>,
+    slack: Vec<ErrorBound<Lanes>>,
     /// The second digits row by row.
     second: Vec<f32x16>,
     rows: Vec<Row>,
     rest: Vec<Lanes>,
-    first: Vec<DigitLanes>,
+    first: Vec<LevelLanes>,
 }
 
 /// What is known of one row beside its digits.
@@ -33,16 +33,16 @@ pub(super) struct Row {
     /// The value of 1 in the second digit.
     pub(super) step: f32,
     /// With one digit.
-    pub(super) first: Slack<f32>,
+    pub(super) first: ErrorBound<f32>,
     /// With both: half of an interval, per X.
-    pub(super) flat: f32,
+    pub(super) uniform: f32,
 }
 
 impl Row {
     /// The centre of the interval with both digits, from the upper end of that with one and the sum of the second digits.
-    pub(super) fn centre(self, upper: f32, sum: f32, ink: Ink) -> f32 {
+    pub(super) fn centre(self, upper: f32, sum: f32, ink: ImageStats) -> f32 {
         let first = match ink.contrast {
-            None => upper - self.first.flat * ink.sum,
+            None => upper - self.first.uniform * ink.sum,
             Some(Contrast { level, norm }) => {
                 (upper - (self.first.rounding * ink.sum + self.first.norm * norm)) - self.first.shift * level
             }
@@ -63,8 +63,11 @@ impl RowDigits {
             rounding: roundings as f64 / f64::from(1 << 24) * (1.0 + 1.0 / 1024.0),
             panels: vec![f32x16::splat(0.0); 2 * panels * stride],
             stride,
-            steps: vec![[0.0; LANES]; 2 * panels],
-            slack: vec![Slack { flat: [f32::NAN; LANES], rounding: [f32::NAN; LANES], ..Slack::default() }; panels],
+            scales: vec![[0.0; LANES]; 2 * panels],
+            slack: vec![
+                ErrorBound { uniform: [f32::NAN; LANES], rounding: [f32::NAN; LANES], ..ErrorBound::default() };
+                panels
+            ],
             second: vec![f32x16::splat(0.0); rows * width.div_ceil(4)],
             rows: vec![Row::default(); rows],
             rest: vec![[0.0; LANES]; width],
@@ -83,19 +86,19 @@ impl RowDigits {
     }
 
     /// The second digits of all rows, 64 inputs to a vector.
-    pub(super) fn second(&self) -> &[Digits] {
+    pub(super) fn second(&self) -> &[Levels64] {
         bytemuck::cast_slice(&self.second)
     }
 
     /// The panels from `first` on that the kernel takes at once, with so many digits each.
     pub(super) fn block(&self, first: usize, digits: usize) -> Block<'_> {
         let units = (PANELS / digits).min(self.panels() - first);
-        let all: &[Digits] = bytemuck::cast_slice(&self.panels);
+        let all: &[Levels64] = bytemuck::cast_slice(&self.panels);
         Block {
             digits: &all[first * digits * self.stride..],
             stride: self.stride,
-            steps: &self.steps[first * digits..][..units * digits],
-            slack: &self.slack[first..][..units],
+            scales: &self.scales[first * digits..][..units * digits],
+            bounds: &self.slack[first..][..units],
         }
     }
 
@@ -103,44 +106,44 @@ impl RowDigits {
     pub(super) fn renew(&mut self, kernels: &Kernels, scored: Scored<'_>, row: usize, digits: usize) {
         let values = scored.rows.lanes(row);
         let (panel, lane, width) = (row / LANES, row % LANES, values.len().div_ceil(4));
-        let second: &mut [Digits] = &mut bytemuck::cast_slice_mut(&mut self.second)[row * width..][..width];
-        let second: &mut [DigitLanes] = &mut bytemuck::cast_slice_mut(second)[..values.len()];
-        let places = Places { rest: &mut self.rest, digits: [&mut self.first, second] };
+        let second: &mut [Levels64] = &mut bytemuck::cast_slice_mut(&mut self.second)[row * width..][..width];
+        let second: &mut [LevelLanes] = &mut bytemuck::cast_slice_mut(second)[..values.len()];
+        let places = QuantiseBuffers { residual: &mut self.rest, digits: [&mut self.first, second] };
         let found = kernels.quantise(values, scored.power, places);
-        let panels: &mut [Digits] = bytemuck::cast_slice_mut(&mut self.panels);
+        let panels: &mut [Levels64] = bytemuck::cast_slice_mut(&mut self.panels);
         for (digit, from) in [&self.first[..], second].into_iter().enumerate().take(digits) {
             let place = panel * digits + digit;
             let groups = from.as_flattened().as_chunks::<4>().0;
             for (four, to) in groups.iter().zip(&mut panels[place * self.stride..][..self.stride]) {
                 to[lane] = *four;
             }
-            self.steps[place][lane] = found.steps[digit];
+            self.scales[place][lane] = found.scales[digit];
         }
-        let first = slack(found.left[0], found.spread, found.largest, self.rounding, values.len());
-        let flat = flat(found.left[1], found.largest, self.rounding);
-        let (to, from) = (&mut self.slack[panel], if digits == 1 { first } else { Slack::of_all(flat) });
-        to.flat[lane] = from.flat;
+        let first = slack(found.residual_max[0], found.residual_stats, found.largest, self.rounding, values.len());
+        let uniform = uniform(found.residual_max[1], found.largest, self.rounding);
+        let (to, from) = (&mut self.slack[panel], if digits == 1 { first } else { ErrorBound::of_all(uniform) });
+        to.uniform[lane] = from.uniform;
         to.rounding[lane] = from.rounding;
         to.norm[lane] = from.norm;
         to.shift[lane] = from.shift;
-        self.rows[row] = Row { step: found.steps[1], first, flat };
+        self.rows[row] = Row { step: found.scales[1], first, uniform };
     }
 }
 
 const SMALL: f64 = 1.0 / (1 << 20) as f64;
 
 /// a of the proof in `screen.rs`.
-fn flat(left: f32, largest: f32, rounding: f64) -> f32 {
+fn uniform(left: f32, largest: f32, rounding: f64) -> f32 {
     let bound = f64::from(left) * (1.0 + SMALL / 4.0) + f64::from(largest) * (rounding + SMALL);
     (bound as f32).next_up()
 }
 
 /// All of what the first digit leaves. Sums over `width` vectors cost as many roundings, and those of the tree.
-fn slack(left: f32, spread: Spread, largest: f32, rounding: f64, width: usize) -> Slack<f32> {
+fn slack(left: f32, spread: ResidualStats, largest: f32, rounding: f64, width: usize) -> ErrorBound<f32> {
     let of_sums = (width + 16) as f64 / f64::from(1 << 24);
     let bound = 2.0 * of_sums * f64::from(left) + f64::from(largest) * (rounding + SMALL);
-    Slack {
-        flat: flat(left, largest, rounding),
+    ErrorBound {
+        uniform: uniform(left, largest, rounding),
         rounding: (bound as f32).next_up(),
         norm: ((f64::from(spread.norm) * (1.0 + of_sums)) as f32).next_up(),
         shift: spread.sum,

@@ -5,7 +5,7 @@ mod courses;
 use super::*;
 use crate::error::Error;
 use crate::inputs::Inputs;
-use crate::kernels::power::Whole;
+use crate::kernels::power::IntegerNorm;
 use crate::kernels::tests::{adversarial_rows, canonical, exact, normals, unknown_rows};
 use crate::matrix::Matrix;
 use crate::offers::{BarsAt, Offers};
@@ -156,7 +156,7 @@ fn offered(rows: &Matrix, images: &[u8], (told, minibatch): (&[f32], u32), stage
         offers.publish_bars(BarsAt { shard: 1, stage, minibatch, example }, told);
     }
     let mut screen = Screen::new(rows.rows(), inputs, BATCH, k).unwrap();
-    let scored = Scored { rows, power: Some(Whole::Three) };
+    let scored = Scored { rows, power: Some(IntegerNorm::Three) };
     assert!(screen.begin(kernels, scored));
     let samples: Vec<u32> = (0..BATCH as u32).collect();
     let place = Place { offers: &offers, shard: 0, minibatch: 9, first_unit: 0 };

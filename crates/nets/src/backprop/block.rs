@@ -8,8 +8,8 @@
 //! runs along rows (`score`: W x, δ hᵀ) or one that adds up rows (`gradient`: S h, Sᵀδ, e xᵀ).
 
 use crate::adam::Adam;
-use rivalry_core::head::{self, Deltas, Exponent, Ink, Products};
-use rivalry_core::{Kernels, Matrix, Panel, score};
+use rivalry_core::ops::{self, Deltas, Exponent, NonZeros, Products};
+use rivalry_core::{Kernels, Matrix, Panel};
 
 /// Hidden units of a block. Blocks are the same whatever the number of threads, and the shares of their units in the sums
 /// are added in order. The last block is filled up with units whose weights are zero; no gradient reaches these, so they
@@ -35,7 +35,7 @@ pub(super) struct Scratch {
     /// x [batch × inputs], scaled.
     pub(super) examples: Matrix,
     /// Where these are not zero.
-    pub(super) ink: Ink,
+    pub(super) ink: NonZeros,
     /// [classes × batch]: the share of a block in the sums.
     pub(super) share: Matrix,
     /// [classes × batch]: the sums, then δ.
@@ -62,7 +62,7 @@ impl Scratch {
     pub(super) fn new(inputs: usize, classes: usize, batch: usize) -> Scratch {
         Scratch {
             examples: Matrix::zeros(batch, inputs),
-            ink: Ink::new(batch, inputs),
+            ink: NonZeros::new(batch, inputs),
             share: Matrix::zeros(classes, batch),
             deltas: Matrix::zeros(classes, batch),
             targets: Matrix::zeros(classes, batch),
@@ -96,7 +96,7 @@ impl Block {
     pub(super) fn backward(&mut self, kernels: &Kernels, scratch: &mut Scratch, examples: usize, step: Step) {
         let classes = self.readout.rows();
         let deltas = scratch.deltas.panel(0, classes);
-        score::score_into(kernels, self.activations.panel(0, UNITS), deltas, &mut scratch.readout_gradient, [0, 0]);
+        ops::gemm_nt_into(kernels, self.activations.panel(0, UNITS), deltas, &mut scratch.readout_gradient, [0, 0]);
 
         for unit in 0..UNITS {
             for (class, weight) in scratch.transposed.row_mut(unit).iter_mut().enumerate() {
@@ -104,7 +104,7 @@ impl Block {
             }
         }
         let (values, stride) = scratch.transposed.padded();
-        head::gradient(kernels, deltas, Deltas { values, stride, classes: UNITS }, &mut scratch.errors);
+        ops::gemm_tn(kernels, deltas, Deltas { values, stride, classes: UNITS }, &mut scratch.errors);
         for unit in 0..UNITS {
             for (error, &h) in scratch.errors.row_mut(unit).iter_mut().zip(self.activations.row(unit)) {
                 *error = if h > 0.0 { *error } else { 0.0 };
@@ -121,9 +121,9 @@ impl Block {
 /// h(unit, example) = max(Σ w x, 0) [UNITS × batch]; behind the last example stands what was there before.
 pub(super) fn activate(kernels: &Kernels, weights: &Matrix, x: Panel<'_>, activations: &mut Matrix) {
     // The roles of units and examples are exchanged, so that the activations of a unit lie side by side.
-    score::score_into(kernels, x, weights.panel(0, UNITS), activations, [0, 0]);
+    ops::gemm_nt_into(kernels, x, weights.panel(0, UNITS), activations, [0, 0]);
     for unit in 0..UNITS {
-        head::features(kernels, activations.lanes_mut(unit), 1.0, Exponent::Halves(2));
+        ops::rectified_power(kernels, activations.lanes_mut(unit), 1.0, Exponent::Halves(2));
     }
 }
 
@@ -131,5 +131,5 @@ pub(super) fn activate(kernels: &Kernels, weights: &Matrix, x: Panel<'_>, activa
 pub(super) fn add_up(kernels: &Kernels, readout: &Matrix, activations: &Matrix, share: &mut Matrix) {
     let (values, stride) = readout.padded();
     let deltas = Deltas { values, stride, classes: readout.rows() };
-    head::gradient(kernels, activations.panel(0, UNITS), deltas, share);
+    ops::gemm_tn(kernels, activations.panel(0, UNITS), deltas, share);
 }

@@ -1,7 +1,7 @@
 //! The derivative of the loss by the sums of the classes, for both heads.
 
 use super::spec::Head;
-use rivalry_core::head::{self, Exponent, PowerLoss};
+use rivalry_core::ops::{self, Exponent, PowerLoss};
 use rivalry_core::{Kernels, Matrix};
 
 /// A head in the form that is computed with.
@@ -37,7 +37,7 @@ impl Loss {
                     for (target, label) in targets.row_mut(class).iter_mut().zip(labels.clone()) {
                         *target = if usize::from(label) == class { 1.0 } else { -1.0 };
                     }
-                    head::power_loss(kernels, loss, sums.lanes_mut(class), targets.lanes(class));
+                    ops::power_loss(kernels, loss, sums.lanes_mut(class), targets.lanes(class));
                 }
             }
             Loss::Softmax => {

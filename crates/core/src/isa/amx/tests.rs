@@ -3,7 +3,7 @@
 use super::*;
 use crate::isa::portable::Portable;
 use crate::kernels::pack::padded_groups;
-use crate::kernels::screen::{PANELS, Slack};
+use crate::kernels::screen::{ErrorBound, PANELS};
 use crate::vector::{LANES, Lanes};
 
 /// The product word for word, so that everything around the instructions is tested where the CPU lacks them.
@@ -13,7 +13,7 @@ struct Plain;
 impl Tiles for Plain {
     fn begin(self) {}
 
-    fn product(self, pixels: &[[u8; 4]], panels: [&[Digits]; 2], sums: &mut TileSums) {
+    fn product(self, pixels: &[[u8; 4]], panels: [&[Levels64]; 2], sums: &mut TileSums) {
         for (pixels, sums) in pixels.chunks_exact(panels[0].len()).zip(sums) {
             for (panel, sums) in panels.iter().zip(sums) {
                 for (unit, sum) in sums.iter_mut().enumerate() {
@@ -35,7 +35,7 @@ fn wild(i: usize) -> u64 {
     (i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
-fn digits(count: usize) -> Vec<Digits> {
+fn digits(count: usize) -> Vec<Levels64> {
     let digit = |i: usize| ((wild(i) >> 56) as i8).max(-127);
     (0..count).map(|v| std::array::from_fn(|u| std::array::from_fn(|i| digit((v * LANES + u) * 4 + i)))).collect()
 }
@@ -54,16 +54,16 @@ fn check(examples: usize, inputs: usize, panels: usize, two: bool) {
         vector.iter_mut().for_each(|four| (0..4).filter(|j| first + j >= inputs).for_each(|j| four[j] = 0));
     }
     let steps: Vec<Lanes> = (0..panels).map(|p| [0.01 + p as f32; LANES]).collect();
-    let slack: Vec<Slack<Lanes>> = (0..units)
+    let slack: Vec<ErrorBound<Lanes>> = (0..units)
         .map(|p| [0.0, 0.5, 0.25, 1.0].map(|more| std::array::from_fn(|u| (p * u) as f32 + more)))
-        .map(|[flat, rounding, norm, shift]| Slack { flat, rounding, norm, shift })
+        .map(|[uniform, rounding, norm, shift]| ErrorBound { uniform, rounding, norm, shift })
         .collect();
-    let block = Block { digits: &digits, stride, steps: &steps, slack: &slack };
+    let block = Block { digits: &digits, stride, scales: &steps, bounds: &slack };
     let run = |tiles: bool| {
         let mut packed = Packed::new(examples, inputs);
         let mut upper = vec![[f32::NAN; LANES]; examples * (units + 1)];
         let mut lower = vec![[[f32::NEG_INFINITY; LANES]; PANELS]; examples];
-        let ends = Ends { upper: &mut upper, stride: units + 1, first: 1, lower: &mut lower };
+        let ends = Bounds { upper: &mut upper, stride: units + 1, first: 1, lower: &mut lower };
         if tiles {
             kernels::tiles::pack(from, &mut packed);
             kernels::tiles::screen(Portable, Plain, block, &packed, ends);

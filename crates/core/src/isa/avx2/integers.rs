@@ -1,8 +1,8 @@
-//! Whole numbers in AVX2: sixteen of 32 bits are two registers, as are 64 pixels.
+//! IntegerNorm numbers in AVX2: sixteen of 32 bits are two registers, as are 64 pixels.
 
 use super::{Avx2, Pair};
 use crate::kernels;
-use crate::vector::{Digits, Integers, LANES, Pixels64};
+use crate::vector::{Integers, LANES, Levels64, Pixels64};
 use core::arch::x86_64::*;
 
 /// Lanes 0–7, then lanes 8–15.
@@ -13,7 +13,7 @@ impl Integers for Avx2 {
     type U8x64 = WholePair;
 
     /// Two products of a pixel and a digit are added in 16 bits: 2 · 255 · 64 = 32 640 is the most that fits.
-    const LEVELS: i8 = 64;
+    const MAX_LEVEL: i8 = 64;
 
     #[inline(always)]
     fn zero_i32x16(self) -> WholePair {
@@ -47,9 +47,9 @@ impl Integers for Avx2 {
         }
     }
 
-    /// Pairs of products in 16 bits, which [`Integers::LEVELS`] keeps from saturating, then pairs of those in 32.
+    /// Pairs of products in 16 bits, which [`Integers::MAX_LEVEL`] keeps from saturating, then pairs of those in 32.
     #[inline(always)]
-    fn dot_u8i8x16(self, pixels: WholePair, digits: &Digits, sum: WholePair) -> WholePair {
+    fn dot_u8i8x16(self, pixels: WholePair, digits: &Levels64, sum: WholePair) -> WholePair {
         // SAFETY: the token proves AVX2; `digits` is 64 readable bytes and the loads need no alignment.
         unsafe {
             let (from, ones) = (digits.as_ptr().cast::<__m256i>(), _mm256_set1_epi16(1));
@@ -92,7 +92,13 @@ impl Integers for Avx2 {
     }
 
     #[inline(always)]
-    fn inked_u8x4(self, pixels: &Pixels64, first: u32, groups: &mut [u32; LANES], inked: &mut Pixels64) -> usize {
-        kernels::pack::inked(pixels, first, groups, inked)
+    fn compress_nonzero_u8x4(
+        self,
+        pixels: &Pixels64,
+        first: u32,
+        groups: &mut [u32; LANES],
+        inked: &mut Pixels64,
+    ) -> usize {
+        kernels::pack::compress_nonzero(pixels, first, groups, inked)
     }
 }

@@ -1,14 +1,14 @@
-//! Whole numbers in AVX-512: sixteen of 32 bits are one register, as are 64 pixels.
+//! IntegerNorm numbers in AVX-512: sixteen of 32 bits are one register, as are 64 pixels.
 
 use super::Avx512;
-use crate::vector::{Digits, Integers, LANES, Pixels64};
+use crate::vector::{Integers, LANES, Levels64, Pixels64};
 use core::arch::x86_64::*;
 
 impl Integers for Avx512 {
     type I32x16 = __m512i;
     type U8x64 = __m512i;
 
-    const LEVELS: i8 = 127;
+    const MAX_LEVEL: i8 = 127;
 
     #[inline(always)]
     fn zero_i32x16(self) -> __m512i {
@@ -36,7 +36,7 @@ impl Integers for Avx512 {
 
     /// One instruction, and none of its sums can leave 32 bits before 65 536 inputs.
     #[inline(always)]
-    fn dot_u8i8x16(self, pixels: __m512i, digits: &Digits, sum: __m512i) -> __m512i {
+    fn dot_u8i8x16(self, pixels: __m512i, digits: &Levels64, sum: __m512i) -> __m512i {
         // SAFETY: the token proves AVX-512 VNNI; `digits` is 64 readable bytes and the load needs no alignment.
         unsafe { _mm512_dpbusd_epi32(sum, pixels, _mm512_loadu_si512(digits.as_ptr().cast())) }
     }
@@ -60,7 +60,13 @@ impl Integers for Avx512 {
     }
 
     #[inline(always)]
-    fn inked_u8x4(self, pixels: &Pixels64, first: u32, groups: &mut [u32; LANES], inked: &mut Pixels64) -> usize {
+    fn compress_nonzero_u8x4(
+        self,
+        pixels: &Pixels64,
+        first: u32,
+        groups: &mut [u32; LANES],
+        inked: &mut Pixels64,
+    ) -> usize {
         // SAFETY: the token proves AVX-512F; all three references are 64 bytes and nothing here needs alignment.
         unsafe {
             let all = _mm512_loadu_si512(pixels.as_ptr().cast());

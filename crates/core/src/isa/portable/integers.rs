@@ -1,15 +1,15 @@
-//! Whole numbers on any CPU: arrays.
+//! IntegerNorm numbers on any CPU: arrays.
 
 use super::Portable;
 use crate::kernels;
-use crate::vector::{Digits, Integers, LANES, Pixels64};
+use crate::vector::{Integers, LANES, Levels64, Pixels64};
 use wide::f32x16;
 
 impl Integers for Portable {
     type I32x16 = [i32; LANES];
     type U8x64 = Pixels64;
 
-    const LEVELS: i8 = 127;
+    const MAX_LEVEL: i8 = 127;
 
     #[inline(always)]
     fn zero_i32x16(self) -> [i32; LANES] {
@@ -32,7 +32,7 @@ impl Integers for Portable {
     }
 
     #[inline(always)]
-    fn dot_u8i8x16(self, pixels: Pixels64, digits: &Digits, mut sum: [i32; LANES]) -> [i32; LANES] {
+    fn dot_u8i8x16(self, pixels: Pixels64, digits: &Levels64, mut sum: [i32; LANES]) -> [i32; LANES] {
         for lane in 0..LANES {
             for i in 0..4 {
                 sum[lane] += i32::from(pixels[lane][i]) * i32::from(digits[lane][i]);
@@ -57,7 +57,13 @@ impl Integers for Portable {
     }
 
     #[inline(always)]
-    fn inked_u8x4(self, pixels: &Pixels64, first: u32, groups: &mut [u32; LANES], inked: &mut Pixels64) -> usize {
-        kernels::pack::inked(pixels, first, groups, inked)
+    fn compress_nonzero_u8x4(
+        self,
+        pixels: &Pixels64,
+        first: u32,
+        groups: &mut [u32; LANES],
+        inked: &mut Pixels64,
+    ) -> usize {
+        kernels::pack::compress_nonzero(pixels, first, groups, inked)
     }
 }

@@ -3,12 +3,12 @@
 use super::super::Kernels;
 use super::Portable;
 use crate::kernels;
-use crate::kernels::gradient::{Deltas, Products};
+use crate::kernels::elementwise::{AdamStep, Exponent, Moments, PowerLoss};
+use crate::kernels::gemm_tn::{Deltas, Products};
 use crate::kernels::pack::{Packed, Pixels};
-use crate::kernels::power::Whole;
-use crate::kernels::quantise::{Places, Quantised};
-use crate::kernels::readout::{AdamStep, Exponent, Moments, PowerLoss};
-use crate::kernels::screen::{self, Closer, Ends};
+use crate::kernels::power::IntegerNorm;
+use crate::kernels::quantise::{QuantiseBuffers, Quantised};
+use crate::kernels::screen::{self, Bounds, RefineRows};
 use crate::kernels::top_k::Block;
 use crate::kernels::update::{ActiveRow, Step};
 use crate::matrix::Panel;
@@ -20,8 +20,8 @@ pub(super) static KERNELS: Kernels = Kernels {
     peak_chains: PEAK_CHAINS,
     stage_u8,
     stage_f32,
-    score,
-    score_blocks,
+    gemm_nt,
+    gemm_nt_blocks,
     power,
     top_k,
     change_u8,
@@ -31,23 +31,23 @@ pub(super) static KERNELS: Kernels = Kernels {
     quantise,
     pack,
     screen,
-    highest,
-    reach,
+    top_distinct,
+    select_ge,
     prefetch,
-    look_closer,
-    score_few,
-    features,
+    refine_dot,
+    gemv_gathered,
+    rectified_power,
     power_loss,
-    gradient,
-    descend,
+    gemm_tn,
+    gemm_tn_adam,
     adam,
     peak,
 };
 
 /// Units × examples of a tile of scores.
-const SCORE: (usize, usize) = (4, 1);
+const GEMM_NT: (usize, usize) = (4, 1);
 /// Classes × vectors of features of a tile of the gradient.
-const GRADIENT: (usize, usize) = (2, 1);
+const GEMM_TN: (usize, usize) = (2, 1);
 /// Examples that share a list of groups, and from how many groups of a hundred with ink on.
 const SHARED: (usize, usize) = (2, 75);
 /// Panels of a tile of whole-number scores: for one example, and for those that share a list.
@@ -63,15 +63,17 @@ fn stage_f32(example: &[f32], row: &mut [Lanes]) {
     kernels::stage::stage(Portable, example, row);
 }
 
-fn score(units: Panel<'_>, examples: Panel<'_>, out: &mut [f32], out_stride: usize) {
-    kernels::score::score::<_, { SCORE.0 }, { SCORE.1 }>(Portable, units, examples, out, out_stride);
+fn gemm_nt(units: Panel<'_>, examples: Panel<'_>, out: &mut [f32], out_stride: usize) {
+    kernels::gemm_nt::gemm_nt::<_, { GEMM_NT.0 }, { GEMM_NT.1 }>(Portable, units, examples, out, out_stride);
 }
 
-fn score_blocks(units: Panel<'_>, examples: Panel<'_>, block: usize, out: &mut [f32], out_stride: usize) {
-    kernels::score::score_blocks::<_, { SCORE.0 }, { SCORE.1 }>(Portable, units, examples, block, out, out_stride);
+fn gemm_nt_blocks(units: Panel<'_>, examples: Panel<'_>, block: usize, out: &mut [f32], out_stride: usize) {
+    kernels::gemm_nt::gemm_nt_blocks::<_, { GEMM_NT.0 }, { GEMM_NT.1 }>(
+        Portable, units, examples, block, out, out_stride,
+    );
 }
 
-fn power(p: Whole, weights: &[Lanes], powers: &mut [Lanes]) {
+fn power(p: IntegerNorm, weights: &[Lanes], powers: &mut [Lanes]) {
     kernels::power::power(Portable, p, weights, powers);
 }
 
@@ -95,7 +97,7 @@ fn apply_f32(row: ActiveRow<'_>, inputs: &[f32], step: Step, weights: &mut [Lane
     kernels::update::apply(Portable, row, inputs, step, weights);
 }
 
-fn quantise(row: &[Lanes], power: Option<Whole>, to: Places<'_>) -> Quantised {
+fn quantise(row: &[Lanes], power: Option<IntegerNorm>, to: QuantiseBuffers<'_>) -> Quantised {
     kernels::quantise::quantise(Portable, row, power, to)
 }
 
@@ -103,48 +105,50 @@ fn pack(pixels: Pixels<'_>, packed: &mut Packed) {
     kernels::pack::pack::<_, { SHARED.0 }, { SHARED.1 }>(Portable, pixels, packed);
 }
 
-fn screen(block: screen::Block<'_>, packed: &Packed, ends: Ends<'_>) {
+fn screen(block: screen::Block<'_>, packed: &Packed, ends: Bounds<'_>) {
     kernels::screen::screen::<_, { PANELS.0 }, { SHARED.0 }, { PANELS.1 }>(Portable, block, packed, ends);
 }
 
-fn highest(numbers: &[Lanes], best: &mut [f32]) {
-    kernels::screen::highest(Portable, numbers, best);
+fn top_distinct(numbers: &[Lanes], best: &mut [f32]) {
+    kernels::screen::top_distinct(Portable, numbers, best);
 }
 
-fn reach(upper: &[Lanes], bar: f32, found: &mut [u32]) -> usize {
-    kernels::screen::reach(Portable, upper, bar, found)
+fn select_ge(upper: &[Lanes], bar: f32, found: &mut [u32]) -> usize {
+    kernels::screen::select_ge(Portable, upper, bar, found)
 }
 
 fn prefetch(memory: &[u8]) {
     kernels::stage::prefetch(Portable, memory);
 }
 
-fn look_closer(at: Closer<'_>, sums: &mut [f32]) {
-    kernels::screen::look_closer(Portable, at, sums);
+fn refine_dot(at: RefineRows<'_>, sums: &mut [f32]) {
+    kernels::screen::refine_dot(Portable, at, sums);
 }
 
-fn score_few(units: Panel<'_>, power: Option<Whole>, example: &[u8], out: &mut [f32]) {
-    kernels::score::score_few(Portable, units, power, example, out);
+fn gemv_gathered(units: Panel<'_>, power: Option<IntegerNorm>, example: &[u8], out: &mut [f32]) {
+    kernels::gemm_nt::gemv_gathered(Portable, units, power, example, out);
 }
 
-fn features(scores: &mut [Lanes], factor: f32, n: Exponent) {
-    kernels::readout::features(Portable, scores, factor, n);
+fn rectified_power(scores: &mut [Lanes], factor: f32, n: Exponent) {
+    kernels::elementwise::rectified_power(Portable, scores, factor, n);
 }
 
 fn power_loss(loss: PowerLoss, sums: &mut [Lanes], targets: &[Lanes]) {
-    kernels::readout::power_loss(Portable, loss, sums, targets);
+    kernels::elementwise::power_loss(Portable, loss, sums, targets);
 }
 
-fn gradient(examples: Panel<'_>, deltas: Deltas<'_>, out: &mut [Lanes], out_stride: usize) {
-    kernels::gradient::gradient::<_, { GRADIENT.0 }, { GRADIENT.1 }>(Portable, examples, deltas, out, out_stride);
+fn gemm_tn(examples: Panel<'_>, deltas: Deltas<'_>, out: &mut [Lanes], out_stride: usize) {
+    kernels::gemm_tn::gemm_tn::<_, { GEMM_TN.0 }, { GEMM_TN.1 }>(Portable, examples, deltas, out, out_stride);
 }
 
-fn descend(products: Products<'_>, step: AdamStep, moments: Moments<'_>, weights: &mut [Lanes], stride: usize) {
-    kernels::gradient::descend::<_, { GRADIENT.0 }, { GRADIENT.1 }>(Portable, products, step, moments, weights, stride);
+fn gemm_tn_adam(products: Products<'_>, step: AdamStep, moments: Moments<'_>, weights: &mut [Lanes], stride: usize) {
+    kernels::gemm_tn::gemm_tn_adam::<_, { GEMM_TN.0 }, { GEMM_TN.1 }>(
+        Portable, products, step, moments, weights, stride,
+    );
 }
 
 fn adam(step: AdamStep, gradient: &[Lanes], moments: Moments<'_>, weights: &mut [Lanes]) {
-    kernels::readout::adam(Portable, step, gradient, moments, weights);
+    kernels::elementwise::adam(Portable, step, gradient, moments, weights);
 }
 
 fn peak(turns: u64) -> f32 {

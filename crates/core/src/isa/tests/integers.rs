@@ -1,7 +1,7 @@
 //! The words about whole numbers.
 
 use super::assert_lanes;
-use crate::vector::{Digits, Integers, LANES, Lanes, Pixels64};
+use crate::vector::{Integers, LANES, Lanes, Levels64, Pixels64};
 
 pub(super) fn check<S: Integers>(simd: S) {
     check_whole_numbers(simd);
@@ -9,12 +9,12 @@ pub(super) fn check<S: Integers>(simd: S) {
     check_inked(simd);
 }
 
-/// Digits so small that they fit every instruction set, and pixels of which each has its own place.
+/// Levels64 so small that they fit every instruction set, and pixels of which each has its own place.
 fn digits(lane: usize, i: usize) -> i8 {
     (((lane * 29 + i * 53) % 129) as i16 - 64) as i8
 }
 
-fn products<S: Integers>(simd: S, pixels: S::U8x64, digits: &Digits) -> [i32; LANES] {
+fn products<S: Integers>(simd: S, pixels: S::U8x64, digits: &Levels64) -> [i32; LANES] {
     let mut lanes = [0.0; LANES];
     let sums = simd.dot_u8i8x16(pixels, digits, simd.zero_i32x16());
     simd.store_f32x16(simd.float_i32x16(sums), &mut lanes);
@@ -23,11 +23,11 @@ fn products<S: Integers>(simd: S, pixels: S::U8x64, digits: &Digits) -> [i32; LA
 }
 
 fn check_products<S: Integers>(simd: S) {
-    let plain = |pixels: &Pixels64, digits: &Digits| -> [i32; LANES] {
+    let plain = |pixels: &Pixels64, digits: &Levels64| -> [i32; LANES] {
         let product = |lane: usize, i: usize| i32::from(pixels[lane][i]) * i32::from(digits[lane][i]);
         std::array::from_fn(|lane| (0..4).map(|i| product(lane, i)).sum())
     };
-    let several: Digits = std::array::from_fn(|lane| std::array::from_fn(|i| digits(lane, i)));
+    let several: Levels64 = std::array::from_fn(|lane| std::array::from_fn(|i| digits(lane, i)));
     let pixels: Pixels64 = std::array::from_fn(|lane| std::array::from_fn(|i| (lane * 16 + i * 61) as u8));
     assert_eq!(products(simd, simd.load_u8x64(&pixels), &several), plain(&pixels, &several));
     // One place at a time: none is lost, none is another's.
@@ -41,7 +41,7 @@ fn check_products<S: Integers>(simd: S) {
     }
     // The extremes, and what an instruction that saturates would not survive: all products as large as can be.
     for signs in 0..16_u8 {
-        let extreme = [[0, 1, 2, 3].map(|i| if signs >> i & 1 == 1 { -S::LEVELS } else { S::LEVELS }); LANES];
+        let extreme = [[0, 1, 2, 3].map(|i| if signs >> i & 1 == 1 { -S::MAX_LEVEL } else { S::MAX_LEVEL }); LANES];
         for pixels in [[255; 4], [255, 0, 255, 0], [0, 255, 255, 1], [128, 127, 129, 255]] {
             assert_eq!(products(simd, simd.splat_u8x4(pixels), &extreme), plain(&[pixels; LANES], &extreme));
         }
@@ -105,7 +105,7 @@ fn check_inked<S: Integers>(simd: S) {
         }
         let first = u32::from(choice) * 16;
         let (mut groups, mut inked) = ([[u32::MAX; LANES]; 3], [[[99; 4]; LANES]; 3]);
-        let count = simd.inked_u8x4(&pixels, first, &mut groups[1], &mut inked[1]);
+        let count = simd.compress_nonzero_u8x4(&pixels, first, &mut groups[1], &mut inked[1]);
         assert!([0, 2].iter().all(|&beside| groups[beside] == [u32::MAX; LANES] && inked[beside] == [[99; 4]; LANES]));
         let (groups, inked) = (groups[1], inked[1]);
         assert_eq!(count as u32, choice.count_ones());

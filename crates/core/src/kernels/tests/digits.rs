@@ -1,10 +1,10 @@
-//! Digits of rows against their definition in f64, and packed examples against plain loops.
+//! Levels64 of rows against their definition in f64, and packed examples against plain loops.
 
 use super::{adversarial_rows, row, unknown_rows, widths};
 use crate::isa::Kernels;
-use crate::kernels::pack::{Contrast, Group, Ink, Packed, Pixels, groups_of};
-use crate::kernels::power::Whole;
-use crate::kernels::quantise::{LARGEST, Places, Quantised, SMALLEST};
+use crate::kernels::pack::{Contrast, Group, ImageStats, Packed, Pixels, groups_of};
+use crate::kernels::power::IntegerNorm;
+use crate::kernels::quantise::{LARGEST, QuantiseBuffers, Quantised, SMALLEST};
 use crate::random::{Random, Stream};
 use crate::vector::LANES;
 
@@ -12,13 +12,13 @@ const ULP: f64 = 1.0 / (1 << 23) as f64;
 /// Half of the smallest f32.
 const LOST: f64 = 7.1e-46;
 
-/// Digits (padding included), what is left of the row, and what the kernel says of them.
+/// Levels64 (padding included), what is left of the row, and what the kernel says of them.
 fn quantised(kernels: &Kernels, values: &[f32]) -> ([Vec<i8>; 2], Vec<f32>, Quantised) {
     let mut rest = row(values);
     let width = rest.width();
     let [mut first, mut second] = [vec![[77; LANES]; width], vec![[77; LANES]; width]];
     let from = rest.clone();
-    let to = Places { rest: rest.lanes_mut(0), digits: [&mut first, &mut second] };
+    let to = QuantiseBuffers { residual: rest.lanes_mut(0), digits: [&mut first, &mut second] };
     let found = kernels.quantise(from.lanes(0), None, to);
     let rest = rest.lanes(0).as_flattened().to_vec();
     ([first, second].map(|digits| digits.as_flattened().to_vec()), rest, found)
@@ -33,7 +33,7 @@ fn digits_are_as_near_to_the_row_as_they_say() {
                 let ([first, second], rest, found) = quantised(kernels, &values);
                 let largest = values.iter().fold(0.0_f32, |largest, v| largest.max(v.abs()));
                 assert_eq!(found.largest.to_bits(), largest.to_bits(), "{place}");
-                let (mut behind, [s, t]) = ([0.0_f64; 2], found.steps.map(f64::from));
+                let (mut behind, [s, t]) = ([0.0_f64; 2], found.scales.map(f64::from));
                 let (mut sum, mut squares) = (0.0_f64, 0.0_f64);
                 for (i, v) in values.iter().map(|&v| f64::from(v)).enumerate() {
                     let one = v - s * f64::from(first[i]);
@@ -41,14 +41,14 @@ fn digits_are_as_near_to_the_row_as_they_say() {
                     behind = [behind[0].max(one.abs()), behind[1].max(both.abs())];
                     (sum, squares) = (sum + one, squares + one * one);
                 }
-                let [one, both] = found.left.map(f64::from);
+                let [one, both] = found.residual_max.map(f64::from);
                 // The proof's point 2: a factor 1 + u, and behind the second digit u m / 60 more.
                 assert!(behind[0] <= one * (1.0 + ULP / 2.0) + LOST, "{place}: {} is left, not {one}", behind[0]);
                 let more = f64::from(largest) * ULP / 2.0 / 60.0;
                 assert!(behind[1] <= both * (1.0 + ULP / 2.0) + more + LOST, "{place}: {}, not {both}", behind[1]);
                 // What the proof grants both sums over what the first digit leaves.
                 let of_sums = (rest.len() / LANES + 16) as f64 * ULP / 2.0;
-                let [all, norm] = [found.spread.sum, found.spread.norm].map(f64::from);
+                let [all, norm] = [found.residual_stats.sum, found.residual_stats.norm].map(f64::from);
                 assert!((all - sum).abs() <= of_sums * one * width as f64 + LOST, "{place}: {sum} is left, not {all}");
                 assert!(
                     (norm - squares.sqrt()).abs() <= of_sums * norm + LOST,
@@ -77,7 +77,7 @@ fn nothing_is_said_of_rows_out_of_range() {
             for (name, values) in unknown_rows(width) {
                 let (digits, _, found) = quantised(kernels, &values);
                 assert_eq!(found.largest, f32::INFINITY, "{}, {name}, width {width}", kernels.name());
-                assert_eq!((found.steps, digits.concat().iter().all(|&digit| digit == 0)), ([0.0; 2], true));
+                assert_eq!((found.scales, digits.concat().iter().all(|&digit| digit == 0)), ([0.0; 2], true));
             }
             for known in [SMALLEST, LARGEST] {
                 assert_eq!(quantised(kernels, &vec![-known; width]).2.largest, known);
@@ -99,7 +99,7 @@ fn group(example: &[u8], group: usize) -> Group {
     [0, 1, 2, 3].map(|i| example.get(group * 4 + i).copied().unwrap_or(0))
 }
 
-fn assert_ink(place: &str, example: &[u8], ink: Ink) {
+fn assert_ink(place: &str, example: &[u8], ink: ImageStats) {
     let sum: u32 = example.iter().map(|&pixel| u32::from(pixel)).sum();
     assert_eq!(ink.sum, sum.max(1) as f32, "{place}");
     let mean = (f64::from(sum) / example.len() as f64).round();
@@ -134,7 +134,7 @@ fn assert_packed(place: &str, pixels: Pixels<'_>, packed: &Packed) {
         assert_eq!(found.pixels, expected.concat(), "{place}, list {list}");
     }
     for example in 0..pixels.samples.len() {
-        assert_ink(&format!("{place}, example {example}"), pixels.example(example), packed.ink[example]);
+        assert_ink(&format!("{place}, example {example}"), pixels.example(example), packed.stats[example]);
     }
 }
 
@@ -180,7 +180,7 @@ fn the_longest_and_brightest_example_has_an_exact_sum() {
         let mut packed = Packed::new(1, all.len());
         kernels.pack(Pixels { all: &all, inputs: all.len(), samples: &[0] }, &mut packed);
         let contrast = Some(Contrast { level: 255.0, norm: 0.0_f32.next_up() });
-        assert_eq!(packed.ink, [Ink { sum: 16_711_680.0, contrast }], "{}", kernels.name());
+        assert_eq!(packed.stats, [ImageStats { sum: 16_711_680.0, contrast }], "{}", kernels.name());
         assert_eq!(packed.list(0).groups.len(), 1 << 14);
     }
 }
@@ -189,14 +189,14 @@ fn the_longest_and_brightest_example_has_an_exact_sum() {
 fn digits_of_powers_are_those_of_the_powers_written_down() {
     for width in widths() {
         for (name, values) in adversarial_rows(width) {
-            for power in [Whole::Three, Whole::Four, Whole::Five] {
+            for power in [IntegerNorm::Three, IntegerNorm::Four, IntegerNorm::Five] {
                 for kernels in Kernels::all() {
                     let (from, mut powers) = (row(&values), row(&values));
                     kernels.power(power, from.lanes(0), powers.lanes_mut(0));
                     let expected = quantised(kernels, powers.row(0));
                     let mut rest = from.clone();
                     let [mut first, mut second] = [vec![[77; LANES]; rest.width()], vec![[77; LANES]; rest.width()]];
-                    let to = Places { rest: rest.lanes_mut(0), digits: [&mut first, &mut second] };
+                    let to = QuantiseBuffers { residual: rest.lanes_mut(0), digits: [&mut first, &mut second] };
                     let found = kernels.quantise(from.lanes(0), Some(power), to);
                     let digits = [first, second].map(|digits| digits.as_flattened().to_vec());
                     let place = format!("{}, {name}, width {width}, {power:?}", kernels.name());

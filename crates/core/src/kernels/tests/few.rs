@@ -1,6 +1,6 @@
 //! Exact scores of a few rows: the canonical bits, whatever rows and however many.
 
-use super::super::power::Whole;
+use super::super::power::IntegerNorm;
 use super::{adversarial_rows, canonical, normals, unknown_rows, widths};
 use crate::isa::Kernels;
 use crate::matrix::Matrix;
@@ -15,21 +15,28 @@ fn example(seed: u64, inputs: usize) -> Vec<u8> {
     (0..inputs).map(|_| random.next_u64()).map(|bits| if bits % 3 == 0 { 0 } else { (bits >> 32) as u8 }).collect()
 }
 
-fn powered(power: Option<Whole>, weights: &[f32]) -> Vec<f32> {
+fn powered(power: Option<IntegerNorm>, weights: &[f32]) -> Vec<f32> {
     let of = |w: &f32| match power {
         None => *w,
-        Some(Whole::Three) => w * w.abs(),
-        Some(Whole::Four) => w * (w * w),
-        Some(Whole::Five) => (w * w.abs()) * (w * w),
+        Some(IntegerNorm::Three) => w * w.abs(),
+        Some(IntegerNorm::Four) => w * (w * w),
+        Some(IntegerNorm::Five) => (w * w.abs()) * (w * w),
     };
     weights.iter().map(of).collect()
 }
 
 /// The rows that are named, in that order, and nothing beside the places for them.
-fn assert_scores(place: &str, kernels: &Kernels, layer: &Matrix, order: &[u32], power: Option<Whole>, example: &[u8]) {
+fn assert_scores(
+    place: &str,
+    kernels: &Kernels,
+    layer: &Matrix,
+    order: &[u32],
+    power: Option<IntegerNorm>,
+    example: &[u8],
+) {
     let mut out = vec![f32::from_bits(CANARY); order.len() + 2];
     let panel = layer.panel(0, layer.rows()).gather(order);
-    kernels.score_few(panel, power, example, &mut out[1..=order.len()]);
+    kernels.gemv_gathered(panel, power, example, &mut out[1..=order.len()]);
     for (&row, found) in order.iter().zip(&out[1..]) {
         let expected = canonical(&powered(power, layer.row(row as usize)), example);
         let same = found.to_bits() == expected.to_bits() || (found.is_nan() && expected.is_nan());
@@ -38,7 +45,8 @@ fn assert_scores(place: &str, kernels: &Kernels, layer: &Matrix, order: &[u32], 
     assert_eq!([out[0].to_bits(), out[order.len() + 1].to_bits()], [CANARY; 2], "{place}: written beside");
 }
 
-const POWERS: [Option<Whole>; 4] = [None, Some(Whole::Three), Some(Whole::Four), Some(Whole::Five)];
+const POWERS: [Option<IntegerNorm>; 4] =
+    [None, Some(IntegerNorm::Three), Some(IntegerNorm::Four), Some(IntegerNorm::Five)];
 
 #[test]
 fn any_number_of_rows_has_the_canonical_bits() {

@@ -3,9 +3,9 @@
 
 use crate::isa::Kernels;
 use crate::kernels::pack::{Contrast, Packed, Pixels};
-use crate::kernels::screen::{Block, Closer, Ends, PANELS, Slack};
+use crate::kernels::screen::{Block, Bounds, ErrorBound, PANELS, RefineRows};
 use crate::random::{Random, Stream};
-use crate::vector::{Digits, LANES, Lanes, Pixels64};
+use crate::vector::{LANES, Lanes, Levels64, Pixels64};
 
 const CANARY: f32 = f32::from_bits(0x7fc0_dead);
 
@@ -27,7 +27,7 @@ fn assert_tile(kernels: &Kernels, two: bool, units: usize, pixels: Pixels<'_>, p
     let (inputs, count, each) = (pixels.inputs, pixels.samples.len(), if two { 2 } else { 1 });
     let place = format!("{}, {units} panels, {count} x {inputs}, {each} digits", kernels.name());
     let (panels, stride) = (units * each, inputs.div_ceil(LANES) * 4 + 1);
-    let mut digits: Vec<Digits> = vec![[[0; 4]; LANES]; panels * stride];
+    let mut digits: Vec<Levels64> = vec![[[0; 4]; LANES]; panels * stride];
     for (panel, input) in (0..panels).flat_map(|panel| (0..inputs).map(move |input| (panel, input))) {
         for (lane, four) in digits[panel * stride + input / 4].iter_mut().enumerate() {
             four[input % 4] = digit(panel, lane, input);
@@ -36,20 +36,20 @@ fn assert_tile(kernels: &Kernels, two: bool, units: usize, pixels: Pixels<'_>, p
     let step = |panel: usize, lane: usize| if panel % each == 1 { 0.5 } else { 1.0 + (lane % 3) as f32 };
     let steps: Vec<Lanes> = (0..panels).map(|panel| std::array::from_fn(|lane| step(panel, lane))).collect();
     let of_unit = |unit: usize, times: f32| [times * (unit + 1) as f32; LANES];
-    let slack = |unit| Slack {
-        flat: of_unit(unit, 0.25),
+    let slack = |unit| ErrorBound {
+        uniform: of_unit(unit, 0.25),
         rounding: of_unit(unit, 0.5),
         norm: of_unit(unit, 1.0),
         shift: of_unit(unit, -2.0),
     };
-    let mut slack: Vec<Slack<Lanes>> = (0..units).map(slack).collect();
-    let Slack { flat, rounding, .. } = &mut slack[units - 1];
-    for slack in [flat, rounding] {
+    let mut slack: Vec<ErrorBound<Lanes>> = (0..units).map(slack).collect();
+    let ErrorBound { uniform, rounding, .. } = &mut slack[units - 1];
+    for slack in [uniform, rounding] {
         slack[LANES - 2..].copy_from_slice(&[f32::INFINITY, f32::NAN]);
     }
     kernels.pack(pixels, packed);
-    // Whole numbers, as everything is.
-    for (ink, example) in packed.ink.iter_mut().zip(0_u8..) {
+    // IntegerNorm numbers, as everything is.
+    for (ink, example) in packed.stats.iter_mut().zip(0_u8..) {
         let (level, norm) = (f32::from(example % 7), f32::from(example) * 3.0);
         ink.contrast = (example % 2 == 0).then_some(Contrast { level, norm });
     }
@@ -58,8 +58,8 @@ fn assert_tile(kernels: &Kernels, two: bool, units: usize, pixels: Pixels<'_>, p
     let mut upper = vec![[CANARY; LANES]; count * room + 1];
     let mut lower = vec![[[-1e9; LANES]; PANELS]; count];
     lower.iter_mut().for_each(|lower| lower[0][5] = 1e9);
-    let ends = Ends { upper: &mut upper, stride: room, first, lower: &mut lower };
-    kernels.screen(Block { digits: &digits, stride, steps: &steps, slack: &slack }, packed, ends);
+    let ends = Bounds { upper: &mut upper, stride: room, first, lower: &mut lower };
+    kernels.screen(Block { digits: &digits, stride, scales: &steps, bounds: &slack }, packed, ends);
     for example in 0..count {
         let of = pixels.example(example);
         let ink = of.iter().map(|&pixel| f32::from(pixel)).sum::<f32>().max(1.0);
@@ -72,8 +72,8 @@ fn assert_tile(kernels: &Kernels, two: bool, units: usize, pixels: Pixels<'_>, p
             };
             let centre: f32 = (unit * each..(unit + 1) * each).map(|panel| sum(panel) as f32 * step(panel, lane)).sum();
             let slack = &slack[unit];
-            let (centre, width) = match packed.ink[example].contrast {
-                None => (centre, slack.flat[lane] * ink),
+            let (centre, width) = match packed.stats[example].contrast {
+                None => (centre, slack.uniform[lane] * ink),
                 Some(Contrast { level, norm }) => {
                     (centre + slack.shift[lane] * level, slack.rounding[lane] * ink + slack.norm[lane] * norm)
                 }
@@ -131,13 +131,13 @@ fn the_highest_numbers_come_in_order_each_once() {
                 expected.dedup_by(|a, b| a == b);
                 expected.resize(k, f32::NEG_INFINITY);
                 let mut best = vec![CANARY; k + 2];
-                kernels.highest(&numbers, &mut best[1..=k]);
+                kernels.top_distinct(&numbers, &mut best[1..=k]);
                 assert_eq!(best[1..=k], expected, "{}, {k} of {vectors} vectors", kernels.name());
                 assert_eq!([best[0], best[k + 1]].map(f32::to_bits), [CANARY.to_bits(); 2], "written beside");
             }
         }
         let mut none = [7.0; 3];
-        kernels.highest(&[[f32::NAN; LANES]; 2], &mut none);
+        kernels.top_distinct(&[[f32::NAN; LANES]; 2], &mut none);
         assert_eq!(none, [f32::NEG_INFINITY; 3]);
     }
 }
@@ -152,7 +152,7 @@ fn units_that_reach_the_bar_are_listed_in_order() {
                 let reaching = upper.as_flattened().iter().zip(0..).filter(|(upper, _)| **upper >= bar);
                 let expected: Vec<u32> = reaching.map(|(_, unit)| unit).collect();
                 let mut found = vec![u32::MAX; (vectors + 1) * LANES];
-                let count = kernels.reach(&upper, bar, &mut found);
+                let count = kernels.select_ge(&upper, bar, &mut found);
                 assert_eq!(found[..count], expected, "{}, bar {bar}", kernels.name());
             }
         }
@@ -166,14 +166,14 @@ fn sums_of_second_digits_are_those_of_plain_loops() {
         for width in [1, 2, 3, 13, 48] {
             let row = |row: usize| (0..width * 64).map(move |i| digit(row, 3, i));
             let digits: Vec<i8> = (0..20).flat_map(row).collect();
-            let digits: &[Digits] = bytemuck::cast_slice(&digits);
+            let digits: &[Levels64] = bytemuck::cast_slice(&digits);
             for inked in [0, 30, 100] {
                 let bytes = examples(&mut random, width * 64, inked);
                 let example: &[Pixels64] = bytemuck::cast_slice(&bytes);
                 for count in 0..=2 * LANES + 1 {
                     let rows: Vec<u32> = (0..count as u32).map(|i| i * 13 % 20).collect();
                     let mut sums = vec![CANARY; count + 2];
-                    kernels.look_closer(Closer { digits, rows: &rows, example }, &mut sums[1..=count]);
+                    kernels.refine_dot(RefineRows { digits, rows: &rows, example }, &mut sums[1..=count]);
                     for (&of, found) in rows.iter().zip(&sums[1..]) {
                         let expected: i32 =
                             row(of as usize).zip(&bytes).map(|(q, &x)| i32::from(q) * i32::from(x)).sum();

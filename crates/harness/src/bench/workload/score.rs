@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use rivalry_core::team::share;
-use rivalry_core::{Layer, Matrix, Stream, score};
+use rivalry_core::{Layer, Matrix, Stream, ops};
 
 use super::{Order, Task, Work, digest, timed};
 use crate::failure::failure;
@@ -45,7 +45,7 @@ impl<'a> Scores<'a> {
                     for first in (0..self.examples.rows()).step_by(BLOCK) {
                         let rows = BLOCK.min(self.examples.rows() - first);
                         let units = self.layer.panel(units.start, units.len());
-                        score::score_into(kernels, units, self.examples.panel(first, rows), &mut scores, [first, 0]);
+                        ops::gemm_nt_into(kernels, units, self.examples.panel(first, rows), &mut scores, [first, 0]);
                     }
                 }
             });

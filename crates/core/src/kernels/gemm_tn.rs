@@ -5,7 +5,7 @@
 //! The tile: C classes × V vectors of features stay in registers over all examples. Some columns of all examples stay in the
 //! first-level cache while all classes go by.
 
-use super::readout::{Adam, AdamStep, Moments};
+use super::elementwise::{Adam, AdamStep, Moments};
 use crate::matrix::Panel;
 use crate::vector::{LANES, Lanes, Simd};
 
@@ -20,22 +20,22 @@ pub struct Deltas<'a> {
     pub classes: usize,
 }
 
-/// Vectors of features that [`Ink`] knows as one.
+/// Vectors of features that [`NonZeros`] knows as one.
 const INK: usize = 4;
 
 /// Which examples are not all zero, for every 64 features: the others add nothing to a gradient there.
 #[derive(Debug)]
-pub struct Ink {
+pub struct NonZeros {
     /// Where the examples of each 64 features begin, and where the last end.
     starts: Vec<u32>,
     examples: Vec<u32>,
 }
 
-impl Ink {
+impl NonZeros {
     /// Makes room for a minibatch.
-    pub fn new(batch: usize, features: usize) -> Ink {
+    pub fn new(batch: usize, features: usize) -> NonZeros {
         let blocks = features.div_ceil(INK * LANES);
-        Ink { starts: Vec::with_capacity(blocks + 1), examples: Vec::with_capacity(blocks * batch) }
+        NonZeros { starts: Vec::with_capacity(blocks + 1), examples: Vec::with_capacity(blocks * batch) }
     }
 
     /// Looks at the examples of a minibatch. Allocates nothing if it is no larger than those there is room for.
@@ -63,15 +63,15 @@ impl Ink {
 pub struct Products<'a> {
     /// h [batch × features].
     pub examples: Panel<'a>,
-    /// What [`Ink::note`] saw in these examples: worth its while where much is zero and many classes share it.
-    pub ink: Option<&'a Ink>,
+    /// What [`NonZeros::note`] saw in these examples: worth its while where much is zero and many classes share it.
+    pub ink: Option<&'a NonZeros>,
     /// δ [classes × batch].
     pub deltas: Deltas<'a>,
 }
 
 /// Writes the gradient to `out`, whose rows are `stride` vectors apart.
 #[inline(always)]
-pub(crate) fn gradient<S: Simd, const C: usize, const V: usize>(
+pub(crate) fn gemm_tn<S: Simd, const C: usize, const V: usize>(
     simd: S,
     examples: Panel<'_>,
     deltas: Deltas<'_>,
@@ -84,7 +84,7 @@ pub(crate) fn gradient<S: Simd, const C: usize, const V: usize>(
 
 /// Takes a step of Adam with the gradient, which never leaves the registers. All rows are `stride` vectors apart.
 #[inline(always)]
-pub(crate) fn descend<S: Simd, const C: usize, const V: usize>(
+pub(crate) fn gemm_tn_adam<S: Simd, const C: usize, const V: usize>(
     simd: S,
     products: Products<'_>,
     step: AdamStep,

@@ -8,7 +8,7 @@
 //! it can be twice as large. M unit rows stay in the first-level cache while the examples stream past, and the next units
 //! are prefetched during the present tiles (no arithmetic). Left-over pairs repeat the last row and drop the result.
 
-use super::power::{Whole, powered_by};
+use super::power::{IntegerNorm, powered_by};
 use super::stage::{Element, vector};
 use crate::matrix::Panel;
 use crate::vector::{Lanes, Simd};
@@ -18,7 +18,7 @@ pub(crate) const BLOCK: usize = 64;
 
 /// Writes s(unit, example) to `out[example · out_stride + unit]`.
 #[inline(always)]
-pub(crate) fn score<S: Simd, const M: usize, const N: usize>(
+pub(crate) fn gemm_nt<S: Simd, const M: usize, const N: usize>(
     simd: S,
     units: Panel<'_>,
     examples: Panel<'_>,
@@ -44,7 +44,7 @@ pub(crate) fn score<S: Simd, const M: usize, const N: usize>(
 /// Writes s(unit, example) over each block of `block` vectors on its own to `out[(number · examples + example) · out_stride +
 /// unit]`. A unit is read from end to end before the next few, which are asked for meanwhile: memory is fastest that way.
 #[inline(always)]
-pub(crate) fn score_blocks<S: Simd, const M: usize, const N: usize>(
+pub(crate) fn gemm_nt_blocks<S: Simd, const M: usize, const N: usize>(
     simd: S,
     units: Panel<'_>,
     examples: Panel<'_>,
@@ -111,18 +111,18 @@ fn tile<S: Simd, const M: usize, const N: usize>(
     w: [&[Lanes]; M],
     x: [&[Lanes]; N],
 ) -> [[f32; M]; N] {
-    let mut running = [[[simd.zero_part(); M]; N]; 2];
-    for (part, running) in running.iter_mut().enumerate().take(S::PARTS) {
-        let mut sums = [[simd.zero_part(); M]; N];
+    let mut running = [[[simd.zero_register(); M]; N]; 2];
+    for (part, running) in running.iter_mut().enumerate().take(S::REGISTERS) {
+        let mut sums = [[simd.zero_register(); M]; N];
         for i in 0..width {
-            let mut examples = [simd.zero_part(); N];
+            let mut examples = [simd.zero_register(); N];
             for n in 0..N {
-                examples[n] = simd.load_part(&x[n][i], part);
+                examples[n] = simd.load_register(&x[n][i], part);
             }
             for m in 0..M {
-                let unit = simd.load_part(&w[m][i], part);
+                let unit = simd.load_register(&w[m][i], part);
                 for n in 0..N {
-                    sums[n][m] = simd.fma_part(unit, examples[n], sums[n][m]);
+                    sums[n][m] = simd.fma_register(unit, examples[n], sums[n][m]);
                 }
             }
         }
@@ -142,18 +142,18 @@ fn tile<S: Simd, const M: usize, const N: usize>(
 /// Writes s(rows[i], example) to `out[i]` for a few rows of a panel and one example as it stands. The rows are w′, or
 /// weights of which w′ is computed on the way.
 #[inline(always)]
-pub(crate) fn score_few<S: Simd, E: Element>(
+pub(crate) fn gemv_gathered<S: Simd, E: Element>(
     simd: S,
     units: Panel<'_>,
-    power: Option<Whole>,
+    power: Option<IntegerNorm>,
     example: &[E],
     out: &mut [f32],
 ) {
     match power {
         None => few::<S, E, 1>(simd, units, example, out),
-        Some(Whole::Three) => few::<S, E, 3>(simd, units, example, out),
-        Some(Whole::Four) => few::<S, E, 4>(simd, units, example, out),
-        Some(Whole::Five) => few::<S, E, 5>(simd, units, example, out),
+        Some(IntegerNorm::Three) => few::<S, E, 3>(simd, units, example, out),
+        Some(IntegerNorm::Four) => few::<S, E, 4>(simd, units, example, out),
+        Some(IntegerNorm::Five) => few::<S, E, 5>(simd, units, example, out),
     }
 }
 

@@ -3,12 +3,12 @@
 mod common;
 
 use common::{ROUNDING, assert_panics, bits, gamma, matrix, normals, wholes};
-use rivalry_core::head::{
-    AdamStep, Deltas, Exponent, Ink, PowerLoss, Products, adam, descend, features, gradient, power_loss,
+use rivalry_core::ops::{
+    AdamStep, Deltas, Exponent, NonZeros, PowerLoss, Products, adam, gemm_tn, gemm_tn_adam, power_loss, rectified_power,
 };
 use rivalry_core::{Kernels, Lanes, Matrix};
 
-/// Whole vectors of values; the last one is repeated to the end.
+/// IntegerNorm vectors of values; the last one is repeated to the end.
 fn lanes(values: &[f32]) -> Vec<Lanes> {
     let padded = |chunk: &[f32]| std::array::from_fn(|lane| chunk[lane.min(chunk.len() - 1)]);
     values.chunks(16).map(padded).collect()
@@ -43,7 +43,7 @@ fn features_are_powers_of_rectified_scores() {
     scores.extend([0.0, -0.0, -1e30, 1.0, 1e-3, 7.0]);
     for n in [0.5, 1.0, 1.5, 2.0, 3.0, 4.5, 6.0, 10.0, 12.5, 20.0, 0.3, 4.3, 9.99] {
         for factor in [1.0, 1.878, 0.3] {
-            let found = on_all(&scores, |kernels, vectors| features(kernels, vectors, factor, Exponent::new(n)));
+            let found = on_all(&scores, |kernels, vectors| rectified_power(kernels, vectors, factor, Exponent::new(n)));
             for (score, h) in scores.iter().zip(found) {
                 let exact = (f64::from(score.max(0.0)) * f64::from(factor)).powf(n);
                 // The scaled score is rounded once and enters n times, the product has at most n more, the root 2.
@@ -58,7 +58,7 @@ fn features_are_powers_of_rectified_scores() {
 fn features_at_the_ends_are_0_or_infinite_and_never_nan() {
     let scores = [f32::NEG_INFINITY, -f32::MAX, 0.0, 1e-30, 1e-45, 1e30, f32::MAX, f32::INFINITY];
     for n in [0.5, 1.0, 4.5, 6.0, 40.0, 2.3] {
-        let found = on_all(&scores, |kernels, vectors| features(kernels, vectors, 1.0, Exponent::new(n)));
+        let found = on_all(&scores, |kernels, vectors| rectified_power(kernels, vectors, 1.0, Exponent::new(n)));
         assert!(found.iter().all(|h| *h >= 0.0), "n {n}: {found:?}");
         assert_eq!(found[..3], [0.0; 3]);
         assert_eq!(found[7], f32::INFINITY);
@@ -147,7 +147,7 @@ fn the_gradient_is_the_sum_over_examples_in_order() {
                 for kernels in Kernels::all() {
                     let mut out = matrix(classes, features, &vec![f32::NAN; classes * features]);
                     let panel = h.panel(0, 8).gather(&which);
-                    gradient(kernels, panel, Deltas { values: &deltas, stride, classes }, &mut out);
+                    gemm_tn(kernels, panel, Deltas { values: &deltas, stride, classes }, &mut out);
                     for class in 0..classes {
                         let (mut size, deltas) = (0.0, &deltas[class * stride..][..batch]);
                         for (feature, found) in out.row(class).iter().enumerate() {
@@ -251,19 +251,19 @@ fn descending_has_the_bits_of_a_gradient_and_a_step_of_adam() {
         }
         let (examples, deltas) = (matrix(batch, features, &examples), normals(2, classes * batch));
         let deltas = Deltas { values: &deltas, stride: batch, classes };
-        let mut ink = Ink::new(batch, features);
+        let mut ink = NonZeros::new(batch, features);
         ink.note(examples.panel(0, batch));
         let count = classes * features;
         let second: Vec<f32> = normals(5, count).iter().map(|v| v * v).collect();
         let fresh = || [normals(3, count), normals(4, count), second.clone()].map(|v| matrix(classes, features, &v));
         for kernels in Kernels::all() {
             let ([mut w, mut first, mut second], mut gradients) = (fresh(), Matrix::zeros(classes, features));
-            gradient(kernels, examples.panel(0, batch), deltas, &mut gradients);
+            gemm_tn(kernels, examples.panel(0, batch), deltas, &mut gradients);
             adam(kernels, step, &gradients, [&mut first, &mut second], &mut w);
             for ink in [None, Some(&ink)] {
                 let [mut found, mut found_first, mut found_second] = fresh();
                 let products = Products { examples: examples.panel(0, batch), ink, deltas };
-                descend(kernels, products, step, [&mut found_first, &mut found_second], &mut found);
+                gemm_tn_adam(kernels, products, step, [&mut found_first, &mut found_second], &mut found);
                 for (expected, found) in [(&w, found), (&first, found_first), (&second, found_second)] {
                     let place = format!("{}: {classes} x {features}, batch {batch}", kernels.name());
                     assert_eq!(bits(&found.to_rows()), bits(&expected.to_rows()), "{place}");
@@ -283,7 +283,7 @@ fn shapes_that_do_not_fit_are_refused() {
 
     let h = Matrix::zeros(4, 20);
     let run = |values: &[f32], stride, classes, rows, columns| {
-        gradient(kernels, h.panel(0, 4), Deltas { values, stride, classes }, &mut Matrix::zeros(rows, columns));
+        gemm_tn(kernels, h.panel(0, 4), Deltas { values, stride, classes }, &mut Matrix::zeros(rows, columns));
     };
     run(&[0.0; 12], 4, 3, 3, 20);
     assert_panics("too few deltas", || run(&[0.0; 11], 4, 3, 3, 20));
@@ -301,7 +301,7 @@ fn shapes_that_do_not_fit_are_refused() {
         let [mut first, mut second, mut w] = [first, second, w].map(|(rows, columns)| Matrix::zeros(rows, columns));
         let deltas = Deltas { values: &[0.0; 12], stride: 4, classes: 3 };
         let products = Products { examples: h.panel(0, 4), ink: None, deltas };
-        descend(kernels, products, step, [&mut first, &mut second], &mut w);
+        gemm_tn_adam(kernels, products, step, [&mut first, &mut second], &mut w);
     };
     run([good; 4]);
     run_at_once([good; 3]);

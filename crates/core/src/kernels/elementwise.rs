@@ -55,7 +55,7 @@ fn raised<S: Simd>(simd: S, x: S::F32x16, exponent: Exponent) -> S::F32x16 {
 
 /// h = (max(s, 0) · factor)^n in place.
 #[inline(always)]
-pub(crate) fn features<S: Simd>(simd: S, scores: &mut [Lanes], factor: f32, n: Exponent) {
+pub(crate) fn rectified_power<S: Simd>(simd: S, scores: &mut [Lanes], factor: f32, n: Exponent) {
     let (zero, factor) = (simd.splat_f32x16(0.0), simd.splat_f32x16(factor));
     for lanes in scores {
         let rectified = simd.max_f32x16(simd.load_f32x16(lanes), zero);
