@@ -42,6 +42,7 @@ pub mod run;
 pub mod statistics;
 pub mod summary;
 pub mod sweep;
+pub mod table;
 pub mod training;
 
 use std::process::ExitCode;
