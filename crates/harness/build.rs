@@ -1,17 +1,17 @@
 //! Embeds what the program is built from: revision, state of the source tree, compiler, target and flags.
 //!
-//! Works without git (a tarball has revision `unknown`) and runs again only when HEAD moves or a source changes. The index is not watched on purpose: every
-//! `git status` rewrites it, and staging a file does not change what is compiled.
+//! Works without git (a tarball has revision `unknown`) and runs again only when HEAD moves or a source changes. The index
+//! is not watched on purpose: every `git status` rewrites it, and staging a file does not change what is compiled.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What the program is compiled from, and what `bench peers` compares it with; the tree is dirty when one of these differs
-/// from HEAD.
+/// The sources of the program and of its peers. The tree is dirty when one of these differs from HEAD.
 const SOURCES: [&str; 4] = ["crates", "scripts/peers", "Cargo.toml", "Cargo.lock"];
 
 fn main() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    // Not `env!`: this program may be built in one worktree and run in another that shares its target folder.
+    let root = Path::new(&variable("CARGO_MANIFEST_DIR")).join("../..");
     for source in SOURCES {
         watch(&root.join(source));
     }

@@ -130,7 +130,7 @@ fn what_cannot_be_is_refused_before_anything_starts() {
         assert_eq!(place.listing(), before, "{more:?}");
     }
     // This is a debug build.
-    place.run(&["sweep", "synthetic", "--record", "--out", "x.csv"]).failed_with("record: expected a release build");
+    place.run(&["sweep", "synthetic", "--record", "--out", "x.csv"]).failed_with("a debug build cannot write a record");
     place.run(&["sweep", "k-swep", "--out", "x.csv"]).failed_with("sweep: expected p-sweep");
     for usage in [
         vec!["sweep", "p-sweep"],

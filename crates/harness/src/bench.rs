@@ -10,9 +10,9 @@
 //!
 //! `benchmarks/*.toml` are built into the program. Other programs take turns with ours in [`turn`].
 
-pub mod bandwidth;
 pub mod definition;
 mod examples;
+pub mod limits;
 pub mod measure;
 pub mod statistics;
 pub mod tables;

@@ -17,7 +17,7 @@
 //! | [`mod@bench`] | benchmarks: definitions, data, the work that is timed, statistics, tables |
 //! | [`gate`] | the accuracy gate: what short runs reached, and what they may reach |
 //! | [`sweep`] | grids of runs: points, shards, resume, merge |
-//! | [`provenance`], [`progress`], [`plot`] | machine and revision, progress bars, PNG and SVG |
+//! | [`env`], [`progress`], [`plot`] | machine and revision, progress bars, PNG and SVG |
 //! | [`report`] | one HTML page about a folder of runs |
 //! | [`summary`] | runs of one setting put together over their seeds |
 //! | [`statistics`] | mean and spread over seeds, median of times |
@@ -29,13 +29,14 @@ mod cmd;
 pub mod compute;
 pub mod config;
 pub mod dataset;
+pub mod env;
 pub mod failure;
 pub mod gate;
 pub mod markdown;
 mod output;
 pub mod plot;
 pub mod progress;
-pub mod provenance;
+
 pub mod record;
 pub mod report;
 pub mod run;

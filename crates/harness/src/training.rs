@@ -25,8 +25,8 @@ use crate::cli::Common;
 use crate::compute::Compute;
 use crate::config::{Config, Method};
 use crate::dataset::{Evaluated, Length, Splits};
+use crate::env::Environment;
 use crate::failure::failure;
-use crate::provenance::Provenance;
 use crate::record::{MetricsRow, Phase, ResultRow, error_pct, rounded, shortest};
 use crate::run::checkpoint::{Checkpoint, Identity};
 use crate::run::{ENVIRONMENT, RunFolder};
@@ -82,11 +82,11 @@ pub fn run(job: &Job<'_>) -> anyhow::Result<Outcome> {
     let experiment = job.experiment;
     let identity = Identity { config_sha256: experiment.digest(), dataset_sha256: job.dataset_sha256.to_owned() };
     let found = job.folder.checkpoint(&identity)?;
-    let provenance = Provenance::collect(job.compute.kernels.name(), job.compute.team.threads());
-    check_memory(job, provenance.machine.memory_mib)?;
+    let environment = Environment::collect(job.compute.kernels.name(), job.compute.team.threads());
+    check_memory(job, environment.machine.memory_mib)?;
     job.engine()?;
     job.folder.begin(experiment)?;
-    job.folder.write(ENVIRONMENT, provenance.to_json().as_bytes())?;
+    job.folder.write(ENVIRONMENT, environment.to_json().as_bytes())?;
 
     let mut checkpoint = match found {
         Some(checkpoint) => checkpoint,
@@ -103,7 +103,7 @@ pub fn run(job: &Job<'_>) -> anyhow::Result<Outcome> {
     if checkpoint.phase == Phase::Readout && checkpoint.epoch < experiment.readout_epochs {
         readout::run(job, layer.as_ref(), &mut checkpoint, &mut saver)?;
     }
-    finish::run(job, layer.as_ref(), &checkpoint, &provenance)
+    finish::run(job, layer.as_ref(), &checkpoint, &environment)
 }
 
 /// The checkpoint of a run that has not begun: initial weights, or none where the method has no layer of its own before

@@ -6,8 +6,9 @@ use super::definition::{Case, Definition};
 use super::examples::Sets;
 use super::statistics::Summary;
 use super::workload;
+use crate::bench::limits;
 use crate::dataset;
-use crate::provenance::{Provenance, peak};
+use crate::env::Environment;
 use crate::record::bench::BenchRow;
 
 /// What became of the answer of a benchmark.
@@ -49,8 +50,8 @@ pub fn verify(case: &Case, kernels: &'static Kernels, sets: &mut Sets<'_>) -> Ve
 }
 
 /// Checks a benchmark and, if its answer holds, times it.
-pub fn measure(case: &Case, kernels: &'static Kernels, sets: &mut Sets<'_>, provenance: &Provenance) -> Measured {
-    let mut row = row(case, provenance);
+pub fn measure(case: &Case, kernels: &'static Kernels, sets: &mut Sets<'_>, environment: &Environment) -> Measured {
+    let mut row = row(case, environment);
     match timed(case, kernels, sets, &mut row) {
         Ok(Some((samples, peaks))) => Measured { row, samples, verdict: Verdict::Holds, peaks: Some(peaks) },
         Ok(None) => {
@@ -94,12 +95,12 @@ fn timed(
     if row.checksum != definition.checksum {
         return Ok(None);
     }
-    let before = peak::measure_gflops(&compute.team, kernels);
+    let before = limits::peak_gflops(&compute.team, kernels);
     let minibatches = definition.minibatches as u64;
     let samples = (0..definition.iterations)
         .map(|_| Ok((work.iterate()? + minibatches / 2) / minibatches))
         .collect::<anyhow::Result<Vec<u64>>>()?;
-    let after = peak::measure_gflops(&compute.team, kernels);
+    let after = limits::peak_gflops(&compute.team, kernels);
     work.finish()?;
     fill(row, &samples, Totals { operations: work.operations(), peaks: [before, after] });
     Ok(Some((samples, [before, after])))
@@ -129,7 +130,7 @@ pub fn fill(row: &mut BenchRow, samples: &[u64], totals: Totals) {
 }
 
 /// The row of a benchmark, as far as it is known before it runs.
-pub fn row(case: &Case, provenance: &Provenance) -> BenchRow {
+pub fn row(case: &Case, environment: &Environment) -> BenchRow {
     let definition = &case.definition;
     BenchRow {
         name: case.name.clone(),
@@ -138,13 +139,13 @@ pub fn row(case: &Case, provenance: &Provenance) -> BenchRow {
         batch: definition.batch,
         p: definition.p,
         k: definition.k,
-        isa: provenance.isa.clone(),
+        isa: environment.isa.clone(),
         threads: case.threads,
-        cpu: provenance.machine.cpu.clone(),
-        rustc: provenance.build.rustc.to_owned(),
-        revision: provenance.build.revision.to_owned(),
-        dirty: provenance.build.dirty_cell().to_owned(),
-        date: provenance.date.clone(),
+        cpu: environment.machine.cpu.clone(),
+        rustc: environment.build.rustc.to_owned(),
+        revision: environment.build.revision.to_owned(),
+        dirty: environment.build.dirty_cell().to_owned(),
+        date: environment.date.clone(),
         ..BenchRow::default()
     }
 }

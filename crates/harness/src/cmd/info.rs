@@ -3,24 +3,25 @@
 use rivalry_core::Kernels;
 use serde_json::json;
 
+use crate::bench::limits;
 use crate::cli::{Common, InfoArgs};
 use crate::compute::Compute;
+use crate::env::Environment;
 use crate::output;
-use crate::provenance::{Provenance, peak};
 
 /// Runs the command.
 pub(crate) fn run(_args: &InfoArgs, common: &Common) -> anyhow::Result<()> {
     let Compute { team, kernels, .. } = Compute::new(common)?;
     let report = Report {
-        provenance: Provenance::collect(kernels.name(), team.threads()),
+        environment: Environment::collect(kernels.name(), team.threads()),
         supported: Kernels::all().iter().map(|kernels| kernels.name()).collect(),
-        peak_gflops: peak::measure_gflops(&team, kernels),
+        peak_gflops: limits::peak_gflops(&team, kernels),
     };
     output::result(&if common.json { report.to_json()? } else { report.to_text() })
 }
 
 struct Report {
-    provenance: Provenance,
+    environment: Environment,
     supported: Vec<&'static str>,
     peak_gflops: f64,
 }
@@ -28,12 +29,12 @@ struct Report {
 impl Report {
     fn to_text(&self) -> String {
         let supported = self.supported.join(" ");
-        let peak = format!("{:.1} GFLOP/s (f32, {}, all threads)", self.peak_gflops, self.provenance.isa);
-        format!("{}{:<12}{supported}\n{:<12}{peak}\n", self.provenance.to_text(), "supported", "peak")
+        let peak = format!("{:.1} GFLOP/s (f32, {}, all threads)", self.peak_gflops, self.environment.isa);
+        format!("{}{:<12}{supported}\n{:<12}{peak}\n", self.environment.to_text(), "supported", "peak")
     }
 
     fn to_json(&self) -> anyhow::Result<String> {
-        let mut value = serde_json::to_value(&self.provenance)?;
+        let mut value = serde_json::to_value(&self.environment)?;
         value["isa_supported"] = json!(self.supported);
         value["peak_gflops"] = json!((self.peak_gflops * 10.0).round() / 10.0);
         Ok(serde_json::to_string_pretty(&value)? + "\n")
@@ -45,7 +46,11 @@ mod tests {
     use super::*;
 
     fn report() -> Report {
-        Report { provenance: Provenance::collect("avx2", 2), supported: vec!["avx2", "portable"], peak_gflops: 123.456 }
+        Report {
+            environment: Environment::collect("avx2", 2),
+            supported: vec!["avx2", "portable"],
+            peak_gflops: 123.456,
+        }
     }
 
     #[test]

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use crate::cli::Common;
+use crate::env::Environment;
 use crate::failure::failure;
 use crate::output;
-use crate::provenance::Provenance;
 use crate::record::{ResultRow, to_csv};
 use crate::run::{Existing, files};
 
@@ -18,21 +18,21 @@ pub(super) const ROWS: &str = "rows.csv";
 /// The place of a record in `bench-results/`.
 pub(super) struct Record {
     folder: PathBuf,
-    provenance: Provenance,
+    environment: Environment,
 }
 
 impl Record {
     /// Everything that can be refused is refused here, before the first run. A command that goes on where it stopped may
     /// find records of its own.
-    pub(super) fn open(name: &str, provenance: Provenance, existing: Existing) -> anyhow::Result<Self> {
-        provenance.refuse_record()?;
+    pub(super) fn open(name: &str, environment: Environment, existing: Existing) -> anyhow::Result<Self> {
+        environment.refuse_record()?;
         let records = Path::new(RECORDS);
         if !records.is_dir() {
             let message = format!("record: expected the folder {RECORDS} here, found none");
             return Err(failure(message, "run it from the root of the repository"));
         }
-        let folder = records.join(name).join(provenance.record_folder());
-        let record = Self { folder, provenance };
+        let folder = records.join(name).join(environment.record_folder());
+        let record = Self { folder, environment };
         if record.folder.exists() && existing != Existing::Resume {
             return Err(record.refuse_folder("a new folder", "one that is there"));
         }
@@ -45,7 +45,7 @@ impl Record {
     }
 
     pub(super) fn refuse_other_revision(&self, row: &ResultRow, folder: &Path) -> anyhow::Result<()> {
-        let revision = self.provenance.build.revision;
+        let revision = self.environment.build.revision;
         if row.revision == revision && row.dirty == "false" {
             return Ok(());
         }
@@ -67,7 +67,7 @@ impl Record {
                 Ok(())
             }
             Ok(_) => Err(self.refuse_folder("these rows or none", "others")),
-            Err(_) => self.write(&[("machine.txt", self.provenance.to_text()), (ROWS, rows)], common),
+            Err(_) => self.write(&[("machine.txt", self.environment.to_text()), (ROWS, rows)], common),
         }
     }
 
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     fn record(folder: PathBuf) -> Record {
-        Record { folder, provenance: Provenance::collect("portable", 1) }
+        Record { folder, environment: Environment::collect("portable", 1) }
     }
 
     #[test]
@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn rows_of_another_revision_are_not_recorded() {
         let record = record(PathBuf::from("nowhere"));
-        let revision = record.provenance.build.revision.to_owned();
+        let revision = record.environment.build.revision.to_owned();
         let row = |revision: &str, dirty: &str| ResultRow {
             revision: revision.to_owned(),
             dirty: dirty.to_owned(),

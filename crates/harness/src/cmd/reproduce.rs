@@ -19,9 +19,9 @@ use super::train::RUNS;
 use crate::cli::{Common, ReproduceArgs, Reproducible};
 use crate::compute::Compute;
 use crate::config::{Method, Protocol};
+use crate::env::Environment;
 use crate::failure::failure;
 use crate::output;
-use crate::provenance::Provenance;
 use crate::record::ResultRow;
 use crate::run::Existing;
 use crate::sweep::run::Opened;
@@ -60,13 +60,13 @@ enum Ready<'a> {
 pub(crate) fn run(args: &ReproduceArgs, common: &Common) -> anyhow::Result<()> {
     let plan = Plan::new(args, common)?;
     let compute = Compute::new(common)?;
-    let provenance = Provenance::collect(compute.kernels.name(), compute.team.threads());
+    let environment = Environment::collect(compute.kernels.name(), compute.team.threads());
     let (tables, sweeps) = args.what.parts();
     let folder = args.out.clone().unwrap_or_else(|| {
         PathBuf::from(RUNS).join(format!("reproduce-{}-{}", args.what.name(), plan.protocol.name()))
     });
     let record = |part: &str| match args.record {
-        true => Record::open(&format!("{part}-{}", plan.protocol.name()), provenance.clone(), plan.existing).map(Some),
+        true => Record::open(&format!("{part}-{}", plan.protocol.name()), environment.clone(), plan.existing).map(Some),
         false => Ok(None),
     };
     let records = tables.iter().chain(&sweeps).map(|part| record(part)).collect::<anyhow::Result<Vec<_>>>()?;

@@ -7,9 +7,9 @@ use crate::cli::{Common, SweepAction, SweepArgs};
 use crate::compute::Compute;
 use crate::config::{Assignment, Protocol};
 use crate::dataset::Datasets;
+use crate::env::Environment;
 use crate::failure::failure;
 use crate::output;
-use crate::provenance::Provenance;
 use crate::record::to_csv;
 use crate::run::{Existing, files};
 use crate::sweep::grid::{self, Axis};
@@ -46,8 +46,8 @@ fn sweep(name: &str, out: &Path, args: &SweepArgs, common: &Common) -> anyhow::R
     let opened = Sweep { name: &definition.name, points: &points, shard, out, existing, remark: "" }.open(&data)?;
     let record = match args.record {
         true => {
-            let provenance = Provenance::collect(compute.kernels.name(), compute.team.threads());
-            let record = Record::open(&format!("{}-{}", definition.name, protocol.name()), provenance, existing)?;
+            let environment = Environment::collect(compute.kernels.name(), compute.team.threads());
+            let record = Record::open(&format!("{}-{}", definition.name, protocol.name()), environment, existing)?;
             opened.kept().try_for_each(|(row, folder)| record.refuse_other_revision(row, folder))?;
             Some(record)
         }

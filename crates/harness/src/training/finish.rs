@@ -15,9 +15,9 @@ use super::learn::silent;
 use super::{Job, Outcome, check_finite};
 use crate::config::{Method, OffSphere};
 use crate::dataset::Evaluated;
+use crate::env::Environment;
 use crate::plot::curves::{HeldOut, Point, error_curves};
 use crate::plot::fields::{DEFAULT_UNITS, Tile, receptive_fields, shown};
-use crate::provenance::Provenance;
 use crate::record::{self, MetricsRow, Phase, ResultRow, rounded};
 use crate::run::checkpoint::Checkpoint;
 use crate::run::{self, hex};
@@ -28,10 +28,10 @@ pub(super) fn run(
     job: &Job<'_>,
     layer: Option<&Layer>,
     checkpoint: &Checkpoint,
-    provenance: &Provenance,
+    environment: &Environment,
 ) -> anyhow::Result<Outcome> {
     check_finite("weights", "the last epoch", &checkpoint.weights)?;
-    let row = row(job, layer, checkpoint, provenance)?;
+    let row = row(job, layer, checkpoint, environment)?;
     let mut unwritten = None;
     for (name, content) in files(job, layer, checkpoint) {
         let written = content.and_then(|content| job.folder.write(name, &content));
@@ -71,7 +71,7 @@ fn row(
     job: &Job<'_>,
     layer: Option<&Layer>,
     checkpoint: &Checkpoint,
-    provenance: &Provenance,
+    environment: &Environment,
 ) -> anyhow::Result<ResultRow> {
     let experiment = job.experiment;
     let method = experiment.method;
@@ -101,11 +101,11 @@ fn row(
         epoch_first_ms: times.first().copied().map(rounded),
         epoch_last_ms: times.last().copied().map(rounded),
         engine,
-        isa: provenance.isa.clone(),
-        threads: Some(provenance.threads),
-        cpu: provenance.machine.cpu.clone(),
-        revision: provenance.build.revision.to_owned(),
-        dirty: provenance.build.dirty_cell().to_owned(),
+        isa: environment.isa.clone(),
+        threads: Some(environment.threads),
+        cpu: environment.machine.cpu.clone(),
+        revision: environment.build.revision.to_owned(),
+        dirty: environment.build.dirty_cell().to_owned(),
         dataset_sha256: job.dataset_sha256.to_owned(),
         weights_sha256: layer.map(|_| hex(&Sha256::digest(little_endian(&checkpoint.weights)))).unwrap_or_default(),
         err: job.remark.to_owned(),

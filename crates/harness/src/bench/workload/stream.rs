@@ -1,8 +1,8 @@
 //! Memory bandwidth as a benchmark: one pass of the triad of [`crate::bench::bandwidth`].
 
 use super::{Work, digest};
-use crate::bench::bandwidth::Triad;
 use crate::bench::definition::Definition;
+use crate::bench::limits::Triad;
 use crate::compute::Compute;
 use crate::failure::failure;
 
@@ -51,6 +51,6 @@ impl Work for Stream<'_> {
 
     /// A multiplication and an addition for each number.
     fn operations(&self) -> f64 {
-        2.0 * self.triad.numbers() as f64
+        2.0 * self.triad.elements() as f64
     }
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::bench::definition::{Case, select};
 use crate::bench::measure::{Verdict, measure, verify};
 use crate::cli::{self, Common, Selection};
-use crate::provenance::Provenance;
+use crate::env::Environment;
 
 /// A benchmark of each kind that is small enough for the portable kernels.
 const SMALL: &str = r#"
@@ -134,13 +134,13 @@ fn the_checksum_of_an_epoch_is_that_of_the_rule() {
 fn a_right_answer_is_timed_and_a_wrong_one_is_a_row_without_times() {
     let common = Common::default();
     let (mut sets, kernels) = (Sets::new(&common), Kernels::best());
-    let provenance = Provenance::collect(kernels.name(), 1);
+    let environment = Environment::collect(kernels.name(), 1);
     for mut case in small() {
-        let wrong = measure(&case, kernels, &mut sets, &provenance);
+        let wrong = measure(&case, kernels, &mut sets, &environment);
         assert!(wrong.row.err.starts_with("checksum: expected 000"), "{}: {}", case.name, wrong.row.err);
         assert!(wrong.row.median_ns.is_none() && wrong.samples.is_empty() && wrong.peaks.is_none());
         case.definition.checksum = wrong.row.checksum;
-        let right = measure(&case, kernels, &mut sets, &provenance);
+        let right = measure(&case, kernels, &mut sets, &environment);
         assert_eq!((right.row.err.as_str(), &right.verdict), ("", &Verdict::Holds), "{}", case.name);
         assert_eq!((right.samples.len(), right.row.iterations), (2, 2));
         assert!(right.row.median_ns > Some(0) && right.row.peak_gflops > Some(0.0));
@@ -152,11 +152,11 @@ fn a_right_answer_is_timed_and_a_wrong_one_is_a_row_without_times() {
 fn what_cannot_be_computed_is_a_row_too() {
     let common = Common::default();
     let (mut sets, kernels) = (Sets::new(&common), Kernels::best());
-    let provenance = Provenance::collect(kernels.name(), 1);
+    let environment = Environment::collect(kernels.name(), 1);
     let mut refused = |change: fn(&mut Definition), expected: &str| {
         let mut case = small().remove(0);
         change(&mut case.definition);
-        let measured = measure(&case, kernels, &mut sets, &provenance);
+        let measured = measure(&case, kernels, &mut sets, &environment);
         assert!(matches!(measured.verdict, Verdict::Failed(_)), "{:?}", measured.verdict);
         assert!(measured.row.err.contains(expected), "{}", measured.row.err);
     };

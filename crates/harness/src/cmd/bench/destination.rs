@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use crate::cli::{Common, Place};
 use crate::cmd::record::{ROWS, Record};
+use crate::env::Environment;
 use crate::failure::failure;
 use crate::output;
-use crate::provenance::Provenance;
 use crate::record::bench::{BenchRow, SampleRow};
 use crate::record::to_csv;
 use crate::run::{Existing, files};
@@ -18,14 +18,14 @@ const MACHINE: &str = "machine.txt";
 pub(super) struct Destination {
     folder: Option<PathBuf>,
     record: Option<Record>,
-    provenance: Provenance,
+    environment: Environment,
 }
 
 impl Destination {
     /// Everything that can be refused is refused here. `what` names the kind of record.
-    pub(super) fn open(what: &str, place: &Place, provenance: Provenance) -> anyhow::Result<Self> {
+    pub(super) fn open(what: &str, place: &Place, environment: Environment) -> anyhow::Result<Self> {
         let record = match place.record {
-            true => Some(Record::open(what, provenance.clone(), Existing::Refuse)?),
+            true => Some(Record::open(what, environment.clone(), Existing::Refuse)?),
             false => None,
         };
         if let Some(folder) = &place.out {
@@ -36,7 +36,7 @@ impl Destination {
             files::create_folder(folder)?;
             files::check_writable(&folder.join(ROWS))?;
         }
-        Ok(Self { folder: place.out.clone(), record, provenance })
+        Ok(Self { folder: place.out.clone(), record, environment })
     }
 
     /// Writes rows, samples and the machine; `measured` are lines for the machine sheet. The rows come last: a folder that
@@ -48,7 +48,7 @@ impl Destination {
         measured: &[(&str, String)],
         common: &Common,
     ) -> anyhow::Result<()> {
-        let mut machine = self.provenance.to_text();
+        let mut machine = self.environment.to_text();
         machine.extend(measured.iter().map(|(name, value)| format!("{name:<12}{value}\n")));
         let content = [(MACHINE, machine), (SAMPLES, to_csv(samples)), (ROWS, to_csv(rows))];
         if let Some(folder) = &self.folder {

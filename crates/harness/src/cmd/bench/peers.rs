@@ -9,18 +9,19 @@ mod program;
 use std::collections::BTreeMap;
 
 use super::destination::Destination;
+use crate::bench::Sets;
 use crate::bench::definition::{Case, Kind, Start, Threads};
+use crate::bench::limits;
 use crate::bench::measure::{Totals, fill, row};
 use crate::bench::statistics::Summary;
 use crate::bench::tables::tables;
 use crate::bench::turn::{Turn, deviation, hand_over, ours};
-use crate::bench::{Sets, bandwidth};
 use crate::cli::{Common, PeersArgs};
 use crate::compute::Compute;
 use crate::dataset;
+use crate::env::Environment;
 use crate::failure::{Failure, failure};
 use crate::output;
-use crate::provenance::{Provenance, peak};
 use crate::record::bench::{BenchRow, SampleRow};
 use program::{Answer, INSTALL, PEERS, Peer};
 
@@ -39,15 +40,15 @@ pub(super) fn run(args: &PeersArgs, common: &Common) -> anyhow::Result<()> {
         return Err(failure(message, "`rivalry bench list` shows every name"));
     }
     let compute = Compute::new(common)?;
-    let provenance = Provenance::collect(compute.kernels.name(), compute.team.threads());
-    let destination = Destination::open("bench-peers", &args.place, provenance.clone())?;
-    super::run::warn_of_debug(&provenance, common);
-    let bandwidth = format!("{:.1} GB/s (triad, all threads)", bandwidth::measure_gbs(&compute.team));
+    let environment = Environment::collect(compute.kernels.name(), compute.team.threads());
+    let destination = Destination::open("bench-peers", &args.place, environment.clone())?;
+    super::run::warn_of_debug(&environment, common);
+    let bandwidth = format!("{:.1} GB/s (triad, all threads)", limits::bandwidth_gbs(&compute.team));
     let mut session = Session {
         args,
         common,
         compute,
-        provenance,
+        environment,
         sets: Sets::new(common),
         versions: BTreeMap::new(),
         wrong: None,
@@ -83,7 +84,7 @@ struct Session<'a> {
     args: &'a PeersArgs,
     common: &'a Common,
     compute: Compute,
-    provenance: Provenance,
+    environment: Environment,
     sets: Sets<'a>,
     /// What each program that answered says of itself.
     versions: BTreeMap<&'static str, String>,
@@ -105,7 +106,7 @@ struct Standing {
 impl Session<'_> {
     /// All rounds of one benchmark.
     fn case(&mut self, case: &Case) -> anyhow::Result<()> {
-        let empty = row(case, &self.provenance);
+        let empty = row(case, &self.environment);
         let (turns, standings, peaks) = match self.rounds(case) {
             Ok(measured) => measured,
             Err(error) => {
@@ -149,7 +150,7 @@ impl Session<'_> {
         let mut standings: Vec<Standing> =
             peers.map(|peer| Standing { peer, samples: Vec::new(), apart: 0.0, err: String::new() }).collect();
         let mut turns = Vec::new();
-        let before = peak::measure_gflops(&self.compute.team, kernels);
+        let before = limits::peak_gflops(&self.compute.team, kernels);
         for _ in 0..self.args.rounds {
             let turn = ours(case, kernels, &mut self.sets)?;
             for standing in standings.iter_mut().filter(|standing| standing.err.is_empty()) {
@@ -161,7 +162,7 @@ impl Session<'_> {
             }
             turns.push(turn);
         }
-        Ok((turns, standings, [before, peak::measure_gflops(&self.compute.team, kernels)]))
+        Ok((turns, standings, [before, limits::peak_gflops(&self.compute.team, kernels)]))
     }
 
     /// Takes the samples of a program whose result is ours.

@@ -4,13 +4,13 @@ use rivalry_core::{Kernels, Team};
 
 use super::destination::Destination;
 use crate::bench::Sets;
-use crate::bench::bandwidth;
+use crate::bench::limits;
 use crate::bench::measure::{Measured, Verdict, measure};
 use crate::bench::tables::tables;
 use crate::cli::{BenchRunArgs, Common};
+use crate::env::{Environment, Profile};
 use crate::failure::{Failure, failure};
 use crate::output;
-use crate::provenance::{Profile, Provenance};
 use crate::record::bench::{BenchRow, SampleRow};
 
 /// A peak that moves by more than this within one benchmark is said.
@@ -21,16 +21,16 @@ pub(super) fn run(args: &BenchRunArgs, common: &Common) -> anyhow::Result<()> {
     let cases = super::cases(&args.selection, common)?;
     let kernels = Kernels::named(common.isa.name())?;
     let team = Team::new(common.threads.map(usize::from))?;
-    let provenance = Provenance::collect(kernels.name(), team.threads());
-    let destination = Destination::open("bench", &args.place, provenance.clone())?;
-    warn_of_debug(&provenance, common);
-    let bandwidth_gbs = bandwidth::measure_gbs(&team);
+    let environment = Environment::collect(kernels.name(), team.threads());
+    let destination = Destination::open("bench", &args.place, environment.clone())?;
+    warn_of_debug(&environment, common);
+    let bandwidth_gbs = limits::bandwidth_gbs(&team);
     drop(team);
 
     let (mut sets, mut rows, mut samples) = (Sets::new(common), Vec::new(), Vec::new());
     let (mut wrong, mut failed) = (None, None);
     for case in &cases {
-        let measured = measure(case, kernels, &mut sets, &provenance);
+        let measured = measure(case, kernels, &mut sets, &environment);
         output::note(common, &line(&measured));
         let problem = || format!("{}: {}", case.name, measured.row.err);
         match &measured.verdict {
@@ -62,8 +62,8 @@ pub(super) fn run(args: &BenchRunArgs, common: &Common) -> anyhow::Result<()> {
 }
 
 /// Timings of a debug build mean little.
-pub(super) fn warn_of_debug(provenance: &Provenance, common: &Common) {
-    if provenance.build.profile == Profile::Debug {
+pub(super) fn warn_of_debug(environment: &Environment, common: &Common) {
+    if environment.build.profile == Profile::Debug {
         output::note(common, "note: this is a debug build, its times mean little");
     }
 }
