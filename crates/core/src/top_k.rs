@@ -1,7 +1,7 @@
 //! The k best units of every example of a minibatch: the lists, and the safe front of the kernel that keeps them.
 
 use crate::isa::Kernels;
-use crate::kernels::top_k::{self, Block};
+use crate::kernels::top_k::{self, ScoreBlock};
 use crate::vector::{LANES, Lanes};
 
 /// The unit of a place in a list that nobody has taken.
@@ -70,7 +70,7 @@ impl TopK {
     ) {
         assert!(stride > 0 && units <= stride * LANES, "{units} units in rows of {stride} vectors");
         let (from, to) = (first * self.k, (first + scores.len() / stride) * self.k);
-        let block = Block { scores, stride, units, first_unit };
+        let block = ScoreBlock { scores, stride, units, first_unit };
         kernels.top_k(block, self.k, &mut self.best[from..to], &mut self.who[from..to]);
     }
 

@@ -141,17 +141,24 @@ pub(crate) const TILE: usize = 32;
 #[cfg(target_arch = "x86_64")]
 pub(crate) type TileSums = [[[i32; LANES]; 2]; TILE];
 
-/// The integer product of a matrix unit, beside the vectors of [`Simd`].
+/// A matrix unit for int8 products, beside the vectors of [`Simd`].
 #[cfg(target_arch = "x86_64")]
 pub(crate) trait Tiles: Copy {
-    /// Prepares this thread; to be followed by [`Tiles::end`].
-    fn begin(self);
+    /// A thread whose matrix unit is configured. It is released when this is dropped.
+    type Configured: TileProduct;
 
-    /// Writes Σ pixels · digits of [`TILE`] examples for two panels of units.
+    /// Configures the matrix unit of this thread.
+    ///
+    /// # Panics
+    /// If it is configured already.
+    fn configure(self) -> Self::Configured;
+}
+
+/// The int8 product of a configured matrix unit.
+#[cfg(target_arch = "x86_64")]
+pub(crate) trait TileProduct {
+    /// Writes Σ pixel · level of [`TILE`] examples for two panels of units.
     ///
     /// `pixels` are the rows of the examples, as many groups each as a panel has vectors: a multiple of [`TILE_GROUPS`].
-    fn product(self, pixels: &[[u8; 4]], panels: [&[Levels64]; 2], sums: &mut TileSums);
-
-    /// Leaves the matrix unit.
-    fn end(self);
+    fn product(&mut self, pixels: &[[u8; 4]], panels: [&[Levels64]; 2], sums: &mut TileSums);
 }

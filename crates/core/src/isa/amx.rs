@@ -1,16 +1,20 @@
-//! AMX: the integer product of screening on the matrix unit; everything else is AVX-512.
+//! AMX: the int8 product of screening on the matrix unit; every other kernel is that of AVX-512.
 //!
-//! The instructions are written as assembly, since their intrinsics are not stable. The compiler never uses tile registers,
-//! so what one block of assembly leaves in them the next one finds.
+//! 1. `detect` asks the CPU, then Linux, which has to allow the tile registers once per process.
+//! 2. `configure` sets the shape of the tiles of this thread and returns a `Configured`, which releases them when dropped.
+//! 3. `product` is a method of `Configured`: no product without a configuration.
+//!
+//! The instructions are written as assembly, since their intrinsics are not stable. The shape of the tiles stays in force from
+//! one block of assembly to the next: no other instruction changes it, and Linux saves it when it switches threads. The data
+//! in the tiles does not have to stay: each block declares all eight registers as overwritten.
 
-use super::Kernels;
-use super::avx512::{Avx512, table};
-use crate::kernels;
-use crate::kernels::pack::{Packed, Pixels};
-use crate::kernels::screen::{Block, Bounds};
-use crate::vector::{Levels64, TILE, TILE_GROUPS, TileSums, Tiles};
+use super::avx512::{self, Avx512};
+use super::*;
+use crate::vector::{Levels64, TILE, TILE_GROUPS, TileProduct, TileSums, Tiles};
 use core::arch::asm;
 use core::arch::x86_64::{__cpuid_count, __get_cpuid_max, _xgetbv};
+use std::cell::Cell;
+use std::marker::PhantomData;
 use std::sync::OnceLock;
 
 /// Proof that this CPU has AMX with 8-bit whole numbers, beside AVX-512, and that the kernel lets this process use it.
@@ -26,7 +30,7 @@ impl Amx {
 
     /// The kernels of this instruction set: only a machine that has it can be given them.
     pub(super) fn kernels(self) -> &'static Kernels {
-        &KERNELS
+        &TABLE
     }
 }
 
@@ -100,14 +104,57 @@ static CONFIGURATION: Configuration = {
     configuration
 };
 
-impl Tiles for Amx {
-    fn begin(self) {
-        // SAFETY: the token proves AMX and that the kernel granted it; the operand is 64 readable bytes.
-        unsafe { asm!("ldtilecfg [{}]", in(reg) &raw const CONFIGURATION, options(nostack, readonly)) }
-    }
+/// A thread whose tiles are configured. There is at most one per thread, and it cannot leave its thread.
+pub(super) struct Configured {
+    /// Raw pointers are neither `Send` nor `Sync`.
+    this_thread: PhantomData<*const ()>,
+}
 
-    /// Four sums of 16 × 16 in tiles 0–3, two tiles of pixels and two of digits for each 64 inputs.
-    fn product(self, pixels: &[[u8; 4]], panels: [&[Levels64]; 2], sums: &mut TileSums) {
+thread_local! {
+    /// Whether this thread has a [`Configured`]: with two of them, the first one dropped would release the tiles of the other.
+    static IS_CONFIGURED: Cell<bool> = const { Cell::new(false) };
+}
+
+impl Tiles for Amx {
+    type Configured = Configured;
+
+    fn configure(self) -> Configured {
+        assert!(!IS_CONFIGURED.replace(true), "the tiles of this thread are configured twice");
+        // SAFETY: the token proves AMX and that Linux allows it. The operand is 64 readable bytes in the format of palette 1.
+        // LDTILECFG zeroes all tiles, as is declared.
+        unsafe {
+            asm!(
+                "ldtilecfg [{}]",
+                in(reg) &raw const CONFIGURATION,
+                out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+                out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
+                options(nostack, readonly, preserves_flags),
+            );
+        }
+        Configured { this_thread: PhantomData }
+    }
+}
+
+impl Drop for Configured {
+    fn drop(&mut self) {
+        let Configured { this_thread: PhantomData } = self;
+        // SAFETY: only a token makes a `Configured`, and it is dropped on the thread that made it. TILERELEASE leaves the tiles
+        // as they are when a thread starts.
+        unsafe {
+            asm!(
+                "tilerelease",
+                out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+                out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
+                options(nostack, nomem, preserves_flags),
+            );
+        }
+        IS_CONFIGURED.set(false);
+    }
+}
+
+impl TileProduct for Configured {
+    /// Accumulates four products of 16 × 16 in tiles 0–3: per 64 inputs, two tiles of pixels and two of int8 levels.
+    fn product(&mut self, pixels: &[[u8; 4]], panels: [&[Levels64]; 2], sums: &mut TileSums) {
         let groups = panels[0].len();
         assert!(groups > 0 && groups.is_multiple_of(TILE_GROUPS), "{groups} groups of a panel");
         assert!(panels[1].len() == groups, "panels of two sizes");
@@ -115,9 +162,13 @@ impl Tiles for Amx {
         let (row, steps) = (groups * 4, groups / TILE_GROUPS);
         // From one example to the next: two panels of sixteen sums.
         let out_row = size_of::<[[i32; 16]; 2]>();
-        // SAFETY: the token proves AMX, and `begin` has configured this thread. Each step reads 64 bytes of each of the 32
-        // rows of `pixels`, `row` bytes apart, and 16 vectors of each panel: all there, as was asserted. The stores write 16
-        // rows of 64 bytes, `out_row` apart, at the four quarters of `sums`.
+        // Both halves of the sums from one pointer: a second borrow would end the life of the first.
+        let out = sums.as_mut_ptr();
+        let out2 = out.wrapping_add(TILE / 2);
+        // SAFETY: the tiles of this thread are configured as long as `self` lives, 16 rows of 64 bytes each. Each step reads 64
+        // bytes of each of the 32 rows of `pixels`, `row` bytes apart, and 16 vectors of each panel: all there, as was asserted.
+        // The stores write 16 rows of 64 bytes, `out_row` apart, at the four quarters of `sums`, which is borrowed mutably;
+        // both pointers stem from one borrow of all of it. The tiles and the flags are overwritten, as is declared.
         unsafe {
             asm!(
                 "tilezero tmm0",
@@ -144,65 +195,34 @@ impl Tiles for Amx {
                 "tilestored [{out2} + {out_row}*1], tmm2",
                 "tilestored [{out2} + {out_row}*1 + 64], tmm3",
                 a = inout(reg) pixels.as_ptr() => _,
-                a2 = inout(reg) pixels[TILE / 2 * groups..].as_ptr() => _,
+                a2 = inout(reg) pixels.as_ptr().wrapping_add(TILE / 2 * groups) => _,
                 b0 = inout(reg) panels[0].as_ptr() => _,
                 b1 = inout(reg) panels[1].as_ptr() => _,
                 steps = inout(reg) steps => _,
                 row = in(reg) row,
                 line = in(reg) 64_usize,
-                out = in(reg) sums.as_mut_ptr(),
-                out2 = in(reg) sums[TILE / 2..].as_mut_ptr(),
+                out = in(reg) out,
+                out2 = in(reg) out2,
                 out_row = in(reg) out_row,
+                out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+                out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
                 options(nostack),
             );
         }
     }
-
-    fn end(self) {
-        // SAFETY: the token proves AMX; this leaves the tiles as they are after a start of the thread.
-        unsafe { asm!("tilerelease", options(nostack, nomem)) }
-    }
 }
 
-/// The kernels, one entry each.
-static KERNELS: Kernels = Kernels {
-    name: "amx",
-    peak_chains: table::PEAK_CHAINS,
-    stage_u8: table::stage_u8,
-    stage_f32: table::stage_f32,
-    gemm_nt: table::gemm_nt,
-    gemm_nt_blocks: table::gemm_nt_blocks,
-    power: table::power,
-    top_k: table::top_k,
-    change_u8: table::change_u8,
-    change_f32: table::change_f32,
-    apply_u8: table::apply_u8,
-    apply_f32: table::apply_f32,
-    quantise: table::quantise,
-    pack,
-    screen,
-    top_distinct: table::top_distinct,
-    select_ge: table::select_ge,
-    prefetch: table::prefetch,
-    refine_dot: table::refine_dot,
-    gemv_gathered: table::gemv_gathered,
-    rectified_power: table::rectified_power,
-    power_loss: table::power_loss,
-    gemm_tn: table::gemm_tn,
-    gemm_tn_adam: table::gemm_tn_adam,
-    adam: table::adam,
-    peak: table::peak,
-};
+/// The kernels of AVX-512, but for two that take the matrix unit.
+static TABLE: Kernels = Kernels { name: "amx", pack, screen, ..avx512::KERNELS };
 
 fn pack(pixels: Pixels<'_>, packed: &mut Packed) {
     kernels::tiles::pack(pixels, packed);
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn screen(block: Block<'_>, packed: &Packed, ends: Bounds<'_>) {
+fn screen(block: WeightPanels<'_>, packed: &Packed, bounds: Bounds<'_>) {
     // Tokens out of nothing: this function is reached only through a table that a machine with AMX was given.
-    let vectors = Avx512(());
-    kernels::tiles::screen(vectors, Amx(()), block, packed, ends);
+    kernels::tiles::screen(Avx512(()), Amx(()), block, packed, bounds);
 }
 
 #[cfg(test)]

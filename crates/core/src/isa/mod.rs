@@ -1,8 +1,146 @@
-//! One table of kernels per instruction set, and the choice among them at run time.
+//! The instruction sets: one file each, one table of kernels each, and the choice among them at run time.
 //!
-//! This module holds the only `unsafe` of the crate: the intrinsics behind [`crate::vector::Simd`], and the calls through a
-//! table. Both rest on one fact: a table can be reached only through [`Kernels::all`], [`Kernels::best`] and
-//! [`Kernels::named`], which hand out what the CPU was found to have.
+//! 1. The list below names every kernel once: its arguments and its generic body in [`crate::kernels`]. Two macros read it.
+//!    `declare!` makes [`Kernels`], a table of function pointers, and a safe method for each. `table!` makes the table of one
+//!    instruction set: each entry is the body, compiled with the instructions enabled.
+//! 2. A token (`Avx2`, `Avx512`, …) proves that the CPU has the instructions: `detect` is the only way to one outside of a
+//!    table.
+//! 3. [`Kernels::all`] hands out the tables of the tokens that were detected, so the calls through a table are sound.
+//!
+//! This module holds the only `unsafe` of the crate: the intrinsics behind [`crate::vector::Simd`], and those calls.
+//!
+//! To add a kernel, write its body and one line of the list. To add an instruction set, write its file: a token, `impl Simd`,
+//! `impl Integers`, its tile sizes, and `for_every_kernel!(table!(…))`; then add it to [`Kernels::all`].
+
+use crate::error::{Error, Result};
+use crate::kernels;
+use crate::kernels::elementwise::{AdamStep, Exponent, Moments, PowerLoss};
+use crate::kernels::gemm_tn::{Deltas, Products};
+use crate::kernels::pack::{Packed, Pixels};
+use crate::kernels::power::IntegerNorm;
+use crate::kernels::quantise::{QuantiseBuffers, Quantised};
+use crate::kernels::screen::{Bounds, RefineRows, WeightPanels};
+use crate::kernels::top_k::ScoreBlock;
+use crate::kernels::update::{ActiveRow, Step};
+use crate::matrix::Panel;
+use crate::vector::Lanes;
+
+/// The kernels: `name(arguments) = body`. A body takes the token first. The sizes in capitals are those of the file that
+/// expands the list.
+macro_rules! for_every_kernel {
+    ($macro:ident!($($arguments:tt)*)) => {
+        $macro! {
+            [$($arguments)*]
+            /// Copies a u8 example into a padded row of f32.
+            fn stage_u8(example: &[u8], row: &mut [Lanes]) = kernels::stage::stage;
+            /// Copies an f32 example into a padded row.
+            fn stage_f32(example: &[f32], row: &mut [Lanes]) = kernels::stage::stage;
+            /// See [`crate::ops::gemm_nt`].
+            fn gemm_nt(units: Panel<'_>, examples: Panel<'_>, out: &mut [f32], out_stride: usize)
+                = kernels::gemm_nt::gemm_nt::<_, { GEMM_NT.0 }, { GEMM_NT.1 }>;
+            /// See [`crate::ops::gemm_nt_blocks`].
+            fn gemm_nt_blocks(units: Panel<'_>, examples: Panel<'_>, block: usize, out: &mut [f32], out_stride: usize)
+                = kernels::gemm_nt::gemm_nt_blocks::<_, { GEMM_NT.0 }, { GEMM_NT.1 }>;
+            /// Computes the scores of the rows of a panel for one u8 example.
+            fn gemv_gathered(units: Panel<'_>, power: Option<IntegerNorm>, example: &[u8], out: &mut [f32])
+                = kernels::gemm_nt::gemv_gathered;
+            /// Writes w′ of p = 3, 4 or 5.
+            fn power(p: IntegerNorm, weights: &[Lanes], powers: &mut [Lanes]) = kernels::power::power;
+            /// Inserts a block of scores into every list of k.
+            fn top_k(block: ScoreBlock<'_>, k: usize, best: &mut [f32], who: &mut [u32]) = kernels::top_k::top_k;
+            /// Returns max |ds| of a row, of u8 inputs.
+            fn change_u8(row: ActiveRow<'_>, inputs: &[u8], weights: &[Lanes]) -> f32 = kernels::update::change;
+            /// Returns max |ds| of a row, of f32 inputs.
+            fn change_f32(row: ActiveRow<'_>, inputs: &[f32], weights: &[Lanes]) -> f32 = kernels::update::change;
+            /// Adds step · ds to a row, of u8 inputs.
+            fn apply_u8(row: ActiveRow<'_>, inputs: &[u8], step: Step, weights: &mut [Lanes]) = kernels::update::apply;
+            /// Adds step · ds to a row, of f32 inputs.
+            fn apply_f32(row: ActiveRow<'_>, inputs: &[f32], step: Step, weights: &mut [Lanes]) = kernels::update::apply;
+            /// Writes the coarse and the residual int8 levels of a row or of its powers.
+            fn quantise(row: &[Lanes], power: Option<IntegerNorm>, to: QuantiseBuffers<'_>) -> Quantised
+                = kernels::quantise::quantise;
+            /// Packs examples for `screen`.
+            fn pack(pixels: Pixels<'_>, packed: &mut Packed) = kernels::pack::pack::<_, { LISTS.0 }, { LISTS.1 }>;
+            /// Computes score bounds of a block of units for every packed example.
+            fn screen(block: WeightPanels<'_>, packed: &Packed, bounds: Bounds<'_>)
+                = kernels::screen::screen::<_, { SCREEN_PANELS.0 }, { LISTS.0 }, { SCREEN_PANELS.1 }>;
+            /// Computes the residual dot products of some rows.
+            fn refine_dot(at: RefineRows<'_>, sums: &mut [f32]) = kernels::screen::refine_dot;
+            /// Finds the largest distinct numbers of a few vectors.
+            fn top_distinct(numbers: &[Lanes], best: &mut [f32]) = kernels::screen::top_distinct;
+            /// Lists the units whose upper bound is at least a threshold.
+            fn select_ge(upper: &[Lanes], threshold: f32, found: &mut [u32]) -> usize = kernels::screen::select_ge;
+            /// Prefetches every cache line of some memory.
+            fn prefetch(memory: &[u8]) = kernels::stage::prefetch;
+            /// See [`crate::ops::rectified_power`].
+            fn rectified_power(scores: &mut [Lanes], factor: f32, n: Exponent) = kernels::elementwise::rectified_power;
+            /// See [`crate::ops::power_loss`].
+            fn power_loss(loss: PowerLoss, sums: &mut [Lanes], targets: &[Lanes]) = kernels::elementwise::power_loss;
+            /// See [`crate::ops::gemm_tn`].
+            fn gemm_tn(examples: Panel<'_>, deltas: Deltas<'_>, out: &mut [Lanes], out_stride: usize)
+                = kernels::gemm_tn::gemm_tn::<_, { GEMM_TN.0 }, { GEMM_TN.1 }>;
+            /// See [`crate::ops::gemm_tn_adam`].
+            fn gemm_tn_adam(
+                products: Products<'_>,
+                step: AdamStep,
+                moments: Moments<'_>,
+                weights: &mut [Lanes],
+                stride: usize
+            ) = kernels::gemm_tn::gemm_tn_adam::<_, { GEMM_TN.0 }, { GEMM_TN.1 }>;
+            /// See [`crate::ops::adam`].
+            fn adam(step: AdamStep, gradient: &[Lanes], moments: Moments<'_>, weights: &mut [Lanes])
+                = kernels::elementwise::adam;
+            /// Runs multiply-adds in registers; returns the floating-point operations done, and a result to keep.
+            fn peak(rounds: u64) -> (u64, f32) = kernels::peak::peak::<_, PEAK_CHAINS>;
+        }
+    };
+}
+
+/// Makes the table type and a safe method for each kernel.
+macro_rules! declare {
+    ([] $($(#[$doc:meta])* fn $kernel:ident($($argument:ident: $type:ty),*) $(-> $out:ty)? = $body:expr;)*) => {
+        /// The kernels of one instruction set that this machine has.
+        pub struct Kernels {
+            name: &'static str,
+            $($kernel: unsafe fn($($type),*) $(-> $out)?,)*
+        }
+
+        impl Kernels {
+            $(
+                $(#[$doc])*
+                pub(crate) fn $kernel(&self, $($argument: $type),*) $(-> $out)? {
+                    // SAFETY: this table was handed out because the CPU has its instructions.
+                    unsafe { (self.$kernel)($($argument),*) }
+                }
+            )*
+        }
+    };
+}
+
+/// Makes `KERNELS`, the table of one instruction set: its name, its token, and the attribute that enables its instructions.
+macro_rules! table {
+    (
+        [$name:literal, $token:expr, #[$enable:meta]]
+        $($(#[$doc:meta])* fn $kernel:ident($($argument:ident: $type:ty),*) $(-> $out:ty)? = $body:expr;)*
+    ) => {
+        /// The kernels of this instruction set.
+        pub(super) const KERNELS: Kernels = Kernels {
+            name: $name,
+            $(
+                $kernel: {
+                    #[$enable]
+                    fn $kernel($($argument: $type),*) $(-> $out)? {
+                        $body($token, $($argument),*)
+                    }
+                    $kernel
+                },
+            )*
+        };
+        static TABLE: Kernels = KERNELS;
+    };
+}
+
+for_every_kernel!(declare!());
 
 #[cfg(target_arch = "x86_64")]
 mod amx;
@@ -11,48 +149,6 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod portable;
-
-use crate::error::{Error, Result};
-use crate::kernels::elementwise::{AdamStep, Exponent, Moments, PowerLoss};
-use crate::kernels::gemm_tn::{Deltas, Products};
-use crate::kernels::pack::{Packed, Pixels};
-use crate::kernels::power::IntegerNorm;
-use crate::kernels::quantise::{QuantiseBuffers, Quantised};
-use crate::kernels::screen::{self, Bounds, RefineRows};
-use crate::kernels::top_k::Block;
-use crate::kernels::update::{ActiveRow, Step};
-use crate::matrix::Panel;
-use crate::vector::Lanes;
-
-/// The kernels of one instruction set that this machine has.
-pub struct Kernels {
-    name: &'static str,
-    peak_chains: usize,
-    stage_u8: unsafe fn(&[u8], &mut [Lanes]),
-    stage_f32: unsafe fn(&[f32], &mut [Lanes]),
-    gemm_nt: unsafe fn(Panel<'_>, Panel<'_>, &mut [f32], usize),
-    gemm_nt_blocks: unsafe fn(Panel<'_>, Panel<'_>, usize, &mut [f32], usize),
-    power: unsafe fn(IntegerNorm, &[Lanes], &mut [Lanes]),
-    top_k: unsafe fn(Block<'_>, usize, &mut [f32], &mut [u32]),
-    change_u8: unsafe fn(ActiveRow<'_>, &[u8], &[Lanes]) -> f32,
-    change_f32: unsafe fn(ActiveRow<'_>, &[f32], &[Lanes]) -> f32,
-    apply_u8: unsafe fn(ActiveRow<'_>, &[u8], Step, &mut [Lanes]),
-    apply_f32: unsafe fn(ActiveRow<'_>, &[f32], Step, &mut [Lanes]),
-    quantise: unsafe fn(&[Lanes], Option<IntegerNorm>, QuantiseBuffers<'_>) -> Quantised,
-    pack: unsafe fn(Pixels<'_>, &mut Packed),
-    screen: unsafe fn(screen::Block<'_>, &Packed, Bounds<'_>),
-    top_distinct: unsafe fn(&[Lanes], &mut [f32]),
-    select_ge: unsafe fn(&[Lanes], f32, &mut [u32]) -> usize,
-    prefetch: unsafe fn(&[u8]),
-    refine_dot: unsafe fn(RefineRows<'_>, &mut [f32]),
-    gemv_gathered: unsafe fn(Panel<'_>, Option<IntegerNorm>, &[u8], &mut [f32]),
-    rectified_power: unsafe fn(&mut [Lanes], f32, Exponent),
-    power_loss: unsafe fn(PowerLoss, &mut [Lanes], &[Lanes]),
-    gemm_tn: unsafe fn(Panel<'_>, Deltas<'_>, &mut [Lanes], usize),
-    gemm_tn_adam: unsafe fn(Products<'_>, AdamStep, Moments<'_>, &mut [Lanes], usize),
-    adam: unsafe fn(AdamStep, &[Lanes], Moments<'_>, &mut [Lanes]),
-    peak: unsafe fn(u64) -> f32,
-}
 
 impl std::fmt::Debug for Kernels {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -110,169 +206,10 @@ impl Kernels {
         self.name
     }
 
-    /// Multiply-adds in registers, without memory: (floating-point operations done, a result to keep).
-    pub(crate) fn peak(&self, turns: u64) -> (u64, f32) {
-        // SAFETY: this table was handed out because the CPU has its instructions.
-        let result = unsafe { (self.peak)(turns) };
-        (turns * crate::kernels::peak::operations(self.peak_chains), result)
-    }
-
-    /// Copies a u8 example into a padded row of f32.
-    pub(crate) fn stage_u8(&self, example: &[u8], row: &mut [Lanes]) {
-        // SAFETY: this table was handed out because the CPU has its instructions.
-        unsafe { (self.stage_u8)(example, row) }
-    }
-
-    /// Copies an f32 example into a padded row.
-    pub(crate) fn stage_f32(&self, example: &[f32], row: &mut [Lanes]) {
-        // SAFETY: this table was handed out because the CPU has its instructions.
-        unsafe { (self.stage_f32)(example, row) }
-    }
-
-    /// See [`crate::ops::gemm_nt`].
-    pub(crate) fn gemm_nt(&self, units: Panel<'_>, examples: Panel<'_>, out: &mut [f32], out_stride: usize) {
-        // SAFETY: this table was handed out because the CPU has its instructions.
-        unsafe { (self.gemm_nt)(units, examples, out, out_stride) }
-    }
-
-    /// See [`crate::ops::gemm_nt_blocks`].
-    pub(crate) fn gemm_nt_blocks(
-        &self,
-        units: Panel<'_>,
-        examples: Panel<'_>,
-        block: usize,
-        out: &mut [f32],
-        out_stride: usize,
-    ) {
-        // SAFETY: this table was handed out because the CPU has its instructions.
-        unsafe { (self.gemm_nt_blocks)(units, examples, block, out, out_stride) }
-    }
-
-    /// Writes w′ of p = 3, 4 or 5.
-    pub(crate) fn power(&self, p: IntegerNorm, weights: &[Lanes], powers: &mut [Lanes]) {
-        // SAFETY: this table was handed out because the CPU has its instructions.
-        unsafe { (self.power)(p, weights, powers) }
-    }
-
-    /// Offers a block of scores to every list of k.
-    pub(crate) fn top_k(&self, block: Block<'_>, k: usize, best: &mut [f32], who: &mut [u32]) {
-        // SAFETY: this table was handed out because the CPU has its instructions.
-        unsafe { (self.top_k)(block, k, best, who) }
-    }
-
-    /// Returns max |ds| of a row pulled by u8 inputs.
-    pub(crate) fn change_u8(&self, row: ActiveRow<'_>, inputs: &[u8], weights: &[Lanes]) -> f32 {
-        // SAFETY: this table was handed out because the CPU has its instructions.
-        unsafe { (self.change_u8)(row, inputs, weights) }
-    }
-
-    /// Returns max |ds| of a row pulled by f32 inputs.
-    pub(crate) fn change_f32(&self, row: ActiveRow<'_>, inputs: &[f32], weights: &[Lanes]) -> f32 {
-        // SAFETY: this table was handed out because the CPU has its instructions.
-        unsafe { (self.change_f32)(row, inputs, weights) }
-    }
-
-    /// w += step · ds of a row pulled by u8 inputs.
-    pub(crate) fn apply_u8(&self, row: ActiveRow<'_>, inputs: &[u8], step: Step, weights: &mut [Lanes]) {
-        // SAFETY: this table was handed out because the CPU has its instructions.
-        unsafe { (self.apply_u8)(row, inputs, step, weights) }
-    }
-
-    /// w += step · ds of a row pulled by f32 inputs.
-    pub(crate) fn apply_f32(&self, row: ActiveRow<'_>, inputs: &[f32], step: Step, weights: &mut [Lanes]) {
-        // SAFETY: this table was handed out because the CPU has its instructions.
-        unsafe { (self.apply_f32)(row, inputs, step, weights) }
-    }
-
-    /// Writes the digits of a row or of its powers.
-    pub(crate) fn quantise(&self, row: &[Lanes], power: Option<IntegerNorm>, to: QuantiseBuffers<'_>) -> Quantised {
-        // SAFETY: this table was handed out because the CPU has its instructions.
-        unsafe { (self.quantise)(row, power, to) }
-    }
-
-    /// Packs examples for [`Kernels::screen`].
-    pub(crate) fn pack(&self, pixels: Pixels<'_>, packed: &mut Packed) {
-        // SAFETY: this table was handed out because the CPU has its instructions.
-        unsafe { (self.pack)(pixels, packed) }
-    }
-
-    /// Finds the intervals of a block of units for every packed example.
-    pub(crate) fn screen(&self, block: screen::Block<'_>, packed: &Packed, ends: Bounds<'_>) {
-        // SAFETY: this table was handed out because the CPU has its instructions.
-        unsafe { (self.screen)(block, packed, ends) }
-    }
-
-    /// Finds the largest numbers of a few vectors.
-    pub(crate) fn top_distinct(&self, numbers: &[Lanes], best: &mut [f32]) {
-        // SAFETY: this table was handed out because the CPU has its instructions.
-        unsafe { (self.top_distinct)(numbers, best) }
-    }
-
-    /// Lists the units whose upper end reaches the bar.
-    pub(crate) fn select_ge(&self, upper: &[Lanes], bar: f32, found: &mut [u32]) -> usize {
-        // SAFETY: this table was handed out because the CPU has its instructions.
-        unsafe { (self.select_ge)(upper, bar, found) }
-    }
-
-    /// Asks for the cache lines of some memory.
-    pub(crate) fn prefetch(&self, memory: &[u8]) {
-        // SAFETY: this table was handed out because the CPU has its instructions.
-        unsafe { (self.prefetch)(memory) }
-    }
-
-    /// Asks for the start of a row: by its end the hardware sees the stream.
+    /// Prefetches the start of a row: by its end the hardware has recognised the stream.
     pub(crate) fn prefetch_row(&self, row: &[Lanes]) {
-        const ASKED: usize = 12;
-        self.prefetch(bytemuck::cast_slice(&row[..ASKED.min(row.len())]));
-    }
-
-    /// Sums the second digits of some rows.
-    pub(crate) fn refine_dot(&self, at: RefineRows<'_>, sums: &mut [f32]) {
-        // SAFETY: this table was handed out because the CPU has its instructions.
-        unsafe { (self.refine_dot)(at, sums) }
-    }
-
-    /// Scores a few units for one example as it stands.
-    pub(crate) fn gemv_gathered(&self, units: Panel<'_>, power: Option<IntegerNorm>, example: &[u8], out: &mut [f32]) {
-        // SAFETY: this table was handed out because the CPU has its instructions.
-        unsafe { (self.gemv_gathered)(units, power, example, out) }
-    }
-
-    /// See [`crate::ops::rectified_power`].
-    pub(crate) fn rectified_power(&self, scores: &mut [Lanes], factor: f32, n: Exponent) {
-        // SAFETY: this table was handed out because the CPU has its instructions.
-        unsafe { (self.rectified_power)(scores, factor, n) }
-    }
-
-    /// See [`crate::ops::power_loss`].
-    pub(crate) fn power_loss(&self, loss: PowerLoss, sums: &mut [Lanes], targets: &[Lanes]) {
-        // SAFETY: this table was handed out because the CPU has its instructions.
-        unsafe { (self.power_loss)(loss, sums, targets) }
-    }
-
-    /// See [`crate::ops::gemm_tn`].
-    pub(crate) fn gemm_tn(&self, examples: Panel<'_>, deltas: Deltas<'_>, out: &mut [Lanes], out_stride: usize) {
-        // SAFETY: this table was handed out because the CPU has its instructions.
-        unsafe { (self.gemm_tn)(examples, deltas, out, out_stride) }
-    }
-
-    /// See [`crate::ops::gemm_tn_adam`].
-    pub(crate) fn gemm_tn_adam(
-        &self,
-        products: Products<'_>,
-        step: AdamStep,
-        moments: Moments<'_>,
-        weights: &mut [Lanes],
-        stride: usize,
-    ) {
-        // SAFETY: as in `peak`.
-        unsafe { (self.gemm_tn_adam)(products, step, moments, weights, stride) }
-    }
-
-    /// See [`crate::ops::adam`].
-    pub(crate) fn adam(&self, step: AdamStep, gradient: &[Lanes], moments: Moments<'_>, weights: &mut [Lanes]) {
-        // SAFETY: this table was handed out because the CPU has its instructions.
-        unsafe { (self.adam)(step, gradient, moments, weights) }
+        const CACHE_LINES: usize = 12;
+        self.prefetch(bytemuck::cast_slice(&row[..CACHE_LINES.min(row.len())]));
     }
 }
 

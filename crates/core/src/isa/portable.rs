@@ -4,11 +4,8 @@
 //! instruction (a plain x86-64 build), the standard library's `mul_add` calls the C library for every lane: exact,
 //! and many times slower. On aarch64 it is one instruction.
 
-mod integers;
-mod table;
-
-use super::Kernels;
-use crate::vector::{LANES, Lanes, Simd};
+use super::*;
+use crate::vector::{Integers, LANES, Levels64, Pixels64, Simd};
 use wide::f32x16;
 
 /// Needs no proof: every CPU can do this.
@@ -17,7 +14,7 @@ pub(super) struct Portable;
 
 impl Portable {
     pub(super) fn kernels(self) -> &'static Kernels {
-        &table::KERNELS
+        &TABLE
     }
 }
 
@@ -195,3 +192,79 @@ impl Simd for Portable {
     #[inline(always)]
     fn prefetch(self, _address: *const Lanes) {}
 }
+
+impl Integers for Portable {
+    type I32x16 = [i32; LANES];
+    type U8x64 = Pixels64;
+
+    const MAX_LEVEL: i8 = 127;
+
+    #[inline(always)]
+    fn zero_i32x16(self) -> [i32; LANES] {
+        [0; LANES]
+    }
+
+    #[inline(always)]
+    fn load_i32x16(self, from: &[i32; LANES]) -> [i32; LANES] {
+        *from
+    }
+
+    #[inline(always)]
+    fn splat_u8x4(self, pixels: [u8; 4]) -> Pixels64 {
+        [pixels; LANES]
+    }
+
+    #[inline(always)]
+    fn load_u8x64(self, from: &Pixels64) -> Pixels64 {
+        *from
+    }
+
+    #[inline(always)]
+    fn dot_u8i8x16(self, pixels: Pixels64, digits: &Levels64, mut sum: [i32; LANES]) -> [i32; LANES] {
+        for lane in 0..LANES {
+            for i in 0..4 {
+                sum[lane] += i32::from(pixels[lane][i]) * i32::from(digits[lane][i]);
+            }
+        }
+        sum
+    }
+
+    #[inline(always)]
+    fn sum_i32x16(self, a: [i32; LANES]) -> i32 {
+        a.iter().sum()
+    }
+
+    #[inline(always)]
+    fn float_i32x16(self, a: [i32; LANES]) -> f32x16 {
+        f32x16::from(a.map(|whole| whole as f32))
+    }
+
+    #[inline(always)]
+    fn store_i8x16(self, whole: f32x16, to: &mut [i8; LANES]) {
+        *to = whole.to_array().map(|whole| whole as i8);
+    }
+
+    #[inline(always)]
+    fn compress_nonzero_u8x4(
+        self,
+        pixels: &Pixels64,
+        first: u32,
+        groups: &mut [u32; LANES],
+        inked: &mut Pixels64,
+    ) -> usize {
+        kernels::pack::compress_nonzero(pixels, first, groups, inked)
+    }
+}
+
+/// Units × examples of a tile of `gemm_nt`.
+const GEMM_NT: (usize, usize) = (4, 1);
+/// Rows × vectors of columns of a tile of `gemm_tn`.
+const GEMM_TN: (usize, usize) = (2, 1);
+/// Examples that share a list of pixel groups, and the percentage of non-zero groups above which they do.
+const LISTS: (usize, usize) = (2, 75);
+/// Weight panels of a tile of int8 scores: for one example, and for those that share a list.
+const SCREEN_PANELS: (usize, usize) = (8, 4);
+/// Independent multiply-adds that fill the pipelines and fit the registers.
+const PEAK_CHAINS: usize = 4;
+
+for_every_kernel!(table!("portable", Portable, #[inline(never)]));

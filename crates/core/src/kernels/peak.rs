@@ -2,18 +2,13 @@
 
 use crate::vector::{LANES, Simd};
 
-/// Floating-point operations of one turn with N chains.
-pub(crate) const fn operations(chains: usize) -> u64 {
-    2 * LANES as u64 * chains as u64
-}
-
-/// Runs `turns` turns of N independent chains: enough to hide the latency of a multiply-add, few enough to stay in
-/// registers. The result only keeps the work from being removed.
+/// Runs N independent chains of multiply-adds: enough to hide the latency of one, few enough to stay in registers. Returns
+/// the floating-point operations done (a multiply-add is two), and a result that keeps the work from being removed.
 #[inline(always)]
-pub(crate) fn peak<S: Simd, const N: usize>(simd: S, turns: u64) -> f32 {
+pub(crate) fn peak<S: Simd, const N: usize>(simd: S, rounds: u64) -> (u64, f32) {
     let (a, b) = (simd.splat_f32x16(std::hint::black_box(0.999)), simd.splat_f32x16(std::hint::black_box(1e-3)));
     let mut chains = [simd.splat_f32x16(1.0); N];
-    for _ in 0..turns {
+    for _ in 0..rounds {
         for chain in &mut chains {
             *chain = simd.fma_f32x16(*chain, a, b);
         }
@@ -22,5 +17,5 @@ pub(crate) fn peak<S: Simd, const N: usize>(simd: S, turns: u64) -> f32 {
     for chain in chains {
         sum += simd.sum_f32x16(chain);
     }
-    sum
+    (rounds * (2 * LANES * N) as u64, sum)
 }

@@ -18,7 +18,7 @@ pub(crate) const PANELS: usize = 8;
 
 /// Up to [`PANELS`] panels of digits, those of one unit side by side if there are two.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Block<'a> {
+pub(crate) struct WeightPanels<'a> {
     /// The digits, panel after panel.
     pub(crate) digits: &'a [Levels64],
     /// From one panel to the next.
@@ -65,7 +65,7 @@ pub(crate) struct Bounds<'a> {
 #[inline(always)]
 pub(crate) fn screen<S: Integers, const ALONE: usize, const TOGETHER: usize, const SHARED: usize>(
     simd: S,
-    block: Block<'_>,
+    block: WeightPanels<'_>,
     packed: &Packed,
     mut ends: Bounds<'_>,
 ) {
@@ -81,7 +81,7 @@ pub(crate) fn screen<S: Integers, const ALONE: usize, const TOGETHER: usize, con
 #[inline(always)]
 fn panels<S: Integers, const P: usize, const N: usize, const DIGITS: usize>(
     simd: S,
-    block: Block<'_>,
+    block: WeightPanels<'_>,
     packed: &Packed,
     ends: &mut Bounds<'_>,
 ) {
@@ -107,7 +107,7 @@ fn panels<S: Integers, const P: usize, const N: usize, const DIGITS: usize>(
 #[inline(always)]
 fn tiles<S: Integers, const P: usize, const N: usize, const DIGITS: usize>(
     simd: S,
-    block: Block<'_>,
+    block: WeightPanels<'_>,
     panel: usize,
     packed: &Packed,
     ends: &mut Bounds<'_>,
@@ -121,7 +121,7 @@ fn tiles<S: Integers, const P: usize, const N: usize, const DIGITS: usize>(
 #[inline(always)]
 fn tile<S: Integers, const P: usize, const N: usize, const DIGITS: usize>(
     simd: S,
-    block: Block<'_>,
+    block: WeightPanels<'_>,
     panel: usize,
     list: List<'_>,
     packed: &Packed,
@@ -156,7 +156,7 @@ impl Bounds<'_> {
     pub(super) fn take<S: Integers, const P: usize, const DIGITS: usize>(
         &mut self,
         simd: S,
-        block: Block<'_>,
+        block: WeightPanels<'_>,
         panel: usize,
         sums: [S::I32x16; P],
         example: usize,

@@ -6,8 +6,8 @@
 //! panel is multiplied twice and taken once.
 
 use super::pack::{Packed, Pixels, image_stats, padded_groups};
-use super::screen::{Block, Bounds};
-use crate::vector::{Integers, LANES, Levels64, TILE, TILE_GROUPS, TileSums, Tiles};
+use super::screen::{Bounds, WeightPanels};
+use crate::vector::{Integers, LANES, Levels64, TILE, TILE_GROUPS, TileProduct, TileSums, Tiles};
 
 /// Packs examples as rows of [`padded_groups`] each, and blank ones up to a multiple of [`TILE`].
 #[inline(always)]
@@ -32,13 +32,13 @@ pub(crate) fn pack(from: Pixels<'_>, packed: &mut Packed) {
 pub(crate) fn screen<S: Integers, T: Tiles>(
     simd: S,
     tiles: T,
-    block: Block<'_>,
+    block: WeightPanels<'_>,
     packed: &Packed,
     mut ends: Bounds<'_>,
 ) {
     let width = block.stride / TILE_GROUPS * TILE_GROUPS;
     let mut sums: TileSums = [[[0; LANES]; 2]; TILE];
-    tiles.begin();
+    let mut tiles = tiles.configure();
     for first in (0..ends.lower.len()).step_by(TILE) {
         let pixels = &packed.pixels[first * width..][..TILE * width];
         for panel in (0..block.scales.len()).step_by(2) {
@@ -61,5 +61,4 @@ pub(crate) fn screen<S: Integers, T: Tiles>(
             }
         }
     }
-    tiles.end();
 }

@@ -13,7 +13,7 @@ use crate::vector::{LANES, Lanes, Simd};
 /// `scores` holds `stride` vectors per example, of which the first `units` lanes are scores. `best` and `who` are
 /// [examples × k].
 #[inline(always)]
-pub(crate) fn top_k<S: Simd>(simd: S, block: Block<'_>, k: usize, best: &mut [f32], who: &mut [u32]) {
+pub(crate) fn top_k<S: Simd>(simd: S, block: ScoreBlock<'_>, k: usize, best: &mut [f32], who: &mut [u32]) {
     let lists = best.chunks_exact_mut(k).zip(who.chunks_exact_mut(k));
     for (scores, (best, who)) in block.scores.chunks_exact(block.stride).zip(lists) {
         for (i, lanes) in scores.iter().enumerate().take(block.units.div_ceil(LANES)) {
@@ -32,7 +32,7 @@ pub(crate) fn top_k<S: Simd>(simd: S, block: Block<'_>, k: usize, best: &mut [f3
 
 /// A block of scores: [examples × stride · 16], `units` of them in use.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Block<'a> {
+pub(crate) struct ScoreBlock<'a> {
     /// The scores, one row of vectors per example.
     pub(crate) scores: &'a [Lanes],
     /// Vectors per example.

@@ -4,7 +4,7 @@ use crate::isa::Kernels;
 use crate::kernels::gemm_nt::BLOCK;
 use crate::kernels::pack::{Contrast, ImageStats, padded_groups};
 use crate::kernels::quantise::{LevelLanes, QuantiseBuffers, ResidualStats};
-use crate::kernels::screen::{Block, ErrorBound, PANELS};
+use crate::kernels::screen::{ErrorBound, PANELS, WeightPanels};
 use crate::rows::Scored;
 use crate::vector::{LANES, Lanes, Levels64};
 use wide::f32x16;
@@ -91,10 +91,10 @@ impl RowDigits {
     }
 
     /// The panels from `first` on that the kernel takes at once, with so many digits each.
-    pub(super) fn block(&self, first: usize, digits: usize) -> Block<'_> {
+    pub(super) fn block(&self, first: usize, digits: usize) -> WeightPanels<'_> {
         let units = (PANELS / digits).min(self.panels() - first);
         let all: &[Levels64] = bytemuck::cast_slice(&self.panels);
-        Block {
+        WeightPanels {
             digits: &all[first * digits * self.stride..],
             stride: self.stride,
             scales: &self.scales[first * digits..][..units * digits],

@@ -11,9 +11,15 @@ use crate::vector::{LANES, Lanes};
 struct Plain;
 
 impl Tiles for Plain {
-    fn begin(self) {}
+    type Configured = Plain;
 
-    fn product(self, pixels: &[[u8; 4]], panels: [&[Levels64]; 2], sums: &mut TileSums) {
+    fn configure(self) -> Plain {
+        self
+    }
+}
+
+impl TileProduct for Plain {
+    fn product(&mut self, pixels: &[[u8; 4]], panels: [&[Levels64]; 2], sums: &mut TileSums) {
         for (pixels, sums) in pixels.chunks_exact(panels[0].len()).zip(sums) {
             for (panel, sums) in panels.iter().zip(sums) {
                 for (unit, sum) in sums.iter_mut().enumerate() {
@@ -26,8 +32,6 @@ impl Tiles for Plain {
             }
         }
     }
-
-    fn end(self) {}
 }
 
 /// Numbers without order, of 64 bits.
@@ -58,7 +62,7 @@ fn check(examples: usize, inputs: usize, panels: usize, two: bool) {
         .map(|p| [0.0, 0.5, 0.25, 1.0].map(|more| std::array::from_fn(|u| (p * u) as f32 + more)))
         .map(|[uniform, rounding, norm, shift]| ErrorBound { uniform, rounding, norm, shift })
         .collect();
-    let block = Block { digits: &digits, stride, scales: &steps, bounds: &slack };
+    let block = WeightPanels { digits: &digits, stride, scales: &steps, bounds: &slack };
     let run = |tiles: bool| {
         let mut packed = Packed::new(examples, inputs);
         let mut upper = vec![[f32::NAN; LANES]; examples * (units + 1)];
@@ -96,10 +100,20 @@ fn the_instructions_multiply_exactly() {
         let digits = digits(2 * groups);
         let panels = [&digits[..groups], &digits[groups..]];
         let mut sums = [[[[0; LANES]; 2]; TILE]; 2];
-        amx.begin();
-        amx.product(&pixels, panels, &mut sums[0]);
-        amx.end();
+        amx.configure().product(&pixels, panels, &mut sums[0]);
         Plain.product(&pixels, panels, &mut sums[1]);
         assert!(sums[0] == sums[1], "{groups} groups");
     }
+}
+
+#[test]
+fn a_thread_has_one_configuration_at_a_time() {
+    let Some(amx) = Amx::detect() else { return };
+    let first = amx.configure();
+    assert!(
+        std::panic::catch_unwind(|| _ = amx.configure()).is_err(),
+        "a second configuration would release the first"
+    );
+    drop(first);
+    drop(amx.configure());
 }

@@ -3,7 +3,7 @@
 
 use crate::isa::Kernels;
 use crate::kernels::pack::{Contrast, Packed, Pixels};
-use crate::kernels::screen::{Block, Bounds, ErrorBound, PANELS, RefineRows};
+use crate::kernels::screen::{Bounds, ErrorBound, PANELS, RefineRows, WeightPanels};
 use crate::random::{Random, Stream};
 use crate::vector::{LANES, Lanes, Levels64, Pixels64};
 
@@ -59,7 +59,7 @@ fn assert_tile(kernels: &Kernels, two: bool, units: usize, pixels: Pixels<'_>, p
     let mut lower = vec![[[-1e9; LANES]; PANELS]; count];
     lower.iter_mut().for_each(|lower| lower[0][5] = 1e9);
     let ends = Bounds { upper: &mut upper, stride: room, first, lower: &mut lower };
-    kernels.screen(Block { digits: &digits, stride, scales: &steps, bounds: &slack }, packed, ends);
+    kernels.screen(WeightPanels { digits: &digits, stride, scales: &steps, bounds: &slack }, packed, ends);
     for example in 0..count {
         let of = pixels.example(example);
         let ink = of.iter().map(|&pixel| f32::from(pixel)).sum::<f32>().max(1.0);
