@@ -3,8 +3,8 @@
 mod common;
 
 use common::Place;
-use rivalry::record::bench::{BenchRow, SampleRow};
-use rivalry::record::{Columns, from_csv, to_csv};
+use rivalry::rows::bench::{BenchRow, SampleRow};
+use rivalry::rows::{columns, from_csv, to_csv};
 
 /// The smallest of the built-in benchmarks on generated data.
 const FILTER: [&str; 2] = ["--filter", "^epoch/digits-100"];
@@ -84,7 +84,7 @@ fn a_run_leaves_rows_samples_and_the_machine() {
     assert!(run.stdout.contains("| epoch/digits-100-p2-k2-first |"), "{}", run.stdout);
     let read = |name: &str| std::fs::read_to_string(place.file(&format!("out/{name}"))).unwrap();
     let csv = read("rows.csv");
-    assert_eq!(csv.lines().next().unwrap(), BenchRow::COLUMNS.join(","));
+    assert_eq!(csv.lines().next().unwrap(), columns::<BenchRow>().join(","));
     let rows: Vec<BenchRow> = from_csv(&csv, "rows.csv").unwrap();
     let row = &rows[0];
     assert_eq!((row.hidden, row.inputs, row.batch, row.k), (Some(100), Some(784), Some(100), Some(2)));

@@ -5,7 +5,7 @@ mod common;
 
 use common::Place;
 use rivalry::config::{Config, Method, Protocol};
-use rivalry::record::{Columns, ResultRow, from_csv, to_csv};
+use rivalry::rows::{ResultRow, columns, from_csv, to_csv};
 use rivalry_data::synthetic::STANDARD_SHA256;
 
 const REMARK: &str = "synthetic digits instead of MNIST, which is not here: made up";
@@ -50,7 +50,7 @@ fn without_mnist_the_table_says_so_above_below_and_in_the_csv() {
     assert!(table.stderr.contains("seed 1: kept") && table.stderr.contains("seed 2: kept"), "{}", table.stderr);
 
     let csv = std::fs::read_to_string(place.file("out/table.csv")).unwrap();
-    assert_eq!(csv.lines().next().unwrap(), ResultRow::COLUMNS.join(","));
+    assert_eq!(csv.lines().next().unwrap(), columns::<ResultRow>().join(","));
     let rows: Vec<ResultRow> = from_csv(&csv, "table.csv").unwrap();
     assert_eq!(rows.iter().map(|row| row.seed).collect::<Vec<_>>(), [1, 2]);
     assert!(rows.iter().all(|row| row.dataset == "synthetic" && row.err == REMARK));

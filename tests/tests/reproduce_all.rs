@@ -7,7 +7,7 @@ use std::path::Path;
 
 use common::{Ended, Place};
 use rivalry::config::{Config, Method, Protocol};
-use rivalry::record::{ResultRow, from_csv, to_csv};
+use rivalry::rows::{ResultRow, from_csv, to_csv};
 use rivalry::sweep::{Definition, grid};
 use rivalry_data::synthetic::STANDARD_SHA256;
 

@@ -7,7 +7,7 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use common::{Place, write_digits};
-use rivalry::record::Phase;
+use rivalry::rows::Phase;
 use rivalry::run::checkpoint::Checkpoint;
 
 const SETTINGS: [&str; 10] = [

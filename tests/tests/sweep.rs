@@ -7,7 +7,7 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use common::{Ended, Place, write_digits};
-use rivalry::record::{ResultRow, from_csv};
+use rivalry::rows::{ResultRow, from_csv};
 
 const SETTINGS: [&str; 6] =
     ["dataset=digits", "hidden=20", "batch=10", "readout_batch=10", "epochs=3", "readout_epochs=3"];
@@ -162,7 +162,7 @@ fn a_point_that_fails_is_a_row_and_the_sweep_goes_on() {
     assert!(ended.stdout.contains("0 (1 failed)"), "{}", ended.stdout);
     let found = rows(&place.file("some.csv"));
     assert!(found[0].err.starts_with("units on the p-sphere: expected some") && found[0].has_no_result());
-    assert_eq!((found[0].hidden, found[0].dataset_sha256.len()), (Some(20), 64));
+    assert_eq!((found[0].hidden.clone(), found[0].dataset_sha256.len()), (Some(20.into()), 64));
     assert!(found[1].err.is_empty() && found[1].test_error_pct.is_some());
 
     let again = sweep(&place, &[&FAILING[..], &["--resume"]].concat());

@@ -11,6 +11,7 @@
 
 mod assignment;
 mod choices;
+mod hidden;
 mod keys;
 mod source;
 mod value;
@@ -20,6 +21,7 @@ use sha2::{Digest, Sha256};
 
 pub use assignment::Assignment;
 pub use choices::{Amount, CurrentScale, Method, OffSphere, Task, UnitLength};
+pub use hidden::Hidden;
 
 pub(crate) use keys::{nearest, unknown_key};
 pub(crate) use source::parse as parse_toml;

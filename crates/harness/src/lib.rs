@@ -13,7 +13,7 @@
 //! | [`compute`] | threads and kernels |
 //! | [`training`] | unsupervised phase → diagnostics → features → readout |
 //! | [`run`] | the run folder and its checkpoint |
-//! | [`record`] | the columns of `result.csv`, `metrics.csv` and of benchmarks |
+//! | [`rows`] | the columns of `result.csv`, `metrics.csv` and of benchmarks |
 //! | [`mod@bench`] | benchmarks: definitions, data, the work that is timed, statistics, tables |
 //! | [`gate`] | the accuracy gate: what short runs reached, and what they may reach |
 //! | [`sweep`] | grids of runs: points, shards, resume, merge |
@@ -37,8 +37,8 @@ mod output;
 pub mod plot;
 pub mod progress;
 
-pub mod record;
 pub mod report;
+pub mod rows;
 pub mod run;
 pub mod statistics;
 pub mod summary;

@@ -16,7 +16,7 @@ use anyhow::Context;
 
 use crate::config::Config;
 use crate::failure::failure;
-use crate::record::{self, ResultRow};
+use crate::rows::{self, ResultRow};
 use checkpoint::{Checkpoint, Identity};
 
 /// Every file that a run writes.
@@ -119,7 +119,7 @@ impl RunFolder {
         }
         let place = path.display().to_string();
         let text = fs::read_to_string(&path).with_context(|| format!("cannot read {place}"))?;
-        let mut rows = record::from_csv::<ResultRow>(&text, &place)?;
+        let mut rows = rows::from_csv::<ResultRow>(&text, &place)?;
         match (rows.pop(), rows.len()) {
             (Some(row), 0) => Ok(Some(row)),
             (last, others) => {

@@ -27,7 +27,7 @@ use crate::config::{Config, Method};
 use crate::dataset::{Evaluated, Length, Splits};
 use crate::env::Environment;
 use crate::failure::failure;
-use crate::record::{MetricsRow, Phase, ResultRow, error_pct, rounded, shortest};
+use crate::rows::{MetricsRow, Phase, ResultRow, error_pct, rounded, shortest};
 use crate::run::checkpoint::{Checkpoint, Identity};
 use crate::run::{ENVIRONMENT, RunFolder};
 use saver::Saver;

@@ -1,7 +1,7 @@
 //! Run folders and tables as other runs would have left them, some of them hostile or damaged.
 
 use rivalry::config::{Config, Method, Protocol};
-use rivalry::record::{MetricsRow, Phase, ResultRow, to_csv};
+use rivalry::rows::{MetricsRow, Phase, ResultRow, to_csv};
 
 use crate::common::Place;
 
@@ -15,7 +15,7 @@ pub(crate) fn row(method: &str, seed: u64, test_error_pct: f64, published: f64, 
         dataset: "mnist".to_owned(),
         method: method.to_owned(),
         task: "class".to_owned(),
-        hidden: Some(2000),
+        hidden: Some(2000.into()),
         seed,
         readout_epochs: 60,
         train_error_pct: Some(0.3),

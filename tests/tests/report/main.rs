@@ -10,7 +10,7 @@ use std::path::Path;
 
 use common::{Place, write_digits};
 use fabricated::{HOSTILE, fabricated, row};
-use rivalry::record::{ResultRow, to_csv};
+use rivalry::rows::{ResultRow, to_csv};
 use roxmltree::{Document, Node, ParsingOptions};
 
 fn parse(page: &str) -> Document<'_> {
@@ -68,7 +68,7 @@ fn the_page_holds_numbers_plots_pictures_and_origins() {
     let place = fabricated();
     let told = place.run(&["report", "all"]).succeeded();
     assert_eq!(told.stdout, "report      all/report.html (11 runs, 1 unfinished)\n");
-    assert!(told.stderr.contains("note: old.csv is not used: expected the columns of this version"), "{}", told.stderr);
+    assert!(told.stderr.contains("note: old.csv is not used: the column `task` is missing"), "{}", told.stderr);
     let html = fs::read_to_string(place.file("all/report.html")).unwrap();
     let page = parse(&html);
     fetches_nothing(&page);
@@ -267,7 +267,7 @@ fn what_cannot_be_reported_is_one_line() {
     place.write("empty/notes.txt", "nothing\n");
     place.run(&["report", "empty"]).failed_with("report, empty: expected a run or a table of results, found neither");
     place.write("stale/rows.csv", "experiment,dataset,method,other\n");
-    place.run(&["report", "stale"]).failed_with("found none to use (rows.csv: expected the columns of this version");
+    place.run(&["report", "stale"]).failed_with("found none to use (rows.csv: the column `task` is missing");
     let before = place.listing();
     place
         .run(&["report", "all", "--html", "no/such/page.html"])

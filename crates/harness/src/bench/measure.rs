@@ -9,7 +9,7 @@ use super::workload;
 use crate::bench::limits;
 use crate::dataset;
 use crate::env::Environment;
-use crate::record::bench::BenchRow;
+use crate::rows::bench::BenchRow;
 
 /// What became of the answer of a benchmark.
 #[derive(Debug, Clone, PartialEq, Eq)]

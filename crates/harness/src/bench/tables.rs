@@ -4,7 +4,7 @@
 //! is in the table of the peers. Why a row has no times is a word in the last column, and a sentence in `rows.csv`.
 
 use crate::markdown::{EMPTY, Table};
-use crate::record::bench::BenchRow;
+use crate::rows::bench::BenchRow;
 
 /// The names of all tables.
 pub const NAMES: [&str; 4] = ["epochs", "scaling", "kernels", "peers"];

@@ -6,7 +6,7 @@ use crate::cli::Common;
 use crate::env::Environment;
 use crate::failure::failure;
 use crate::output;
-use crate::record::{ResultRow, to_csv};
+use crate::rows::{ResultRow, to_csv};
 use crate::run::{Existing, files};
 
 /// Records go here, one folder for each table and protocol, and for each kind of benchmark.

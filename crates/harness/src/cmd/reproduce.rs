@@ -22,7 +22,7 @@ use crate::config::{Method, Protocol};
 use crate::env::Environment;
 use crate::failure::failure;
 use crate::output;
-use crate::record::ResultRow;
+use crate::rows::ResultRow;
 use crate::run::Existing;
 use crate::sweep::run::Opened;
 use figure::Figure;

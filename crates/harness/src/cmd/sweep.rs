@@ -10,7 +10,7 @@ use crate::dataset::Datasets;
 use crate::env::Environment;
 use crate::failure::failure;
 use crate::output;
-use crate::record::to_csv;
+use crate::rows::to_csv;
 use crate::run::{Existing, files};
 use crate::sweep::grid::{self, Axis};
 use crate::sweep::run::{Finished, Sweep};

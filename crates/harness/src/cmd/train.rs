@@ -8,7 +8,7 @@ use crate::compute::Compute;
 use crate::config::Config;
 use crate::dataset::{self, Splits};
 use crate::output;
-use crate::record::ResultRow;
+use crate::rows::ResultRow;
 use crate::run::{Existing, RunFolder};
 use crate::training::{self, Job};
 
@@ -57,7 +57,7 @@ fn text(row: &ResultRow, folder: &RunFolder) -> String {
     let number = |value: Option<f64>| value.map(|value| value.to_string());
     let count = |value: Option<usize>| value.map(|value| value.to_string());
     for (value, before, after) in [
-        (count(row.hidden), "", " hidden units"),
+        (row.hidden.as_ref().map(ToString::to_string), "", " hidden units"),
         (number(row.p), "p ", ""),
         (count(row.k), "k ", ""),
         (number(row.delta), "delta ", ""),

@@ -10,7 +10,7 @@ use crate::dataset::{self, Datasets, Splits};
 use crate::failure::{Failure, failure};
 use crate::gate::{Gate, Verdict};
 use crate::output;
-use crate::record::rounded;
+use crate::rows::rounded;
 use crate::run::{Existing, RunFolder};
 use crate::statistics::MeanSd;
 use crate::training::{self, Job};

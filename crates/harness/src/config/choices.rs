@@ -135,6 +135,15 @@ pub enum CurrentScale {
     Auto,
 }
 
+impl fmt::Display for CurrentScale {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fixed(scale) => scale.fmt(f),
+            Self::Auto => f.write_str("auto"),
+        }
+    }
+}
+
 impl Serialize for CurrentScale {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {

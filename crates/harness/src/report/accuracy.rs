@@ -4,7 +4,7 @@ use super::group::{Group, Part, parts};
 use super::search::Found;
 use crate::config::Config;
 use crate::markdown::{EMPTY, Table};
-use crate::record::ResultRow;
+use crate::rows::ResultRow;
 use crate::statistics::MeanSd;
 
 /// A row for every method and setting of the experiments that have a name, as far as they were measured on a test set.
@@ -57,7 +57,6 @@ pub(super) fn points(found: &Found, experiment: &str) -> Option<Table> {
 fn row(part: &Part<'_>, group: &Group<'_>) -> Option<Vec<String>> {
     let test = group.spread(|row| row.test_error_pct)?;
     let first = &group.runs.first()?.row;
-    let count = |number: Option<usize>| number.map_or(EMPTY.to_owned(), |number| number.to_string());
     let epochs = match first.epochs {
         Some(epochs) => format!("{epochs} + {}", first.readout_epochs),
         None => first.readout_epochs.to_string(),
@@ -66,7 +65,15 @@ fn row(part: &Part<'_>, group: &Group<'_>) -> Option<Vec<String>> {
     let on_sphere = group.spread(|row| Some(row.on_sphere? as f64));
     let on_sphere = on_sphere.map_or(EMPTY.to_owned(), |spread| format!("{:.0}", spread.mean));
     let name = format!("{}, {}", part.experiment, group.method);
-    Some(vec![name, epochs, count(first.hidden), published, test.text(), test.count.to_string(), on_sphere])
+    Some(vec![
+        name,
+        epochs,
+        first.hidden.as_ref().map_or(EMPTY.to_owned(), ToString::to_string),
+        published,
+        test.text(),
+        test.count.to_string(),
+        on_sphere,
+    ])
 }
 
 #[cfg(test)]
@@ -80,7 +87,7 @@ mod tests {
             experiment: experiment.to_owned(),
             method: method.to_owned(),
             seed,
-            hidden: (method != "shallow").then_some(2000),
+            hidden: (method != "shallow").then(|| 2000.into()),
             epochs: (method == "biological").then_some(1000),
             on_sphere: (method == "biological").then_some(1900 + seed as usize),
             readout_epochs: 300,

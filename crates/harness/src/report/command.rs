@@ -3,7 +3,7 @@
 use toml::Value;
 
 use crate::config::{Config, Method};
-use crate::record::ResultRow;
+use crate::rows::ResultRow;
 
 /// What a run of other data starts from.
 const BASE: &str = "mnist";
@@ -47,7 +47,7 @@ pub(super) fn of_row(row: &ResultRow) -> Option<String> {
         set(key, number.map(|number| number.to_string()));
     }
     for (key, count) in [
-        ("hidden", row.hidden),
+        ("hidden", row.hidden.as_ref().map(crate::config::Hidden::first)),
         ("k", row.k),
         ("batch", row.batch),
         ("labels_per_class", row.labels_per_class),
@@ -145,7 +145,7 @@ mod tests {
             experiment: "mnist".to_owned(),
             dataset: "mnist".to_owned(),
             method: "biological".to_owned(),
-            hidden: Some(2000),
+            hidden: Some(2000.into()),
             epochs: Some(100),
             readout_epochs: 60,
             train_samples: Some(60_000),

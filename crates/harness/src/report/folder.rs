@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::config::Config;
-use crate::record::{self, MetricsRow, Phase};
+use crate::rows::{self, MetricsRow, Phase};
 use crate::run;
 use crate::run::checkpoint::Checkpoint;
 
@@ -103,7 +103,7 @@ fn settings(folder: &Path) -> Result<Config, String> {
 fn metrics(bytes: Vec<u8>, name: &str) -> Result<Vec<MetricsRow>, String> {
     let text = String::from_utf8(bytes).map_err(|_| "expected UTF-8".to_owned())?;
     let place = format!("{name}{}", run::METRICS);
-    let rows = record::from_csv::<MetricsRow>(&text, &place).map_err(|error| format!("{error:#}"))?;
+    let rows = rows::from_csv::<MetricsRow>(&text, &place).map_err(|error| format!("{error:#}"))?;
     for row in &rows {
         let errors = [row.train_error_pct, row.validation_error_pct, row.test_error_pct];
         if let Some(bad) = errors.into_iter().flatten().find(|error| !(0.0..=100.0).contains(error)) {

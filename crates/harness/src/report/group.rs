@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::search::Run;
 use super::settings::{self, Setting, TRAIN_SAMPLES};
 use crate::config::Method;
-use crate::record::ResultRow;
+use crate::rows::ResultRow;
 use crate::statistics::{MeanSd, mean};
 
 /// What the source of a published number says when nobody has looked it up.

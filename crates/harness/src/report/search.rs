@@ -16,7 +16,7 @@ use std::path::Path;
 use super::folder::{Folder, Unfinished};
 use crate::config::Config;
 use crate::failure::failure;
-use crate::record::{self, ResultRow};
+use crate::rows::{self, ResultRow};
 use crate::run;
 
 /// A record: its rows, and the machine beside them. Records of throughput have other columns and are no part of a report.
@@ -154,7 +154,7 @@ impl Found {
     }
 
     fn add(&mut self, row: ResultRow, place: String, folder: Option<Folder>) {
-        let key = record::to_csv(std::slice::from_ref(&row));
+        let key = rows::to_csv(std::slice::from_ref(&row));
         let index = *self.known.entry(key).or_insert(self.runs.len());
         if index == self.runs.len() {
             self.runs.push(Run::of_row(row));
@@ -175,7 +175,7 @@ fn starts_as_a_table(path: &Path) -> std::io::Result<bool> {
 /// The rows of a file, all of whose percentages are percentages; the reason where it is none of ours.
 fn read_rows(path: &Path, name: &str) -> Result<Vec<ResultRow>, String> {
     let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
-    let rows = record::from_csv::<ResultRow>(&text, name).map_err(|error| {
+    let rows = rows::from_csv::<ResultRow>(&text, name).map_err(|error| {
         let message = format!("{error:#}");
         message.strip_prefix(&format!("{name}: ")).unwrap_or(&message).to_owned()
     })?;

@@ -7,8 +7,8 @@ use std::cmp::Ordering;
 
 use rivalry_data::Name;
 
-use crate::config::{Config, Task};
-use crate::record::ResultRow;
+use crate::config::{Config, Hidden, Task};
+use crate::rows::ResultRow;
 
 /// One setting of one run.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,7 +47,7 @@ pub(super) fn settings(row: &ResultRow, experiment: Option<&Config>) -> Vec<Sett
     let count = |value: Option<usize>| value.map(|value| value as f64);
     let used = |key: &str| experiment.filter(|experiment| experiment.method.uses(key));
     vec![
-        Setting::number("hidden", count(row.hidden)),
+        Setting::number("hidden", count(row.hidden.as_ref().map(Hidden::first))),
         Setting::number("p", row.p),
         Setting::number("k", count(row.k)),
         Setting::number("delta", row.delta),
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     fn row(p: f64, hidden: usize) -> ResultRow {
-        ResultRow { p: Some(p), hidden: Some(hidden), ..ResultRow::default() }
+        ResultRow { p: Some(p), hidden: Some(hidden.into()), ..ResultRow::default() }
     }
 
     #[test]

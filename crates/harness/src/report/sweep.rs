@@ -138,7 +138,7 @@ mod tests {
     use super::super::group::parts;
     use super::super::search::Run;
     use super::*;
-    use crate::record::ResultRow;
+    use crate::rows::ResultRow;
 
     fn run(change: impl FnOnce(&mut ResultRow)) -> Run {
         let mut row = ResultRow { method: "biological".to_owned(), seed: 1, ..ResultRow::default() };
@@ -210,7 +210,7 @@ mod tests {
         {
             runs.push(run(|row| {
                 row.method = method.to_owned();
-                (row.hidden, row.test_error_pct) = ((hidden > 0).then_some(hidden), Some(2.0));
+                (row.hidden, row.test_error_pct) = ((hidden > 0).then(|| hidden.into()), Some(2.0));
             }));
         }
         let labels: Vec<String> = found(&runs).into_iter().map(|line| line.1).collect();

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 use super::hex;
 use crate::failure::failure;
-use crate::record::{self, MetricsRow, Phase};
+use crate::rows::{self, MetricsRow, Phase};
 
 /// A run between two epochs.
 #[derive(Debug, Clone, PartialEq)]
@@ -81,7 +81,7 @@ impl Checkpoint {
             ("version".to_owned(), VERSION.to_owned()),
             ("phase".to_owned(), self.phase.name().to_owned()),
             ("epoch".to_owned(), self.epoch.to_string()),
-            ("metrics".to_owned(), record::to_csv(&self.metrics)),
+            ("metrics".to_owned(), rows::to_csv(&self.metrics)),
             ("readout_s".to_owned(), self.readout_s.to_string()),
             ("config_sha256".to_owned(), self.identity.config_sha256.clone()),
             ("dataset_sha256".to_owned(), self.identity.dataset_sha256.clone()),
@@ -153,7 +153,7 @@ fn parse(bytes: &[u8]) -> Result<Checkpoint, String> {
         wins: values(&tensors, "wins", Dtype::U32)?,
         moments,
         readout,
-        metrics: record::from_csv(field("metrics")?, "its metrics").map_err(|error| error.to_string())?,
+        metrics: rows::from_csv(field("metrics")?, "its metrics").map_err(|error| error.to_string())?,
         epoch_ms: values(&tensors, "epoch_ms", Dtype::F64)?,
         readout_s: number(field("readout_s")?)?,
         identity: Identity {

@@ -33,7 +33,7 @@ fn a_folder_with_a_run_needs_a_flag() {
     open(place.path(), Existing::Refuse).unwrap().begin(&experiment()).unwrap();
     let error = open(place.path(), Existing::Refuse).unwrap_err();
     assert!(error.to_string().contains("found an unfinished run"), "{error}");
-    fs::write(place.path().join(RESULT), record::to_csv(&[ResultRow::default()])).unwrap();
+    fs::write(place.path().join(RESULT), rows::to_csv(&[ResultRow::default()])).unwrap();
     let error = open(place.path(), Existing::Refuse).unwrap_err();
     assert!(error.to_string().contains("found a finished run"), "{error}");
     assert_eq!(open(place.path(), Existing::Resume).unwrap().finished().unwrap(), Some(ResultRow::default()));
@@ -70,7 +70,7 @@ fn a_checkpoint_of_other_data_is_refused() {
     let folder = open(place.path(), Existing::Resume).unwrap();
     folder.begin(&experiment()).unwrap();
     let checkpoint = Checkpoint {
-        phase: crate::record::Phase::Unsupervised,
+        phase: crate::rows::Phase::Unsupervised,
         epoch: 1,
         hidden: 1,
         inputs: 1,

@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use crate::config::{Amount, Config, CurrentScale, Method, OffSphere, Task, UnitLength};
-use crate::record::Phase;
+use crate::rows::Phase;
 use crate::run::checkpoint::{Checkpoint, Identity};
 use crate::run::{CHECKPOINT, CONFIG, RunFolder, files};
 

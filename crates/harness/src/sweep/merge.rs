@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::Shard;
 use super::sheet::Sheet;
 use crate::failure::failure;
-use crate::record::{ResultRow, from_csv};
+use crate::rows::{ResultRow, from_csv};
 
 /// Shards put together.
 #[derive(Debug)]

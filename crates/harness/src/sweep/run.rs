@@ -18,7 +18,7 @@ use super::sheet::Sheet;
 use super::{Point, Shard};
 use crate::dataset::{Datasets, Splits};
 use crate::failure::failure;
-use crate::record::{ResultRow, from_csv, to_csv};
+use crate::rows::{ResultRow, from_csv, to_csv};
 use crate::run::{Existing, RunFolder, files};
 use opened::Slot;
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Point, Shard};
 use crate::failure::failure;
-use crate::record::ResultRow;
+use crate::rows::ResultRow;
 use crate::run::files;
 
 /// The grid of a file of rows.

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use super::Point;
-use crate::record::{ResultRow, rounded};
+use crate::rows::{ResultRow, rounded};
 use crate::statistics::{MeanSd, mean, plus_minus};
 
 /// One point over its seeds.

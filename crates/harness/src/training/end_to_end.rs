@@ -10,7 +10,7 @@ use super::saver::Saver;
 use super::{Finished, Job, is_evaluated};
 use crate::config::{Config, Method};
 use crate::progress::Progress;
-use crate::record::Phase;
+use crate::rows::Phase;
 use crate::run::checkpoint::Checkpoint;
 
 /// Goes through the epochs that are left.

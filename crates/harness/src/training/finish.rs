@@ -18,7 +18,7 @@ use crate::dataset::Evaluated;
 use crate::env::Environment;
 use crate::plot::curves::{HeldOut, Point, error_curves};
 use crate::plot::fields::{DEFAULT_UNITS, Tile, receptive_fields, shown};
-use crate::record::{self, MetricsRow, Phase, ResultRow, rounded};
+use crate::rows::{self, MetricsRow, Phase, ResultRow, rounded};
 use crate::run::checkpoint::Checkpoint;
 use crate::run::{self, hex};
 use crate::statistics::median;
@@ -38,7 +38,7 @@ pub(super) fn run(
         unwritten = unwritten.or(written.err());
     }
     if unwritten.is_none() {
-        unwritten = job.folder.write(run::RESULT, record::to_csv(std::slice::from_ref(&row)).as_bytes()).err();
+        unwritten = job.folder.write(run::RESULT, rows::to_csv(std::slice::from_ref(&row)).as_bytes()).err();
     }
     Ok(Outcome { row, unwritten })
 }
@@ -51,7 +51,7 @@ fn files<'a>(
     checkpoint: &'a Checkpoint,
 ) -> Vec<(&'static str, Content<'a>)> {
     let mut files: Vec<(&'static str, Content<'a>)> = vec![
-        (run::METRICS, Ok(record::to_csv(&checkpoint.metrics).into_bytes().into())),
+        (run::METRICS, Ok(rows::to_csv(&checkpoint.metrics).into_bytes().into())),
         (run::TENSORS, tensors(job, layer, checkpoint).map(Cow::from)),
     ];
     if let Some(layer) = layer {

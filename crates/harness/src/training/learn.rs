@@ -10,7 +10,7 @@ use crate::config::UnitLength;
 use crate::dataset::Length;
 use crate::output;
 use crate::progress::Progress;
-use crate::record::{MetricsRow, Phase, rounded, shortest};
+use crate::rows::{MetricsRow, Phase, rounded, shortest};
 use crate::run::checkpoint::Checkpoint;
 
 /// How often the layer is diagnosed over the phase: it costs a copy of the weights.

@@ -11,7 +11,7 @@ use crate::config::{Config, CurrentScale, OffSphere, UnitLength};
 use crate::dataset::{Examples, Length};
 use crate::failure::failure;
 use crate::progress::Progress;
-use crate::record::Phase;
+use crate::rows::Phase;
 use crate::run::checkpoint::Checkpoint;
 
 /// How often the errors are measured over the phase.

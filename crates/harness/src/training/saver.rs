@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::Job;
 use crate::output;
-use crate::record;
+use crate::rows;
 use crate::run::checkpoint::Checkpoint;
 use crate::run::{CHECKPOINT, METRICS};
 
@@ -38,7 +38,7 @@ impl<'a> Saver<'a> {
         let folder = self.job.folder;
         let written = folder
             .write(CHECKPOINT, &checkpoint.to_bytes())
-            .and_then(|()| folder.write(METRICS, record::to_csv(&checkpoint.metrics).as_bytes()));
+            .and_then(|()| folder.write(METRICS, rows::to_csv(&checkpoint.metrics).as_bytes()));
         if let Err(error) = written
             && !self.complained
         {

@@ -7,7 +7,7 @@ use crate::bench::statistics::geometric_mean;
 use crate::cli::Common;
 use crate::markdown::{EMPTY, Table};
 use crate::output;
-use crate::record::bench::BenchRow;
+use crate::rows::bench::BenchRow;
 
 /// One benchmark in both results.
 #[derive(Debug, Clone, PartialEq)]

@@ -7,8 +7,8 @@ use crate::cmd::record::{ROWS, Record};
 use crate::env::Environment;
 use crate::failure::failure;
 use crate::output;
-use crate::record::bench::{BenchRow, SampleRow};
-use crate::record::to_csv;
+use crate::rows::bench::{BenchRow, SampleRow};
+use crate::rows::to_csv;
 use crate::run::{Existing, files};
 
 const SAMPLES: &str = "samples.csv";

@@ -22,7 +22,7 @@ use crate::dataset;
 use crate::env::Environment;
 use crate::failure::{Failure, failure};
 use crate::output;
-use crate::record::bench::{BenchRow, SampleRow};
+use crate::rows::bench::{BenchRow, SampleRow};
 use program::{Answer, INSTALL, PEERS, Peer};
 
 /// Weights of a program may be apart from ours by this share of the way they moved: units whose scores are nearly equal

@@ -9,8 +9,8 @@ use crate::cmd::record::ROWS;
 use crate::failure::failure;
 use crate::markdown::{Table, splice_file};
 use crate::output;
-use crate::record::bench::BenchRow;
-use crate::record::from_csv;
+use crate::rows::bench::BenchRow;
+use crate::rows::from_csv;
 
 /// Kinds of records of benchmarks, below [`RECORDS`].
 pub(super) const KINDS: [&str; 2] = ["bench", "bench-peers"];
@@ -107,7 +107,7 @@ fn date(report: &Report) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::to_csv;
+    use crate::rows::to_csv;
 
     #[test]
     fn the_newest_record_of_each_kind_is_found() {

@@ -11,7 +11,7 @@ use crate::cli::{BenchRunArgs, Common};
 use crate::env::{Environment, Profile};
 use crate::failure::{Failure, failure};
 use crate::output;
-use crate::record::bench::{BenchRow, SampleRow};
+use crate::rows::bench::{BenchRow, SampleRow};
 
 /// A peak that moves by more than this within one benchmark is said.
 const STEADY: f64 = 1.1;

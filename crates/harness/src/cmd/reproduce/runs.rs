@@ -14,7 +14,7 @@ use crate::config::{Config, Method, Protocol};
 use crate::dataset::Splits;
 use crate::failure::failure;
 use crate::output;
-use crate::record::{ResultRow, to_csv};
+use crate::rows::{ResultRow, to_csv};
 use crate::run::{Existing, RunFolder, files};
 use crate::training::{self, Job};
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::runs::Runs;
 use crate::config::{Config, Method};
-use crate::record::{ResultRow, rounded};
+use crate::rows::{ResultRow, rounded};
 use crate::statistics::MeanSd;
 
 pub(super) struct Table<'a> {

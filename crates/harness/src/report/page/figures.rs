@@ -14,7 +14,7 @@ use super::super::html::Html;
 use super::super::search::Run;
 use super::count;
 use crate::plot::lines::{Dot, Layout, Line, PALETTE, Stroke};
-use crate::record::MetricsRow;
+use crate::rows::MetricsRow;
 
 /// More points than a figure has pixels for would only make the page longer.
 const MOST_POINTS: usize = 320;
@@ -142,9 +142,9 @@ pub(super) fn fields(html: &mut Html, part: &Part<'_>) {
 fn units(run: &Run) -> String {
     let row = &run.row;
     let mut told: Vec<String> = Vec::new();
-    if let (Some(units), Some(hidden)) = (row.on_sphere, row.hidden) {
+    if let (Some(units), Some(hidden)) = (row.on_sphere, &row.hidden) {
         told.push(format!("{units} of {hidden} units on the sphere"));
-    } else if let Some(hidden) = row.hidden {
+    } else if let Some(hidden) = &row.hidden {
         told.push(format!("{hidden} units"));
     }
     told.extend(row.test_error_pct.map(|error| format!("test error {error:.2} %")));
@@ -160,7 +160,9 @@ fn curve(group: &Group<'_>, unsupervised: bool, value: impl Fn(&MetricsRow, Opti
     let mut epochs: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
     for run in &group.runs {
         for row in run.folder.iter().flat_map(|folder| folder.epochs(unsupervised)) {
-            if let Some(value) = value(row, run.row.hidden.filter(|hidden| *hidden > 0)) {
+            if let Some(value) =
+                value(row, run.row.hidden.as_ref().map(crate::config::Hidden::first).filter(|hidden| *hidden > 0))
+            {
                 epochs.entry(row.epoch).or_default().push(value);
             }
         }

@@ -4,7 +4,7 @@ use super::super::group::{Group, Part, failed};
 use super::super::html::Html;
 use super::super::search::Run;
 use crate::markdown::EMPTY;
-use crate::record::ResultRow;
+use crate::rows::ResultRow;
 use crate::statistics::MeanSd;
 
 /// A table with a caption and a head, in a box that scrolls by itself where it is too wide.
@@ -69,7 +69,12 @@ fn finished(group: &Group<'_>) -> usize {
 }
 
 fn on_sphere(group: &Group<'_>) -> String {
-    let share = |row: &ResultRow| Some(100.0 * row.on_sphere? as f64 / row.hidden.filter(|hidden| *hidden > 0)? as f64);
+    let share = |row: &ResultRow| {
+        Some(
+            100.0 * row.on_sphere? as f64
+                / row.hidden.as_ref().map(crate::config::Hidden::first).filter(|hidden| *hidden > 0)? as f64,
+        )
+    };
     group.spread(share).map_or(EMPTY.to_owned(), |share| format!("{:.1} %", share.mean))
 }
 
@@ -142,7 +147,7 @@ fn row(html: &mut Html, group: &Group<'_>, run: &Run) {
     for error in [row.test_error_pct, row.train_error_pct, row.validation_error_pct] {
         number(html, &real(error, 2));
     }
-    let sphere = row.on_sphere.zip(row.hidden).map(|(units, hidden)| format!("{units} of {hidden}"));
+    let sphere = row.on_sphere.zip(row.hidden.as_ref()).map(|(units, hidden)| format!("{units} of {hidden}"));
     number(html, &sphere.unwrap_or_else(|| units(row.on_sphere)));
     number(html, &units(row.negative_units));
     number(html, &units(row.silent_units));

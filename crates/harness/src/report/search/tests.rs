@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use super::*;
 use crate::config::{Method, Protocol};
-use crate::record::{MetricsRow, Phase, to_csv};
+use crate::rows::{MetricsRow, Phase, to_csv};
 use crate::run::checkpoint::{Checkpoint, Identity};
 
 struct Place(tempfile::TempDir);
@@ -119,9 +119,9 @@ fn damaged_files_are_set_aside_with_their_reason() {
         entry.unwrap_or_else(|| panic!("no {name} in {:?}", found.set_aside)).1.clone()
     };
     assert!(reason("good/config.toml").starts_with("key `dataset` in good/config.toml"), "below the root");
-    assert!(reason("good/metrics.csv").contains("expected the columns of this version"));
+    assert!(reason("good/metrics.csv").contains("the column `phase` is missing"));
     assert!(!reason("good/fields.png").is_empty() && !reason("good/env.json").is_empty());
-    assert!(reason("old.csv").starts_with("expected the columns of this version"));
+    assert!(reason("old.csv").starts_with("the column `task` is missing"));
     assert_eq!(reason("two/result.csv"), "expected one row, found 2");
     assert_eq!(reason("wild.csv"), "expected errors from 0 to 100 %, found NaN");
     assert_eq!(found.set_aside.len(), 7);
@@ -157,7 +157,11 @@ fn nothing_to_report_is_said() {
     let place = Place::new();
     assert!(place.refusal().ends_with("expected a run or a table of results, found neither"));
     place.write("old.csv", "experiment,dataset,method,test\n");
-    assert!(place.refusal().contains("found none to use (old.csv: expected the columns"), "{}", place.refusal());
+    assert!(
+        place.refusal().contains("found none to use (old.csv: the column `task` is missing"),
+        "{}",
+        place.refusal()
+    );
     let missing = Found::search(&place.0.path().join("gone")).unwrap_err().to_string();
     assert!(missing.contains("gone: expected a folder to read, found: "), "{missing}");
     let file = place.write("file", "");

@@ -14,7 +14,7 @@ use crate::env::{Build, Machine};
 use crate::failure::line;
 use crate::output;
 use crate::progress::points::Points;
-use crate::record::{ResultRow, to_csv};
+use crate::rows::{ResultRow, to_csv};
 use crate::run::{CHECKPOINT, Existing, RunFolder, files};
 use crate::sweep::Point;
 use crate::sweep::layers::{Donor, hand_over};

@@ -1,7 +1,7 @@
 //! Shards joined, and every way in which files do not belong together.
 
 use super::*;
-use crate::record::{ResultRow, to_csv};
+use crate::rows::{ResultRow, to_csv};
 use crate::sweep::merge::merge;
 use crate::sweep::sheet::Sheet;
 
@@ -85,7 +85,7 @@ fn other_columns_and_missing_grids_are_refused() {
     let (first, second) = (shards.whole("1/2"), shards.whole("2/2"));
     let text = std::fs::read_to_string(&second).unwrap();
     std::fs::write(&second, text.replacen("hidden", "units", 1)).unwrap();
-    refused(merge(&[first.clone(), second.clone()]), "2of2.csv: expected the columns of this version");
+    refused(merge(&[first.clone(), second.clone()]), "2of2.csv: the column `hidden` is missing");
     std::fs::write(&second, &text).unwrap();
     let grid = Sheet::path(&second);
     let sheet = std::fs::read_to_string(&grid).unwrap();
