@@ -8,7 +8,7 @@ mod common;
 
 use case::{Case, Examples, case, cases, normals, replay, write};
 use common::{Place, write_digits};
-use rivalry_core::{Engine, Inputs, Kernels, Layer, Learner, Random, Rates, Rule, Stream, Team};
+use rivalry_core::{Compute, Engine, Inputs, Kernels, Layer, Learner, Random, Rates, Rule};
 use rivalry_data::{Lookup, Name, Network, Values, npy};
 
 #[test]
@@ -116,14 +116,14 @@ fn real_images_are_learned_the_same_by_both_engines() {
         let as_it_is = Inputs::u8(&pixels, inputs).unwrap();
         let scales = as_it_is.unit_length_scales();
         let scaled = as_it_is.with_scales(&scales).unwrap();
-        let layer = Layer::normal(200, inputs, 1.0, &mut Random::new(1, Stream::Weights)).unwrap();
+        let layer = Layer::normal(200, inputs, 1.0, &mut Random::keyed(1, "weights", 0)).unwrap();
         for (p, k, images) in [(2.0, 2, as_it_is), (2.5, 2, scaled), (3.0, 7, as_it_is), (5.0, 2, scaled)] {
             let learn = |engine: Engine, threads: usize, kernels| {
-                let (team, rule) = (Team::new(Some(threads)).unwrap(), Rule::new(p, k, 0.4).unwrap());
-                let mut learner = Learner::new(layer.clone(), rule, batch, &team, kernels).unwrap().with_engine(engine);
+                let (compute, rule) = (Compute::new(Some(threads), kernels).unwrap(), Rule::new(p, k, 0.4).unwrap());
+                let mut learner = Learner::new(layer.clone(), rule, batch, &compute).unwrap().with_engine(engine);
                 for epoch in 0..2 {
-                    let order = Random::new(1, Stream::Order(epoch)).order(SAMPLES);
-                    learner.learn(&team, &images, &order, Rates::Constant(0.04)).unwrap();
+                    let order = Random::keyed(1, "order", epoch).order(SAMPLES);
+                    learner.learn(&compute, &images, &order, Rates::Constant(0.04)).unwrap();
                 }
                 let weights = learner.layer().to_rows();
                 (weights.iter().map(|w| w.to_bits()).collect::<Vec<u32>>(), learner.wins())

@@ -12,7 +12,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use rivalry_core::ops::{self, AdamStep, Deltas, Exponent, PowerLoss};
-use rivalry_core::{Kernels, LANES, Layer, Matrix, Random, Stream, Team, TopK, peak};
+use rivalry_core::{Compute, Kernels, LANES, Layer, Matrix, Random, TopK, peak};
 
 /// Shapes of MNIST: inputs, examples of a minibatch, and units that one call of learning scores.
 const INPUTS: usize = 784;
@@ -23,7 +23,7 @@ const CLASSES: usize = 10;
 const FEATURES: usize = 2000;
 
 fn random(rows: usize, columns: usize) -> Matrix {
-    let mut random = Random::new(1, Stream::Weights);
+    let mut random = Random::keyed(1, "weights", 0);
     let mut matrix = Matrix::zeros(rows, columns);
     (0..rows).for_each(|row| matrix.row_mut(row).fill_with(|| random.normal() as f32));
     matrix
@@ -48,7 +48,7 @@ fn each(
 /// Elements are floating-point operations.
 fn scores(criterion: &mut Criterion) {
     each(criterion, "score", 2 * UNITS * INPUTS * BATCH, |kernels| {
-        let layer = Layer::normal(UNITS, INPUTS, 1.0, &mut Random::new(1, Stream::Weights)).expect("a small layer");
+        let layer = Layer::normal(UNITS, INPUTS, 1.0, &mut Random::keyed(1, "weights", 0)).expect("a small layer");
         let examples = random(BATCH, INPUTS);
         let mut out = vec![0.0; UNITS * BATCH];
         Box::new(move || {
@@ -117,11 +117,11 @@ fn adam(criterion: &mut Criterion) {
 
 fn peaks(criterion: &mut Criterion) {
     const TURNS: u64 = 10_000;
-    let team = Team::new(Some(1)).expect("one thread");
     let mut group = criterion.benchmark_group("peak");
     for kernels in Kernels::all() {
-        group.throughput(Throughput::Elements(peak::run(&team, kernels, TURNS))).sample_size(20);
-        group.bench_function(kernels.name(), |bencher| bencher.iter(|| peak::run(&team, kernels, TURNS)));
+        let compute = Compute::new(Some(1), kernels).expect("one thread");
+        group.throughput(Throughput::Elements(peak::run(&compute, TURNS))).sample_size(20);
+        group.bench_function(kernels.name(), |bencher| bencher.iter(|| peak::run(&compute, TURNS)));
     }
     group.finish();
 }

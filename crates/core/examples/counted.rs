@@ -2,7 +2,7 @@
 //!
 //! One thread and the AVX2 kernels, which every tool that counts can follow. `scripts/counted.sh` runs it.
 
-use rivalry_core::{Engine, Inputs, Kernels, Layer, Learner, Random, Rates, Rule, Stream, Team};
+use rivalry_core::{Compute, Engine, Inputs, Kernels, Layer, Learner, Random, Rates, Rule};
 use std::process::ExitCode;
 
 const HIDDEN: usize = 400;
@@ -37,18 +37,18 @@ fn usage() -> ExitCode {
 fn learn(engine: Engine, minibatches: usize) -> rivalry_core::Result<u32> {
     let pixels = strokes(minibatches * BATCH);
     let inputs = Inputs::u8(&pixels, INPUTS)?;
-    let team = Team::new(Some(1))?;
-    let layer = Layer::normal(HIDDEN, INPUTS, 1.0, &mut Random::new(1, Stream::Weights))?;
+    let compute = Compute::new(Some(1), Kernels::named("avx2")?)?;
+    let layer = Layer::normal(HIDDEN, INPUTS, 1.0, &mut Random::keyed(1, "weights", 0))?;
     let rule = Rule::new(3.0, 7, 0.4)?;
-    let mut learner = Learner::new(layer, rule, BATCH, &team, Kernels::named("avx2")?)?.with_engine(engine);
+    let mut learner = Learner::new(layer, rule, BATCH, &compute)?.with_engine(engine);
     let order: Vec<u32> = (0..inputs.samples() as u32).collect();
-    learner.learn(&team, &inputs, &order, Rates::Constant(0.02))?;
+    learner.learn(&compute, &inputs, &order, Rates::Constant(0.02))?;
     Ok(learner.wins().iter().sum())
 }
 
 /// Images with about the ink of handwriting: six short thick strokes each.
 fn strokes(images: usize) -> Vec<u8> {
-    let mut random = Random::new(1, Stream::Synthetic);
+    let mut random = Random::keyed(1, "synthetic", 0);
     let mut pixels = vec![0; images * INPUTS];
     for image in pixels.chunks_exact_mut(INPUTS) {
         for _ in 0..6 {

@@ -33,8 +33,8 @@ impl Layer {
     ///
     /// # Example
     /// ```
-    /// use rivalry_core::{Layer, Random, Stream};
-    /// let layer = Layer::normal(10, 784, 1.0, &mut Random::new(1, Stream::Weights))?;
+    /// use rivalry_core::{Layer, Random};
+    /// let layer = Layer::normal(10, 784, 1.0, &mut Random::keyed(1, "weights", 0))?;
     /// assert_eq!((layer.hidden(), layer.inputs()), (10, 784));
     /// # Ok::<(), rivalry_core::Error>(())
     /// ```

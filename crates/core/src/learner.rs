@@ -4,6 +4,7 @@
 //! largest │ apply, and go on to score the next minibatch at once, since a shard scores only rows that it updated
 //! itself. An offer is overwritten only behind the next barrier, when everybody has read it.
 
+use crate::compute::{Barrier, Compute, range_of};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::inputs::Inputs;
@@ -13,7 +14,6 @@ use crate::matrix::Matrix;
 use crate::offers::Offers;
 use crate::rule::Rule;
 use crate::shard::{Applied, Minibatch, Shard, Sizes};
-use crate::team::{Barrier, Team, share};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The learning rate ε of each minibatch: the largest single weight change in it.
@@ -29,15 +29,15 @@ pub enum Rates<'a> {
 ///
 /// # Example
 /// ```
-/// use rivalry_core::{Inputs, Kernels, Layer, Learner, Random, Rates, Rule, Stream, Team};
+/// use rivalry_core::{Compute, Inputs, Kernels, Layer, Learner, Random, Rates, Rule};
 /// let pixels: Vec<u8> = (0..200 * 9).map(|i| (i * 31 % 256) as u8).collect();
 /// let inputs = Inputs::u8(&pixels, 9)?;
-/// let layer = Layer::normal(20, 9, 1.0, &mut Random::new(1, Stream::Weights))?;
-/// let team = Team::new(Some(2))?;
-/// let mut learner = Learner::new(layer, Rule::new(3.0, 7, 0.4)?, 10, &team, Kernels::best())?;
+/// let layer = Layer::normal(20, 9, 1.0, &mut Random::keyed(1, "weights", 0))?;
+/// let compute = Compute::new(Some(2), Kernels::best())?;
+/// let mut learner = Learner::new(layer, Rule::new(3.0, 7, 0.4)?, 10, &compute)?;
 /// for epoch in 0..5 {
-///     let order = Random::new(1, Stream::Order(epoch)).order(inputs.samples());
-///     learner.learn(&team, &inputs, &order, Rates::Constant(0.04 * (1.0 - epoch as f32 / 5.0)))?;
+///     let order = Random::keyed(1, "order", epoch).order(inputs.samples());
+///     learner.learn(&compute, &inputs, &order, Rates::Constant(0.04 * (1.0 - epoch as f32 / 5.0)))?;
 /// }
 /// assert_eq!(learner.wins().iter().sum::<u32>(), 200);
 /// # Ok::<(), rivalry_core::Error>(())
@@ -58,7 +58,7 @@ pub struct Learner {
 }
 
 impl Learner {
-    /// Spreads a layer over the workers of a team.
+    /// Spreads a layer over worker threads.
     ///
     /// # Errors
     /// [`Error::Value`] if k exceeds the number of units or the minibatch is empty or larger than 2³⁰.
@@ -66,21 +66,21 @@ impl Learner {
     /// # Allocates
     /// All memory of learning: weights, powers for p ≠ 2, staged examples, changes of at most 2·batch rows per worker. The
     /// first call of [`Learner::learn`] that screens adds the digits, half of that for the weights.
-    pub fn new(layer: Layer, rule: Rule, batch: usize, team: &Team, kernels: &'static Kernels) -> Result<Learner> {
+    pub fn new(layer: Layer, rule: Rule, batch: usize, compute: &Compute) -> Result<Learner> {
         if rule.k() > layer.hidden() {
             return Err(Error::value("k", format!("at most the {} hidden units", layer.hidden()), rule.k()));
         }
         if !(1..=1 << 30).contains(&batch) {
             return Err(Error::value("batch", "1 to 1073741824 examples", batch));
         }
-        let sizes = Sizes { batch, k: rule.k(), shards: team.threads() };
-        let shards = team.map(|worker| {
-            let units = share(layer.hidden(), 1, worker, sizes.shards);
+        let sizes = Sizes { batch, k: rule.k(), shards: compute.threads() };
+        let shards = compute.map(|worker| {
+            let units = range_of(layer.hidden(), 1, worker, sizes.shards);
             Mutex::new(Shard::new(worker, units, &layer, &rule, sizes))
         });
         let offers = Offers::new(sizes.shards, batch, rule.k());
         let (hidden, inputs) = (layer.hidden(), layer.inputs());
-        let (engine, barrier) = (Engine::Auto, team.barrier());
+        let (kernels, engine, barrier) = (compute.kernels(), Engine::Auto, compute.barrier());
         Ok(Learner { rule, hidden, inputs, batch, kernels, engine, shards, offers, barrier, minibatches: 1 })
     }
 
@@ -102,19 +102,19 @@ impl Learner {
     /// The same bits for any number of threads and on every instruction set; see the [crate docs](crate#numerics).
     ///
     /// # Errors
-    /// [`Error::Shape`] if the inputs have another length than the units, the team another size than the one the learner
-    /// was made for, the order holds less than a minibatch, or there is not one rate per minibatch; [`Error::Value`] if a
+    /// [`Error::Shape`] if the inputs have another length than the units, another number of threads than the
+    /// learner was made for, the order holds less than a minibatch, or there is not one rate per minibatch; [`Error::Value`] if a
     /// sample number or a rate is out of range; [`Error::Engine`] if it is to screen what cannot be screened. Nothing is
     /// learned then. [`Error::Overflow`] if a current or a change leaves the range of f32: the weights are then those before
     /// that minibatch.
     ///
     /// # Allocates
     /// Nothing per minibatch; a constant amount per call.
-    pub fn learn(&mut self, team: &Team, inputs: &Inputs<'_>, order: &[u32], rates: Rates<'_>) -> Result<()> {
-        self.check(team, inputs, order, rates)?;
+    pub fn learn(&mut self, compute: &Compute, inputs: &Inputs<'_>, order: &[u32], rates: Rates<'_>) -> Result<()> {
+        self.check(compute, inputs, order, rates)?;
         let engine = self.engine.on(inputs, self.rule.k())?;
         let (kernels, rule, offers) = (self.kernels, &self.rule, &self.offers);
-        let overflows = team.map(|worker| {
+        let overflows = compute.map(|worker| {
             let _guard = self.barrier.guard();
             let mut shard = lock(&self.shards[worker]);
             shard.forget_wins();
@@ -144,12 +144,12 @@ impl Learner {
         }
     }
 
-    fn check(&self, team: &Team, inputs: &Inputs<'_>, order: &[u32], rates: Rates<'_>) -> Result<()> {
+    fn check(&self, compute: &Compute, inputs: &Inputs<'_>, order: &[u32], rates: Rates<'_>) -> Result<()> {
         if inputs.inputs() != self.inputs {
             return Err(Error::shape("inputs of an example", self.inputs, inputs.inputs()));
         }
-        if team.threads() != self.shards.len() {
-            return Err(Error::shape("team", self.shards.len(), team.threads()));
+        if compute.threads() != self.shards.len() {
+            return Err(Error::shape("threads", self.shards.len(), compute.threads()));
         }
         if order.len() < self.batch {
             let expected = format!("at least one minibatch of {} examples", self.batch);

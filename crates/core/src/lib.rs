@@ -21,6 +21,7 @@
 
 #![deny(unsafe_code)]
 
+mod compute;
 mod engine;
 mod error;
 mod inputs;
@@ -39,12 +40,12 @@ mod rows;
 mod rule;
 mod screen;
 mod shard;
-pub mod team;
 mod top_k;
 mod update;
 mod vector;
 mod workspace;
 
+pub use compute::{Barrier, Compute, range_of};
 pub use engine::Engine;
 pub use error::{Error, Result};
 pub use inputs::{Elements, Inputs};
@@ -52,8 +53,7 @@ pub use isa::Kernels;
 pub use layer::{Diagnostics, Layer};
 pub use learner::{Learner, Rates};
 pub use matrix::{Matrix, Panel};
-pub use random::{Random, Stream};
+pub use random::Random;
 pub use rule::Rule;
-pub use team::Team;
 pub use top_k::{NOBODY, TopK};
 pub use vector::{LANES, Lanes};

@@ -4,7 +4,7 @@
 //! nothing and the ranks are those of one shard that holds everything. Workers write and read through atomics; the
 //! barrier between writing and reading orders them.
 
-use crate::team::patience;
+use crate::compute::patience;
 use crate::top_k::{NOBODY, TopK};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
@@ -58,7 +58,7 @@ pub(crate) fn keep_best(best: &mut [f32], number: f32) -> bool {
     true
 }
 
-/// The exchange of one team.
+/// The exchange among shards.
 #[derive(Debug)]
 pub(crate) struct Offers {
     k: usize,

@@ -1,33 +1,18 @@
 //! Random numbers with the same bits on every machine: xoshiro256++ streams, a normal transform, a shuffle.
 //!
-//! Each purpose has a stream of its own, made from (seed, purpose, index), so the order of epoch 700 can be drawn without
+//! Each purpose has a stream of its own, made from (seed, name, index), so the order of epoch 700 can be drawn without
 //! drawing the 699 before it: that is what lets an interrupted run go on with the same bits. Logarithm and cosine come
 //! from `libm`, because those of the system differ between machines in the last bit.
 
 use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-/// What a stream of random numbers is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stream {
-    /// The initial weights of the layer.
-    Weights,
-    /// The order of the examples in one unsupervised epoch.
-    Order(u32),
-    /// The initial weights of the readout.
-    ReadoutWeights,
-    /// The order of the examples in one readout epoch.
-    ReadoutOrder(u32),
-    /// Generated digits.
-    Synthetic,
-}
-
 /// One stream of random numbers.
 ///
 /// # Example
 /// ```
-/// use rivalry_core::{Random, Stream};
-/// let mut random = Random::new(1, Stream::Order(0));
+/// use rivalry_core::Random;
+/// let mut random = Random::keyed(1, "order", 0);
 /// let mut order = random.order(5);
 /// order.sort();
 /// assert_eq!(order, [0, 1, 2, 3, 4]);
@@ -36,14 +21,18 @@ pub enum Stream {
 pub struct Random(Xoshiro256PlusPlus);
 
 impl Random {
-    /// Opens a stream of a seed.
-    pub fn new(seed: u64, stream: Stream) -> Random {
-        let (purpose, index) = match stream {
-            Stream::Weights => (1, 0),
-            Stream::Order(epoch) => (2, epoch),
-            Stream::ReadoutWeights => (3, 0),
-            Stream::ReadoutOrder(epoch) => (4, epoch),
-            Stream::Synthetic => (5, 0),
+    /// Opens the stream of a seed that has this name and number, such as `("order", epoch)`.
+    ///
+    /// The five names in recorded runs (`weights`, `order`, `readout-weights`, `readout-order`, `synthetic`) have the numbers
+    /// 1 to 5; any other name is hashed (FNV-1a, 64 bits).
+    pub fn keyed(seed: u64, name: &str, index: u32) -> Random {
+        let purpose = match name {
+            "weights" => 1,
+            "order" => 2,
+            "readout-weights" => 3,
+            "readout-order" => 4,
+            "synthetic" => 5,
+            _ => fnv(name.as_bytes()),
         };
         // The 256-bit state is the identity of the stream, stirred: two streams never share a state, and SplitMix64
         // (inside `seed_from_u64`) keeps states of few set bits away.
@@ -102,24 +91,47 @@ impl Random {
     }
 }
 
+/// FNV-1a, 64 bits (Fowler, Noll & Vo).
+fn fnv(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn streams_differ_and_repeat() {
-        let streams = [Stream::Weights, Stream::Order(0), Stream::Order(1), Stream::ReadoutOrder(0), Stream::Synthetic];
-        let first: Vec<u64> = streams.iter().map(|&stream| Random::new(7, stream).next_u64()).collect();
+        let streams = [
+            ("weights", 0),
+            ("order", 0),
+            ("order", 1),
+            ("readout-order", 0),
+            ("synthetic", 0),
+            ("biological", 0),
+            ("biological", 1),
+            ("backpropagation", 0),
+        ];
+        let first: Vec<u64> = streams.iter().map(|&(name, index)| Random::keyed(7, name, index).next_u64()).collect();
         for (i, a) in first.iter().enumerate() {
-            assert_eq!(*a, Random::new(7, streams[i]).next_u64());
-            assert_ne!(*a, Random::new(8, streams[i]).next_u64());
+            let (name, index) = streams[i];
+            assert_eq!(*a, Random::keyed(7, name, index).next_u64());
+            assert_ne!(*a, Random::keyed(8, name, index).next_u64());
             assert!(first[..i].iter().all(|b| a != b));
         }
     }
 
     #[test]
+    fn names_are_hashed_as_published() {
+        // Test vectors of the FNV authors.
+        assert_eq!(fnv(b""), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(fnv(b"a"), 0xaf63_dc4c_8601_ec8c);
+        assert_eq!(fnv(b"foobar"), 0x8594_4171_f739_67e8);
+    }
+
+    #[test]
     fn normals_have_mean_zero_and_variance_one() {
-        let mut random = Random::new(1, Stream::Weights);
+        let mut random = Random::keyed(1, "weights", 0);
         let draws: Vec<f64> = (0..100_000).map(|_| random.normal()).collect();
         let mean = draws.iter().sum::<f64>() / 1e5;
         let variance = draws.iter().map(|draw| draw * draw).sum::<f64>() / 1e5;

@@ -1,6 +1,6 @@
 //! The fast rule against the f64 reference, and against itself on every instruction set and number of threads.
 
-use rivalry_core::{Inputs, Kernels, Layer, Learner, Random, Rates, Rule, Stream, Team, reference};
+use rivalry_core::{Compute, Inputs, Kernels, Layer, Learner, Random, Rates, Rule, reference};
 
 struct Case {
     hidden: usize,
@@ -11,17 +11,17 @@ struct Case {
 
 /// Random pixels, a third of them blank.
 fn pixels(samples: usize, inputs: usize) -> Vec<u8> {
-    let mut random = Random::new(3, Stream::Synthetic);
+    let mut random = Random::keyed(3, "synthetic", 0);
     let mut pixel = || random.next_u64();
     (0..samples * inputs).map(|_| if pixel() % 3 == 0 { 0 } else { (pixel() >> 32) as u8 }).collect()
 }
 
 fn learn(case: &Case, inputs: &Inputs<'_>, threads: usize, kernels: &'static Kernels) -> Vec<f32> {
-    let team = Team::new(Some(threads)).unwrap();
-    let layer = Layer::normal(case.hidden, case.inputs, 1.0, &mut Random::new(1, Stream::Weights)).unwrap();
-    let mut learner = Learner::new(layer, case.rule, case.batch, &team, kernels).unwrap();
+    let compute = Compute::new(Some(threads), kernels).unwrap();
+    let layer = Layer::normal(case.hidden, case.inputs, 1.0, &mut Random::keyed(1, "weights", 0)).unwrap();
+    let mut learner = Learner::new(layer, case.rule, case.batch, &compute).unwrap();
     let order: Vec<u32> = (0..inputs.samples() as u32).collect();
-    learner.learn(&team, inputs, &order, Rates::Constant(0.02)).unwrap();
+    learner.learn(&compute, inputs, &order, Rates::Constant(0.02)).unwrap();
     learner.layer().to_rows()
 }
 
@@ -44,7 +44,7 @@ fn weights_are_those_of_the_reference() {
     for case in cases() {
         let pixels = pixels(6 * case.batch, case.inputs);
         let inputs = Inputs::u8(&pixels, case.inputs).unwrap();
-        let layer = Layer::normal(case.hidden, case.inputs, 1.0, &mut Random::new(1, Stream::Weights)).unwrap();
+        let layer = Layer::normal(case.hidden, case.inputs, 1.0, &mut Random::keyed(1, "weights", 0)).unwrap();
         let mut exact: Vec<f64> = layer.to_rows().into_iter().map(f64::from).collect();
         for minibatch in pixels.chunks_exact(case.batch * case.inputs) {
             let scaled: Vec<f64> = minibatch.iter().map(|&pixel| f64::from(pixel) / 255.0).collect();

@@ -1,6 +1,6 @@
 //! Every error with its exact text, one line each, and the hint that goes with it.
 
-use rivalry_core::{Error, Inputs, Kernels, Layer, Learner, Random, Rates, Rule, Stream, Team};
+use rivalry_core::{Compute, Error, Inputs, Kernels, Layer, Learner, Random, Rates, Rule};
 
 /// Asserts the text of an error: one line, lower case.
 fn assert_error<T>(result: Result<T, Error>, text: &str) {
@@ -14,7 +14,7 @@ fn assert_error<T>(result: Result<T, Error>, text: &str) {
 }
 
 fn random() -> Random {
-    Random::new(1, Stream::Weights)
+    Random::keyed(1, "weights", 0)
 }
 
 #[test]
@@ -78,9 +78,9 @@ fn inputs() {
 
 #[test]
 fn learners() {
-    let (one, two) = (Team::new(Some(1)).unwrap(), Team::new(Some(2)).unwrap());
+    let [one, two] = [1, 2].map(|threads| Compute::new(Some(threads), Kernels::best()).unwrap());
     let layer = Layer::normal(5, 4, 1.0, &mut random()).unwrap();
-    let new = |k, batch| Learner::new(layer.clone(), Rule::new(3.0, k, 0.4).unwrap(), batch, &two, Kernels::best());
+    let new = |k, batch| Learner::new(layer.clone(), Rule::new(3.0, k, 0.4).unwrap(), batch, &two);
     assert_error(new(6, 3), "k: expected at most the 5 hidden units, found 6");
     assert_error(new(5, 0), "batch: expected 1 to 1073741824 examples, found 0");
     assert_error(new(5, (1 << 30) + 1), "batch: expected 1 to 1073741824 examples, found 1073741825");
@@ -92,7 +92,7 @@ fn learners() {
     let rate = Rates::Constant(0.1);
     let result = learner.learn(&two, &wide, &order, rate);
     assert_error(result, "shape of inputs of an example: expected 4, found 6");
-    assert_error(learner.learn(&one, &inputs, &order, rate), "shape of team: expected 2, found 1");
+    assert_error(learner.learn(&one, &inputs, &order, rate), "shape of threads: expected 2, found 1");
     let result = learner.learn(&two, &inputs, &order[..2], rate);
     assert_error(result, "shape of examples: expected at least one minibatch of 3 examples, found 2");
     let result = learner.learn(&two, &inputs, &[0, 1, 6], rate);
@@ -113,10 +113,10 @@ fn learners() {
 }
 
 #[test]
-fn teams() {
-    assert_error(Team::new(Some(0)), "threads: expected 1 to 1024, found 0");
-    assert_error(Team::new(Some(1025)), "threads: expected 1 to 1024, found 1025");
-    assert!(Team::new(None).unwrap().threads() >= 1);
+fn numbers_of_threads() {
+    assert_error(Compute::new(Some(0), Kernels::best()), "threads: expected 1 to 1024, found 0");
+    assert_error(Compute::new(Some(1025), Kernels::best()), "threads: expected 1 to 1024, found 1025");
+    assert!(Compute::new(None, Kernels::best()).unwrap().threads() >= 1);
     let refused = Error::Threads { threads: 9, found: "Resource temporarily unavailable".into() };
     let text = "worker threads: expected 9 to start, found Resource temporarily unavailable";
     assert_error::<()>(Err(refused), text);
@@ -147,13 +147,13 @@ fn hints() {
 fn numbers_that_leave_the_range_of_f32_are_an_error_and_leave_the_weights_alone() {
     for (weight, input, p) in [(1e10, 1.0, 5.0), (1.0, 3e38, 2.0), (1e19, 1.0, 3.0)] {
         for threads in [1, 2] {
-            let team = Team::new(Some(threads)).unwrap();
+            let compute = Compute::new(Some(threads), Kernels::best()).unwrap();
             let rows = [weight; 4 * 40];
             let layer = Layer::from_rows(4, 40, &rows).unwrap();
-            let mut learner = Learner::new(layer, Rule::new(p, 2, 0.4).unwrap(), 2, &team, Kernels::best()).unwrap();
+            let mut learner = Learner::new(layer, Rule::new(p, 2, 0.4).unwrap(), 2, &compute).unwrap();
             let values = [input; 2 * 40];
             let inputs = Inputs::f32(&values, 40).unwrap();
-            let error = learner.learn(&team, &inputs, &[0, 1], Rates::Constant(0.1)).unwrap_err();
+            let error = learner.learn(&compute, &inputs, &[0, 1], Rates::Constant(0.1)).unwrap_err();
             let expected = "weight changes: expected finite numbers, found an overflow in minibatch 0";
             assert_eq!(error.to_string(), expected, "p = {p}");
             assert_eq!(learner.layer().to_rows(), rows);

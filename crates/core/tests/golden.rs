@@ -5,7 +5,7 @@ mod common;
 
 use common::{bits, learn, pixels};
 use rivalry_core::ops::{Exponent, PowerLoss, power_loss, rectified_power};
-use rivalry_core::{Inputs, Kernels, Layer, Random, Rates, Rule, Stream};
+use rivalry_core::{Inputs, Kernels, Layer, Random, Rates, Rule};
 
 /// FNV-1a of 64 bits.
 fn fnv(bytes: impl Iterator<Item = u8>) -> u64 {
@@ -28,43 +28,43 @@ fn the_hash_is_fnv() {
 fn first_bits_of_every_stream() {
     // Worked out in Python from the published xoshiro256++ and SplitMix64 and the description in `random.rs`.
     let streams = [
-        (Stream::Weights, [0xecba_0b8e_4aef_9d0b, 0xb46d_52a1_3ab2_793e, 0xa952_6eac_bc95_b855]),
-        (Stream::Order(0), [0x9261_b1be_2189_3cf8, 0x728a_93d8_1c36_91ca, 0xc412_dd73_a8d5_f364]),
-        (Stream::Order(999), [0x47dd_5abb_2594_5e04, 0x9391_0593_da2c_33a5, 0x1376_b778_4de5_ea8d]),
-        (Stream::ReadoutWeights, [0x14ea_7917_c94c_4525, 0x2fa0_3df4_dc82_cfb5, 0x17d3_83ce_ba97_eeff]),
-        (Stream::ReadoutOrder(7), [0x0573_eb02_788c_d272, 0x6b69_7146_4796_74c9, 0x18f2_f705_8f02_f9cc]),
-        (Stream::Synthetic, [0xa825_b445_900e_ed42, 0xa77a_d14c_b474_f09f, 0x80e9_0260_0c9c_96a5]),
+        ("weights", 0, [0xecba_0b8e_4aef_9d0b, 0xb46d_52a1_3ab2_793e, 0xa952_6eac_bc95_b855]),
+        ("order", 0, [0x9261_b1be_2189_3cf8, 0x728a_93d8_1c36_91ca, 0xc412_dd73_a8d5_f364]),
+        ("order", 999, [0x47dd_5abb_2594_5e04, 0x9391_0593_da2c_33a5, 0x1376_b778_4de5_ea8d]),
+        ("readout-weights", 0, [0x14ea_7917_c94c_4525, 0x2fa0_3df4_dc82_cfb5, 0x17d3_83ce_ba97_eeff]),
+        ("readout-order", 7, [0x0573_eb02_788c_d272, 0x6b69_7146_4796_74c9, 0x18f2_f705_8f02_f9cc]),
+        ("synthetic", 0, [0xa825_b445_900e_ed42, 0xa77a_d14c_b474_f09f, 0x80e9_0260_0c9c_96a5]),
     ];
-    for (stream, expected) in streams {
-        let mut random = Random::new(1, stream);
+    for (name, index, expected) in streams {
+        let mut random = Random::keyed(1, name, index);
         let found = [random.next_u64(), random.next_u64(), random.next_u64()];
-        assert_eq!(found, expected, "{stream:?}: {found:#018x?}");
+        assert_eq!(found, expected, "{name} {index}: {found:#018x?}");
     }
-    assert_eq!(Random::new(u64::MAX, Stream::Weights).next_u64(), 0x6031_f6c4_7e71_57ac);
+    assert_eq!(Random::keyed(u64::MAX, "weights", 0).next_u64(), 0x6031_f6c4_7e71_57ac);
 }
 
 #[test]
 fn first_uniforms_and_normals() {
-    let mut random = Random::new(1, Stream::Weights);
+    let mut random = Random::keyed(1, "weights", 0);
     let uniforms = [random.uniform(), random.uniform()].map(f64::to_bits);
     assert_eq!(uniforms, [0x3fed_9741_71c9_5df4, 0x3fe6_8daa_5427_5650], "{uniforms:#018x?}");
-    let mut random = Random::new(1, Stream::Weights);
+    let mut random = Random::keyed(1, "weights", 0);
     let normals: [u64; 4] = std::array::from_fn(|_| random.normal().to_bits());
     assert_eq!(
         normals,
         [0xbfbc_627a_35d5_308d, 0x3fe5_448e_9f60_18fa, 0x3fd8_7d42_19f0_f839, 0xbfe4_3ed4_5dc0_c4f4],
         "{normals:#018x?}"
     );
-    let mut random = Random::new(3, Stream::Weights);
+    let mut random = Random::keyed(3, "weights", 0);
     let hash = fnv((0..100_000).flat_map(|_| random.normal().to_bits().to_le_bytes()));
     assert_eq!(hash, 0x5f23_50f1_0bbb_5742, "{hash:#018x}");
 }
 
 #[test]
 fn an_order() {
-    assert_eq!(Random::new(1, Stream::Order(0)).order(10), [2, 3, 1, 0, 8, 7, 9, 6, 4, 5]);
-    assert_eq!(Random::new(1, Stream::Order(1)).order(10), [1, 9, 3, 8, 5, 2, 4, 7, 0, 6]);
-    assert!(Random::new(1, Stream::Order(0)).order(0).is_empty());
+    assert_eq!(Random::keyed(1, "order", 0).order(10), [2, 3, 1, 0, 8, 7, 9, 6, 4, 5]);
+    assert_eq!(Random::keyed(1, "order", 1).order(10), [1, 9, 3, 8, 5, 2, 4, 7, 0, 6]);
+    assert!(Random::keyed(1, "order", 0).order(0).is_empty());
 }
 
 /// Of the weights after learning, per norm p.
@@ -79,10 +79,10 @@ const HASHES: [(f64, u64); 5] = [
 #[test]
 fn weights_after_learning() {
     for (p, expected) in HASHES {
-        let layer = Layer::normal(50, 200, 1.0, &mut Random::new(1, Stream::Weights)).unwrap();
+        let layer = Layer::normal(50, 200, 1.0, &mut Random::keyed(1, "weights", 0)).unwrap();
         let bytes = pixels(1, 60 * 200);
         let inputs = Inputs::u8(&bytes, 200).unwrap();
-        let order = Random::new(1, Stream::Order(0)).order(60).repeat(3);
+        let order = Random::keyed(1, "order", 0).order(60).repeat(3);
         let found = learn(&layer, Rule::new(p, 7, 0.4).unwrap(), 10, &inputs, &order, Rates::Constant(0.04)).0;
         assert!(bits(&found) != bits(&layer.to_rows()));
         let hash = fnv_of(&found);
@@ -97,7 +97,7 @@ fn features_and_the_gradient_of_the_loss() {
             (4.5, [0x01bd_c5fd_2fc1_4333, 0x910c_ee6e_d378_5b60]),
             (4.3, [0xdabe_2882_e3ae_7dd9, 0xe1b9_289d_f7e3_2ba5]),
         ] {
-            let mut random = Random::new(2, Stream::Synthetic);
+            let mut random = Random::keyed(2, "synthetic", 0);
             let mut normals = || -> Vec<[f32; 16]> {
                 (0..100).map(|_| std::array::from_fn(|_| 2.0 * random.normal() as f32)).collect()
             };

@@ -3,12 +3,12 @@
 mod common;
 
 use common::{ROUNDING, bits, layer, learn, learn_once, normals, pixels};
-use rivalry_core::{Inputs, Layer, Random, Rates, Rule, Stream, reference};
+use rivalry_core::{Inputs, Layer, Random, Rates, Rule, reference};
 
 const NORMS: [f64; 5] = [2.0, 2.5, 3.0, 4.0, 5.0];
 
 fn random_layer(seed: u64, hidden: usize, inputs: usize) -> Layer {
-    Layer::normal(hidden, inputs, 1.0, &mut Random::new(seed, Stream::Weights)).unwrap()
+    Layer::normal(hidden, inputs, 1.0, &mut Random::keyed(seed, "weights", 0)).unwrap()
 }
 
 fn in_order(samples: usize) -> Vec<u32> {

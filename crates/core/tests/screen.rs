@@ -3,7 +3,7 @@
 mod common;
 
 use common::{bits, layer, normals, pixels};
-use rivalry_core::{Engine, Error, Inputs, Kernels, Layer, Learner, Random, Rates, Rule, Stream, Team};
+use rivalry_core::{Compute, Engine, Error, Inputs, Kernels, Layer, Learner, Random, Rates, Rule};
 
 /// What came of some calls, each one pass over all samples in their order; the weights after them, and how often each unit
 /// won in the last.
@@ -15,32 +15,33 @@ fn learn(
     batch: usize,
     inputs: &Inputs<'_>,
     engines: &[Engine],
-    (team, kernels): (&Team, &'static Kernels),
+    compute: &Compute,
 ) -> Learned {
-    let mut learner = Learner::new(layer.clone(), rule, batch, team, kernels).unwrap();
+    let mut learner = Learner::new(layer.clone(), rule, batch, compute).unwrap();
     let order: Vec<u32> = (0..inputs.samples() as u32).collect();
     let mut outcomes = Vec::new();
     for &engine in engines {
         learner = learner.with_engine(engine);
-        outcomes.push(learner.learn(team, inputs, &order, Rates::Constant(0.03)));
+        outcomes.push(learner.learn(compute, inputs, &order, Rates::Constant(0.03)));
     }
     (outcomes, bits(&learner.layer().to_rows()), learner.wins())
 }
 
-fn teams<const N: usize>(threads: [usize; N]) -> [Team; N] {
-    threads.map(|threads| Team::new(Some(threads)).unwrap())
+/// Every instruction set, the best first, with each of these numbers of threads.
+fn all<const N: usize>(threads: [usize; N]) -> Vec<Compute> {
+    let with = |kernels| threads.map(|threads| Compute::new(Some(threads), kernels).unwrap());
+    Kernels::all().into_iter().flat_map(with).collect()
 }
 
 /// Asserts that both engines learn the same, on every instruction set and with some numbers of threads; returns what.
-fn assert_same(what: &str, layer: &Layer, rule: Rule, batch: usize, inputs: &Inputs<'_>, teams: &[Team]) -> Learned {
-    let expected = learn(layer, rule, batch, inputs, &[Engine::Dense], (&teams[0], Kernels::best()));
+fn assert_same(what: &str, layer: &Layer, rule: Rule, batch: usize, inputs: &Inputs<'_>, all: &[Compute]) -> Learned {
+    let expected = learn(layer, rule, batch, inputs, &[Engine::Dense], &all[0]);
     // More ranks than 32 are not screened.
     let engine = if rule.k() <= 32 { Engine::Screened } else { Engine::Auto };
-    for kernels in Kernels::all() {
-        for team in teams {
-            let found = learn(layer, rule, batch, inputs, &[engine], (team, kernels));
-            assert!(found == expected, "{what}: {} with {} threads, rule {rule:?}", kernels.name(), team.threads());
-        }
+    for compute in all {
+        let found = learn(layer, rule, batch, inputs, &[engine], compute);
+        let (kernels, threads) = (compute.kernels().name(), compute.threads());
+        assert!(found == expected, "{what}: {kernels} with {threads} threads, rule {rule:?}");
     }
     expected
 }
@@ -51,12 +52,12 @@ fn rules() -> Vec<Rule> {
 }
 
 fn random_layer(hidden: usize, inputs: usize) -> Layer {
-    Layer::normal(hidden, inputs, 1.0, &mut Random::new(1, Stream::Weights)).unwrap()
+    Layer::normal(hidden, inputs, 1.0, &mut Random::keyed(1, "weights", 0)).unwrap()
 }
 
 /// Strokes on black: a fifth of the pixels, half of them full, as in MNIST.
 fn strokes(samples: usize) -> Vec<u8> {
-    let mut random = Random::new(2, Stream::Synthetic);
+    let mut random = Random::keyed(2, "synthetic", 0);
     let mut images = vec![0; samples * 784];
     for image in images.chunks_exact_mut(784) {
         let mut at = 0;
@@ -72,7 +73,7 @@ fn strokes(samples: usize) -> Vec<u8> {
 
 /// Smooth bright fields with a mean of their own, no pixel empty, 32 · 32 · 3, as in CIFAR-10.
 fn photographs(samples: usize) -> Vec<u8> {
-    let mut random = Random::new(3, Stream::Synthetic);
+    let mut random = Random::keyed(3, "synthetic", 0);
     let mut images = Vec::with_capacity(samples * 3072);
     for _ in 0..samples {
         let mean = 120.0 + 40.0 * random.normal();
@@ -87,7 +88,7 @@ fn photographs(samples: usize) -> Vec<u8> {
 
 #[test]
 fn random_layers_learn_the_same_whatever_their_shape() {
-    let teams = teams([1, 2, 3, 7]);
+    let all = all([1, 2, 3, 7]);
     for (hidden, inputs, batch) in
         [(9, 1, 3), (16, 3, 5), (17, 64, 7), (40, 65, 12), (130, 100, 20), (300, 784, 25), (33, 1100, 4)]
     {
@@ -95,7 +96,7 @@ fn random_layers_learn_the_same_whatever_their_shape() {
         let images = Inputs::u8(&images, inputs).unwrap();
         for rule in rules() {
             let what = format!("{hidden} x {inputs}");
-            let learned = assert_same(&what, &random_layer(hidden, inputs), rule, batch, &images, &teams);
+            let learned = assert_same(&what, &random_layer(hidden, inputs), rule, batch, &images, &all);
             assert!(learned.0 == [Ok(())] && learned.2.iter().sum::<u32>() as usize == images.samples());
         }
     }
@@ -103,7 +104,7 @@ fn random_layers_learn_the_same_whatever_their_shape() {
 
 #[test]
 fn images_of_both_kinds_with_both_scales_are_learned_the_same() {
-    let teams = teams([1, 3]);
+    let all = all([1, 3]);
     let (strokes, photographs) = (strokes(60), photographs(24));
     for (what, images, inputs, hidden, batch) in
         [("strokes", &strokes, 784, 200, 20), ("photographs", &photographs, 3072, 60, 12)]
@@ -112,7 +113,7 @@ fn images_of_both_kinds_with_both_scales_are_learned_the_same() {
         let scales = as_it_is.unit_length_scales();
         let both = [as_it_is, as_it_is.with_scales(&scales).unwrap()];
         for (rule, images) in rules().into_iter().flat_map(|rule| both.map(|images| (rule, images))) {
-            assert_same(what, &random_layer(hidden, inputs), rule, batch, &images, &teams);
+            assert_same(what, &random_layer(hidden, inputs), rule, batch, &images, &all);
         }
     }
 }
@@ -158,19 +159,19 @@ fn hard_images() -> Vec<u8> {
 
 #[test]
 fn hard_rows_and_hard_images_are_learned_the_same() {
-    let teams = teams([1, 2, 3, 7]);
+    let all = all([1, 2, 3, 7]);
     let images = hard_images();
     let images = Inputs::u8(&images, 40).unwrap();
     for (what, layer) in hard_layers() {
         for rule in rules() {
-            assert_same(what, &layer, rule, 8, &images, &teams);
+            assert_same(what, &layer, rule, 8, &images, &all);
         }
     }
 }
 
 #[test]
 fn rows_of_1e30_stay_where_they_lose_and_end_in_the_same_error_where_they_win() {
-    let teams = teams([1, 2]);
+    let all = all([1, 2]);
     let some_empty = pixels(6, 24 * 40);
     let none_empty: Vec<u8> = some_empty.iter().map(|pixel| pixel | 1).collect();
     let mut rows = normals(7, 20 * 40);
@@ -183,8 +184,8 @@ fn rows_of_1e30_stay_where_they_lose_and_end_in_the_same_error_where_they_win() 
         for (images, full) in [(&some_empty, false), (&none_empty, true)] {
             let images = Inputs::u8(images, 40).unwrap();
             let what = format!("rows of 1e30, p {}", rule.p());
-            assert_eq!(assert_same(&what, &losing, rule, 8, &images, &teams).0, [Ok(())]);
-            let outcome = assert_same(&what, &winning, rule, 8, &images, &teams).0;
+            assert_eq!(assert_same(&what, &losing, rule, 8, &images, &all).0, [Ok(())]);
+            let outcome = assert_same(&what, &winning, rule, 8, &images, &all).0;
             // An infinite w' times an empty pixel is NaN, which is never ranked.
             let ranked = rule.p() == 2.0 || (rule.p() > 2.0 && full);
             assert_eq!(outcome == [Err(Error::Overflow { minibatch: 0 })], ranked, "{what}: {outcome:?}");
@@ -194,14 +195,14 @@ fn rows_of_1e30_stay_where_they_lose_and_end_in_the_same_error_where_they_win() 
 
 #[test]
 fn ranks_from_2_to_all_units_are_learned_the_same() {
-    let teams = teams([1, 3, 7]);
+    let all = all([1, 3, 7]);
     let images = pixels(8, 30 * 70);
     let images = Inputs::u8(&images, 70).unwrap();
     for (hidden, ks) in [(2, vec![2]), (5, vec![2, 5]), (13, vec![13]), (40, vec![31, 32, 33, 40])] {
         for k in ks {
             for p in [2.0, 3.0] {
                 let rule = Rule::new(p, k, 0.4).unwrap();
-                assert_same(&format!("k {k} of {hidden}"), &random_layer(hidden, 70), rule, 6, &images, &teams);
+                assert_same(&format!("k {k} of {hidden}"), &random_layer(hidden, 70), rule, 6, &images, &all);
             }
         }
     }
@@ -209,7 +210,7 @@ fn ranks_from_2_to_all_units_are_learned_the_same() {
 
 #[test]
 fn long_runs_change_course_and_engine_between_calls_and_learn_the_same() {
-    let teams = teams([1, 2]);
+    let all = all([2]);
     // Units that are equal at first go to the dense engine within two minibatches, and come back within 128 more.
     let images = pixels(9, 3 * 140 * 20);
     let images = Inputs::u8(&images, 20).unwrap();
@@ -219,11 +220,13 @@ fn long_runs_change_course_and_engine_between_calls_and_learn_the_same() {
     for (what, layer) in [("equal units", equal), ("random units", unlike)] {
         for (p, k) in [(2.0, 2), (2.5, 2), (3.0, 7)] {
             let rule = Rule::new(p, k, 0.4).unwrap();
-            let expected = learn(&layer, rule, 3, &images, &[Dense; 4], (&teams[0], Kernels::best()));
-            for kernels in Kernels::all() {
+            let expected =
+                learn(&layer, rule, 3, &images, &[Dense; 4], &Compute::new(Some(1), Kernels::best()).unwrap());
+            for compute in &all {
                 for engines in [[Screened; 4], [Screened, Dense, Auto, Screened]] {
-                    let found = learn(&layer, rule, 3, &images, &engines, (&teams[1], kernels));
-                    assert!(found == expected, "{what}: {}, {engines:?}, rule {rule:?}", kernels.name());
+                    let found = learn(&layer, rule, 3, &images, &engines, compute);
+                    let kernels = compute.kernels().name();
+                    assert!(found == expected, "{what}: {kernels}, {engines:?}, rule {rule:?}");
                 }
             }
         }
@@ -232,15 +235,15 @@ fn long_runs_change_course_and_engine_between_calls_and_learn_the_same() {
 
 #[test]
 fn floats_are_not_screened_and_pixels_may_follow_them() {
-    let (team, order) = (Team::new(Some(2)).unwrap(), (0..20).collect::<Vec<u32>>());
+    let (compute, order) = (Compute::new(Some(2), Kernels::best()).unwrap(), (0..20).collect::<Vec<u32>>());
     let (bytes, values) = (pixels(11, 20 * 30), normals(12, 20 * 30));
     let (images, floats) = (Inputs::u8(&bytes, 30).unwrap(), Inputs::f32(&values, 30).unwrap());
     for rule in rules() {
         let run = |engine: Engine, inputs: &[Inputs<'_>]| {
             let layer = random_layer(50, 30);
-            let mut learner = Learner::new(layer, rule, 10, &team, Kernels::best()).unwrap().with_engine(engine);
+            let mut learner = Learner::new(layer, rule, 10, &compute).unwrap().with_engine(engine);
             let outcomes: Vec<_> =
-                inputs.iter().map(|inputs| learner.learn(&team, inputs, &order, Rates::Constant(0.1))).collect();
+                inputs.iter().map(|inputs| learner.learn(&compute, inputs, &order, Rates::Constant(0.1))).collect();
             (outcomes, bits(&learner.layer().to_rows()))
         };
         let dense = run(Engine::Dense, &[images, floats, images]);

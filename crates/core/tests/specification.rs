@@ -3,7 +3,7 @@
 mod common;
 
 use common::{bits, learn, normals, pixels, spec};
-use rivalry_core::{Inputs, Layer, Random, Rates, Rule, Stream};
+use rivalry_core::{Inputs, Layer, Random, Rates, Rule};
 
 struct Case {
     hidden: usize,
@@ -45,7 +45,7 @@ fn weights_have_the_bits_of_the_specification() {
         let Case { hidden, inputs, batch, rule } = case;
         let minibatches = 3;
         let samples = minibatches * batch;
-        let layer = Layer::normal(*hidden, *inputs, 1.0, &mut Random::new(seed as u64, Stream::Weights)).unwrap();
+        let layer = Layer::normal(*hidden, *inputs, 1.0, &mut Random::keyed(seed as u64, "weights", 0)).unwrap();
         let bytes = pixels(seed as u64, samples * inputs);
         let floats = normals(seed as u64 + 100, samples * inputs);
         // Scales of every kind, a 0 among them, on examples that are not blank.
@@ -55,7 +55,7 @@ fn weights_have_the_bits_of_the_specification() {
         let unit_length = pixels.unit_length_scales();
         let views = [pixels, pixels.with_scales(&unit_length).unwrap(), numbers, numbers.with_scales(&scales).unwrap()];
         let as_floats: Vec<f32> = bytes.iter().map(|&byte| f32::from(byte)).collect();
-        let order = Random::new(seed as u64, Stream::Order(0)).order(samples);
+        let order = Random::keyed(seed as u64, "order", 0).order(samples);
         let rates: Vec<f32> = (0..minibatches).map(|i| 0.05 / (i + 1) as f32).collect();
         for (view, elements) in views.iter().zip([&as_floats, &as_floats, &floats, &floats]) {
             let mut expected = layer.to_rows();

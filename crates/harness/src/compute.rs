@@ -1,16 +1,14 @@
 //! The threads, the kernels and the engine that a command uses, by `--threads`, `--isa` and `--engine`.
 
-use rivalry_core::{Engine, Kernels, Layer, Learner, Rule, Team};
+use rivalry_core::{Engine, Kernels, Layer, Learner, Rule};
 
 use crate::cli::{self, Common};
 
 /// Threads, kernels and engine. Results do not depend on any of them.
 #[derive(Debug)]
 pub struct Compute {
-    /// The threads.
-    pub team: Team,
-    /// The kernels of one instruction set.
-    pub kernels: &'static Kernels,
+    /// The threads and the kernels of one instruction set.
+    pub core: rivalry_core::Compute,
     /// How scores are found.
     pub engine: Engine,
 }
@@ -22,7 +20,8 @@ impl Compute {
     /// The CPU lacks the instruction set, or threads cannot be started.
     pub fn new(common: &Common) -> anyhow::Result<Self> {
         let kernels = Kernels::named(common.isa.name())?;
-        Ok(Self { team: Team::new(common.threads.map(usize::from))?, kernels, engine: common.engine.into() })
+        let core = rivalry_core::Compute::new(common.threads.map(usize::from), kernels)?;
+        Ok(Self { core, engine: common.engine.into() })
     }
 
     /// A learner on these threads.
@@ -30,7 +29,7 @@ impl Compute {
     /// # Errors
     /// k or the minibatch does not fit the layer.
     pub fn learner(&self, layer: Layer, rule: Rule, batch: usize) -> rivalry_core::Result<Learner> {
-        Ok(Learner::new(layer, rule, batch, &self.team, self.kernels)?.with_engine(self.engine))
+        Ok(Learner::new(layer, rule, batch, &self.core)?.with_engine(self.engine))
     }
 }
 

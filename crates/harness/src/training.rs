@@ -18,7 +18,7 @@ mod learn;
 mod readout;
 mod saver;
 
-use rivalry_core::{Layer, Random, Stream};
+use rivalry_core::{Layer, Random};
 use rivalry_nets::random_layer;
 
 use crate::cli::Common;
@@ -82,7 +82,7 @@ pub fn run(job: &Job<'_>) -> anyhow::Result<Outcome> {
     let experiment = job.experiment;
     let identity = Identity { config_sha256: experiment.digest(), dataset_sha256: job.dataset_sha256.to_owned() };
     let found = job.folder.checkpoint(&identity)?;
-    let environment = Environment::collect(job.compute.kernels.name(), job.compute.team.threads());
+    let environment = Environment::collect(job.compute.core.kernels().name(), job.compute.core.threads());
     check_memory(job, environment.machine.memory_mib)?;
     job.engine()?;
     job.folder.begin(experiment)?;
@@ -110,7 +110,7 @@ pub fn run(job: &Job<'_>) -> anyhow::Result<Outcome> {
 /// the readout.
 fn start(job: &Job<'_>, identity: Identity) -> anyhow::Result<Checkpoint> {
     let (experiment, inputs) = (job.experiment, job.splits.learn.inputs());
-    let mut random = Random::new(experiment.seed, Stream::Weights);
+    let mut random = Random::keyed(experiment.seed, "weights", 0);
     let Config { hidden, p, init_sigma, .. } = *experiment;
     let (phase, layer) = match experiment.method {
         Method::Biological => (Phase::Unsupervised, Some(Layer::normal(hidden, inputs, init_sigma, &mut random)?)),

@@ -23,15 +23,14 @@ use crate::error::{Error, Result};
 use crate::shares::Shares;
 use block::{Block, Scratch, Step, UNITS};
 use loss::Loss;
-use rivalry_core::team::{Barrier, share};
-use rivalry_core::{Inputs, Kernels, Matrix, Random, Team};
+use rivalry_core::{Barrier, Compute, Inputs, Kernels, Matrix, Random, range_of};
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Examples whose classes are told at once.
 const EVALUATED: usize = 128;
 
-/// A network divided among the workers of a team.
+/// A network divided among the workers.
 #[derive(Debug)]
 pub struct Backprop {
     spec: BackpropSpec,
@@ -66,31 +65,32 @@ impl Backprop {
     ///
     /// # Example
     /// ```
-    /// use rivalry_core::{Inputs, Kernels, Random, Stream, Team};
+    /// use rivalry_core::{Compute, Inputs, Kernels, Random};
     /// use rivalry_nets::{Backprop, BackpropSpec, Head};
     /// // Exclusive or, which no network without hidden units can tell; the third input is always on.
     /// let (values, labels) = ([0., 0., 1., 0., 1., 1., 1., 0., 1., 1., 1., 1.], [0, 1, 1, 0]);
-    /// let (team, inputs) = (Team::new(Some(2))?, Inputs::f32(&values, 3)?);
+    /// let (compute, inputs) = (Compute::new(Some(2), Kernels::best())?, Inputs::f32(&values, 3)?);
     /// let head = Head::Power { beta: 1.0, loss_m: 2.0 };
     /// let spec = BackpropSpec { inputs: 3, hidden: 40, classes: 2, head, batch: 4 };
-    /// let mut network = Backprop::new(spec, &mut Random::new(1, Stream::Weights), &team, Kernels::best())?;
+    /// let mut network = Backprop::new(spec, &mut Random::keyed(1, "weights", 0), &compute)?;
     /// for _ in 0..300 {
-    ///     network.epoch(&team, &inputs, &labels, &[0, 1, 2, 3], 0.01)?;
+    ///     network.epoch(&compute, &inputs, &labels, &[0, 1, 2, 3], 0.01)?;
     /// }
-    /// assert_eq!(network.errors(&team, &inputs, &labels)?, 0);
+    /// assert_eq!(network.errors(&compute, &inputs, &labels)?, 0);
     /// # Ok::<(), rivalry_nets::Error>(())
     /// ```
-    pub fn new(spec: BackpropSpec, random: &mut Random, team: &Team, kernels: &'static Kernels) -> Result<Backprop> {
+    pub fn new(spec: BackpropSpec, random: &mut Random, compute: &Compute) -> Result<Backprop> {
         spec.check()?;
         let numbers = spec.hidden.div_ceil(UNITS);
-        let parts = team.map(|worker| {
-            let numbers = share(numbers, 1, worker, team.threads());
+        let parts = compute.map(|worker| {
+            let numbers = range_of(numbers, 1, worker, compute.threads());
             let blocks = numbers.clone().map(|_| Block::new(spec.inputs, spec.classes, spec.batch)).collect();
             Mutex::new(Part { numbers, blocks, scratch: Scratch::new(spec.inputs, spec.classes, spec.batch) })
         });
         let shares = Shares::new(numbers, spec.classes, spec.batch);
-        let barrier = team.barrier();
-        let mut network = Backprop { spec, loss: Loss::new(spec.head), steps: 0, kernels, parts, shares, barrier };
+        let barrier = compute.barrier();
+        let mut network =
+            Backprop { spec, loss: Loss::new(spec.head), steps: 0, kernels: compute.kernels(), parts, shares, barrier };
         network.start(random);
         Ok(network)
     }
@@ -130,8 +130,15 @@ impl Backprop {
     ///
     /// # Allocates
     /// Nothing per minibatch; a constant amount per call.
-    pub fn epoch(&mut self, team: &Team, inputs: &Inputs<'_>, labels: &[u8], order: &[u32], rate: f32) -> Result<()> {
-        self.check(team, inputs, labels)?;
+    pub fn epoch(
+        &mut self,
+        compute: &Compute,
+        inputs: &Inputs<'_>,
+        labels: &[u8],
+        order: &[u32],
+        rate: f32,
+    ) -> Result<()> {
+        self.check(compute, inputs, labels)?;
         if let Some(sample) = order.iter().find(|&&sample| sample as usize >= inputs.samples()) {
             return Err(Error::value("sample", format!("below {}", inputs.samples()), sample));
         }
@@ -139,7 +146,7 @@ impl Backprop {
             return Err(Error::value("readout rate", "a finite number of at least 0", rate));
         }
         let this = &*self;
-        team.map(|worker| {
+        compute.map(|worker| {
             let _guard = this.barrier.guard();
             let own = &mut *lock(&this.parts[worker]);
             for (i, minibatch) in order.chunks(this.spec.batch).enumerate() {
@@ -171,8 +178,8 @@ impl Backprop {
     ///
     /// # Allocates
     /// A few hundred examples and activations per worker.
-    pub fn errors(&self, team: &Team, inputs: &Inputs<'_>, labels: &[u8]) -> Result<usize> {
-        self.check(team, inputs, labels)?;
+    pub fn errors(&self, compute: &Compute, inputs: &Inputs<'_>, labels: &[u8]) -> Result<usize> {
+        self.check(compute, inputs, labels)?;
         for (what, values) in [("weights", self.weights()), ("readout weights", self.readout())] {
             if let Some(at) = values.iter().position(|weight| !weight.is_finite()) {
                 let found = format!("{} at weight {at}", values[at]);
@@ -181,14 +188,14 @@ impl Backprop {
         }
         let parts: Vec<MutexGuard<'_, Part>> = self.parts.iter().map(lock).collect();
         let blocks: Vec<&Block> = parts.iter().flat_map(|part| &part.blocks).collect();
-        let errors = team.map(|worker| {
+        let errors = compute.map(|worker| {
             let mut told = Told {
                 examples: Matrix::zeros(EVALUATED, self.spec.inputs),
                 activations: Matrix::zeros(UNITS, EVALUATED),
                 share: Matrix::zeros(self.spec.classes, EVALUATED),
                 sums: Matrix::zeros(self.spec.classes, EVALUATED),
             };
-            let own = share(inputs.samples(), EVALUATED, worker, team.threads());
+            let own = range_of(inputs.samples(), EVALUATED, worker, compute.threads());
             own.clone()
                 .step_by(EVALUATED)
                 .map(|first| {
@@ -201,11 +208,11 @@ impl Backprop {
         Ok(errors.into_iter().sum())
     }
 
-    fn check(&self, team: &Team, inputs: &Inputs<'_>, labels: &[u8]) -> Result<()> {
+    fn check(&self, compute: &Compute, inputs: &Inputs<'_>, labels: &[u8]) -> Result<()> {
         let sizes = [
             ("inputs of an example", self.spec.inputs, inputs.inputs()),
             ("labels", inputs.samples(), labels.len()),
-            ("threads of the team", self.parts.len(), team.threads()),
+            ("threads", self.parts.len(), compute.threads()),
         ];
         for (what, expected, found) in sizes {
             if expected != found {

@@ -24,8 +24,8 @@ use rivalry_core::{Layer, Random};
 ///
 /// # Example
 /// ```
-/// use rivalry_core::{Random, Stream};
-/// let layer = rivalry_nets::random_layer(10, 784, 3.0, &mut Random::new(1, Stream::Weights))?;
+/// use rivalry_core::Random;
+/// let layer = rivalry_nets::random_layer(10, 784, 3.0, &mut Random::keyed(1, "weights", 0))?;
 /// assert_eq!(layer.converged(3.0).len(), 10);
 /// # Ok::<(), rivalry_nets::Error>(())
 /// ```

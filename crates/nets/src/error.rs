@@ -27,7 +27,7 @@ pub enum Error {
         /// What to change.
         hint: &'static str,
     },
-    /// Something that the learned layer or the team objects to.
+    /// Something that the learned layer or the computation objects to.
     #[error(transparent)]
     Core(#[from] rivalry_core::Error),
 }

@@ -6,8 +6,7 @@
 
 use crate::error::{Error, Result};
 use rivalry_core::ops::{self, Exponent};
-use rivalry_core::team::share;
-use rivalry_core::{Inputs, Kernels, Layer, Matrix, Panel, Team};
+use rivalry_core::{Compute, Inputs, Kernels, Layer, Matrix, Panel, range_of};
 use std::ops::Range;
 
 /// Columns whose share of a sum is added up on its own; shares are then added in order, whoever computed them.
@@ -25,7 +24,7 @@ pub struct FeatureSpec {
     pub current_scale: f64,
 }
 
-/// The features of every sample [samples × hidden], divided among the workers of a team by columns.
+/// The features of every sample [samples × hidden], divided among the workers by columns.
 #[derive(Debug)]
 pub struct Features {
     samples: usize,
@@ -61,7 +60,7 @@ impl Features {
     /// The result is [samples × hidden].
     ///
     /// # Numerics
-    /// Scores in the canonical order of rivalry-core; the same bits for any team and instruction set.
+    /// Scores in the canonical order of rivalry-core; the same bits for any number of threads and instruction set.
     ///
     /// # Errors
     /// [`Error::Value`] unless n and the scale are finite and above 0, or if an example has another length than the
@@ -72,31 +71,25 @@ impl Features {
     ///
     /// # Example
     /// ```
-    /// use rivalry_core::{Inputs, Kernels, Layer, Team};
+    /// use rivalry_core::{Compute, Inputs, Kernels, Layer};
     /// use rivalry_nets::{FeatureSpec, Features};
     /// let layer = Layer::from_rows(2, 2, &[1.0, 0.0, 0.0, -1.0])?;
     /// let inputs = Inputs::f32(&[3.0, 5.0], 2)?;
     /// let spec = FeatureSpec { power_n: 2.0, current_scale: 1.0 };
-    /// let features = Features::compute(&Team::new(Some(1))?, Kernels::best(), &layer, &inputs, spec)?;
+    /// let features = Features::compute(&Compute::new(Some(1), Kernels::best())?, &layer, &inputs, spec)?;
     /// assert_eq!(features.row(0), [9.0, 0.0]);
     /// # Ok::<(), rivalry_nets::Error>(())
     /// ```
-    pub fn compute(
-        team: &Team,
-        kernels: &'static Kernels,
-        layer: &Layer,
-        inputs: &Inputs<'_>,
-        spec: FeatureSpec,
-    ) -> Result<Features> {
+    pub fn compute(compute: &Compute, layer: &Layer, inputs: &Inputs<'_>, spec: FeatureSpec) -> Result<Features> {
         check(layer, inputs)?;
         for (what, value) in [("power_n", spec.power_n), ("current_scale", spec.current_scale)] {
             if !(value.is_finite() && value > 0.0) {
                 return Err(Error::value(what, "a finite number above 0", value));
             }
         }
-        let parts = team.map(|worker| {
-            let columns = share(layer.hidden(), BLOCK, worker, team.threads());
-            compute_part(kernels, layer, inputs, spec, columns)
+        let parts = compute.map(|worker| {
+            let columns = range_of(layer.hidden(), BLOCK, worker, compute.threads());
+            compute_part(compute.kernels(), layer, inputs, spec, columns)
         });
         let parts = parts.into_iter().collect::<Result<Vec<Part>>>()?;
         Ok(Features { samples: inputs.samples(), hidden: layer.hidden(), parts })
@@ -108,28 +101,28 @@ impl Features {
     /// The result is [samples × inputs].
     ///
     /// # Numerics
-    /// One rounding; the same bits for any team and instruction set.
+    /// One rounding; the same bits for any number of threads and instruction set.
     ///
     /// # Allocates
     /// samples · inputs floats.
     ///
     /// # Example
     /// ```
-    /// use rivalry_core::{Inputs, Kernels, Team};
+    /// use rivalry_core::{Compute, Inputs, Kernels};
     /// use rivalry_nets::Features;
     /// let inputs = Inputs::f32(&[3.0, 4.0], 2)?;
     /// let scales = inputs.unit_length_scales();
-    /// let features = Features::of_inputs(&Team::new(Some(1))?, Kernels::best(), &inputs.with_scales(&scales)?);
+    /// let features = Features::of_inputs(&Compute::new(Some(1), Kernels::best())?, &inputs.with_scales(&scales)?);
     /// assert_eq!(features.row(0), [0.6, 0.8]);
     /// # Ok::<(), rivalry_nets::Error>(())
     /// ```
-    pub fn of_inputs(team: &Team, kernels: &'static Kernels, inputs: &Inputs<'_>) -> Features {
-        let parts = team.map(|worker| {
-            let columns = share(inputs.inputs(), BLOCK, worker, team.threads());
+    pub fn of_inputs(compute: &Compute, inputs: &Inputs<'_>) -> Features {
+        let parts = compute.map(|worker| {
+            let columns = range_of(inputs.inputs(), BLOCK, worker, compute.threads());
             let mut values = Matrix::zeros(inputs.samples(), columns.len());
             let mut staged = Matrix::zeros(1, inputs.inputs());
             for sample in 0..inputs.samples() {
-                inputs.stage(kernels, sample, &mut staged, 0);
+                inputs.stage(compute.kernels(), sample, &mut staged, 0);
                 let scale = inputs.scale(sample);
                 for (value, x) in values.row_mut(sample).iter_mut().zip(&staged.row(0)[columns.clone()]) {
                     *value = scale * x;
@@ -199,17 +192,17 @@ fn compute_part(
 ///
 /// # Numerics
 /// Maxima are exact; their mean is taken in f64 in the order of the examples.
-pub fn mean_largest_current(team: &Team, kernels: &'static Kernels, layer: &Layer, inputs: &Inputs<'_>) -> Result<f64> {
+pub fn mean_largest_current(compute: &Compute, layer: &Layer, inputs: &Inputs<'_>) -> Result<f64> {
     check(layer, inputs)?;
-    let largest = team.map(|worker| {
-        let samples = share(inputs.samples(), STAGED, worker, team.threads());
+    let largest = compute.map(|worker| {
+        let samples = range_of(inputs.samples(), STAGED, worker, compute.threads());
         let mut staged = Matrix::zeros(STAGED, inputs.inputs());
         let mut scores = Matrix::zeros(STAGED, layer.hidden());
         let mut largest = Vec::with_capacity(samples.len());
         for first in samples.clone().step_by(STAGED) {
             let examples = STAGED.min(samples.end - first);
-            let rows = inputs.stage_all(kernels, first..first + examples, &mut staged);
-            ops::gemm_nt_into(kernels, layer.panel(0, layer.hidden()), rows, &mut scores, [0, 0]);
+            let rows = inputs.stage_all(compute.kernels(), first..first + examples, &mut staged);
+            ops::gemm_nt_into(compute.kernels(), layer.panel(0, layer.hidden()), rows, &mut scores, [0, 0]);
             for row in 0..examples {
                 let score = scores.row(row).iter().copied().fold(0.0, f32::max);
                 largest.push(f64::from(score) * f64::from(inputs.scale(first + row)));

@@ -18,15 +18,14 @@ use crate::error::{Error, Result};
 use crate::features::{BLOCK, Features, Part};
 use crate::shares::{Shares, shares};
 use rivalry_core::ops::{self, Deltas, Exponent, PowerLoss, Products};
-use rivalry_core::team::{Barrier, share};
-use rivalry_core::{Kernels, Matrix, Random, Team};
+use rivalry_core::{Barrier, Compute, Kernels, Matrix, Random, range_of};
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Examples whose classes are told at once.
 const EVALUATED: usize = 128;
 
-/// A readout divided among the workers of a team.
+/// A readout divided among the workers.
 #[derive(Debug)]
 pub struct Readout {
     spec: ReadoutSpec,
@@ -61,26 +60,26 @@ impl Readout {
     ///
     /// # Example
     /// ```
-    /// use rivalry_core::{Inputs, Kernels, Layer, Random, Stream, Team};
+    /// use rivalry_core::{Compute, Inputs, Kernels, Layer, Random};
     /// use rivalry_nets::{FeatureSpec, Features, Readout, ReadoutSpec};
-    /// let (team, kernels) = (Team::new(Some(2))?, Kernels::best());
+    /// let compute = Compute::new(Some(2), Kernels::best())?;
     /// let layer = Layer::from_rows(2, 2, &[1.0, 0.0, 0.0, 1.0])?;
     /// let (inputs, labels) = (Inputs::f32(&[1.0, 0.0, 0.0, 1.0], 2)?, [0, 1]);
-    /// let features = Features::compute(&team, kernels, &layer, &inputs, FeatureSpec { power_n: 1.0, current_scale: 1.0 })?;
+    /// let features = Features::compute(&compute, &layer, &inputs, FeatureSpec { power_n: 1.0, current_scale: 1.0 })?;
     /// let spec = ReadoutSpec { classes: 2, hidden: 2, beta: 1.0, loss_m: 2.0, batch: 2, init_sigma: 0.01 };
-    /// let mut readout = Readout::new(spec, &mut Random::new(1, Stream::ReadoutWeights), &team, kernels)?;
+    /// let mut readout = Readout::new(spec, &mut Random::keyed(1, "readout-weights", 0), &compute)?;
     /// for _ in 0..100 {
-    ///     readout.epoch(&team, &features, &labels, &[0, 1], 0.01)?;
+    ///     readout.epoch(&compute, &features, &labels, &[0, 1], 0.01)?;
     /// }
-    /// assert_eq!(readout.errors(&team, &features, &labels, &[0, 1])?, 0);
+    /// assert_eq!(readout.errors(&compute, &features, &labels, &[0, 1])?, 0);
     /// # Ok::<(), rivalry_nets::Error>(())
     /// ```
-    pub fn new(spec: ReadoutSpec, random: &mut Random, team: &Team, kernels: &'static Kernels) -> Result<Readout> {
+    pub fn new(spec: ReadoutSpec, random: &mut Random, compute: &Compute) -> Result<Readout> {
         spec.check()?;
         let drawn: Vec<f32> =
             (0..spec.classes * spec.hidden).map(|_| (spec.init_sigma * random.normal()) as f32).collect();
-        let parts = team.map(|worker| {
-            let columns = share(spec.hidden, BLOCK, worker, team.threads());
+        let parts = compute.map(|worker| {
+            let columns = range_of(spec.hidden, BLOCK, worker, compute.threads());
             let (classes, width) = (spec.classes, columns.len());
             Mutex::new(Columns {
                 weights: slice_columns(&drawn, spec.hidden, &columns),
@@ -93,7 +92,7 @@ impl Readout {
         });
         let loss = PowerLoss { beta: spec.beta as f32, m: spec.loss_m as f32, exponent: Exponent::new(spec.loss_m) };
         let shares = Shares::new(spec.hidden.div_ceil(BLOCK), spec.classes, spec.batch);
-        Ok(Readout { spec, loss, steps: 0, kernels, parts, shares, barrier: team.barrier() })
+        Ok(Readout { spec, loss, steps: 0, kernels: compute.kernels(), parts, shares, barrier: compute.barrier() })
     }
 
     /// Trains on consecutive minibatches of `order`; the last one may be smaller.
@@ -114,13 +113,20 @@ impl Readout {
     ///
     /// # Allocates
     /// Nothing per minibatch; a constant amount per call.
-    pub fn epoch(&mut self, team: &Team, features: &Features, labels: &[u8], order: &[u32], rate: f32) -> Result<()> {
-        self.check(team, features, labels, order)?;
+    pub fn epoch(
+        &mut self,
+        compute: &Compute,
+        features: &Features,
+        labels: &[u8],
+        order: &[u32],
+        rate: f32,
+    ) -> Result<()> {
+        self.check(compute, features, labels, order)?;
         if !(rate.is_finite() && rate >= 0.0) {
             return Err(Error::value("readout rate", "a finite number of at least 0", rate));
         }
         let this = &*self;
-        team.map(|worker| {
+        compute.map(|worker| {
             let _guard = this.barrier.guard();
             let (own, part) = (&mut *lock(&this.parts[worker]), &features.parts()[worker]);
             for (i, minibatch) in order.chunks(this.spec.batch).enumerate() {
@@ -159,8 +165,8 @@ impl Readout {
     ///
     /// # Errors
     /// [`Error::Value`] as [`Readout::epoch`]; [`Error::Overflow`] if training diverged.
-    pub fn errors(&self, team: &Team, features: &Features, labels: &[u8], subset: &[u32]) -> Result<usize> {
-        self.check(team, features, labels, subset)?;
+    pub fn errors(&self, compute: &Compute, features: &Features, labels: &[u8], subset: &[u32]) -> Result<usize> {
+        self.check(compute, features, labels, subset)?;
         let rows = self.weights();
         if let Some(at) = rows.iter().position(|weight| !weight.is_finite()) {
             let found = format!("{} at class {}, unit {}", rows[at], at / self.spec.hidden, at % self.spec.hidden);
@@ -170,8 +176,8 @@ impl Readout {
             features.parts().iter().map(|part| slice_columns(&rows, self.spec.hidden, &part.columns)).collect();
         let most = features.parts().iter().map(Part::blocks).max().unwrap_or(0);
         let rows = [most * self.spec.classes, self.spec.classes];
-        let errors = team.map(|worker| {
-            let own = &subset[share(subset.len(), EVALUATED, worker, team.threads())];
+        let errors = compute.map(|worker| {
+            let own = &subset[range_of(subset.len(), EVALUATED, worker, compute.threads())];
             let mut sums = rows.map(|rows| Matrix::zeros(rows, EVALUATED));
             own.chunks(EVALUATED).map(|samples| self.wrong(features, &parts, labels, samples, &mut sums)).sum::<usize>()
         });
@@ -208,11 +214,11 @@ impl Readout {
         labels.enumerate().filter(|&(example, label)| told(example) != label).count()
     }
 
-    fn check(&self, team: &Team, features: &Features, labels: &[u8], samples: &[u32]) -> Result<()> {
+    fn check(&self, compute: &Compute, features: &Features, labels: &[u8], samples: &[u32]) -> Result<()> {
         let sizes = [
             ("features of an example", self.spec.hidden, features.hidden()),
             ("labels", features.samples(), labels.len()),
-            ("threads of the team", self.parts.len(), team.threads()),
+            ("threads", self.parts.len(), compute.threads()),
             ("threads the features were made with", self.parts.len(), features.parts().len()),
         ];
         for (what, expected, found) in sizes {

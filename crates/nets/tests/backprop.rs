@@ -1,7 +1,7 @@
 //! The end-to-end network against plain f64 loops and finite differences, and against itself on every instruction set and
 //! number of threads.
 
-use rivalry_core::{Inputs, Kernels, Random, Stream, Team};
+use rivalry_core::{Compute, Inputs, Kernels, Random};
 use rivalry_nets::{Backprop, BackpropSpec, BackpropState, Head};
 
 const SAMPLES: usize = 70;
@@ -17,27 +17,27 @@ fn spec(head: Head) -> BackpropSpec {
 }
 
 fn data() -> (Vec<u8>, Vec<u8>) {
-    let mut random = Random::new(5, Stream::Synthetic);
+    let mut random = Random::keyed(5, "synthetic", 0);
     let pixels = (0..SAMPLES * INPUTS).map(|_| (random.next_u64() >> 56) as u8).collect();
     let labels = (0..SAMPLES).map(|_| (random.next_u64() % CLASSES as u64) as u8).collect();
     (pixels, labels)
 }
 
-fn network(head: Head, team: &Team, kernels: &'static Kernels) -> Backprop {
-    Backprop::new(spec(head), &mut Random::new(2, Stream::Weights), team, kernels).unwrap()
+fn network(head: Head, compute: &Compute) -> Backprop {
+    Backprop::new(spec(head), &mut Random::keyed(2, "weights", 0), compute).unwrap()
 }
 
 fn trained(head: Head, threads: usize, kernels: &'static Kernels, epochs: u32) -> (BackpropState, usize) {
-    let (team, (pixels, labels)) = (Team::new(Some(threads)).unwrap(), data());
+    let (compute, (pixels, labels)) = (Compute::new(Some(threads), kernels).unwrap(), data());
     let inputs = Inputs::u8(&pixels, INPUTS).unwrap();
     let scales = inputs.unit_length_scales();
     let inputs = inputs.with_scales(&scales).unwrap();
-    let mut network = network(head, &team, kernels);
+    let mut network = network(head, &compute);
     for epoch in 0..epochs {
-        let order = Random::new(2, Stream::ReadoutOrder(epoch)).order(SAMPLES);
-        network.epoch(&team, &inputs, &labels, &order, 1e-2).unwrap();
+        let order = Random::keyed(2, "readout-order", epoch).order(SAMPLES);
+        network.epoch(&compute, &inputs, &labels, &order, 1e-2).unwrap();
     }
-    (network.state(), network.errors(&team, &inputs, &labels).unwrap())
+    (network.state(), network.errors(&compute, &inputs, &labels).unwrap())
 }
 
 /// The network in f64.
@@ -106,15 +106,15 @@ fn example(pixels: &[u8], sample: u32) -> Vec<f64> {
 
 /// One minibatch at rate 0 moves nothing and leaves a tenth of its gradient in Adam's first moment.
 fn gradient(head: Head, order: &[u32]) -> (BackpropState, Exact) {
-    let (team, (pixels, labels)) = (Team::new(Some(2)).unwrap(), data());
-    let mut network = network(head, &team, Kernels::best());
+    let (compute, (pixels, labels)) = (Compute::new(Some(2), Kernels::best()).unwrap(), data());
+    let mut network = network(head, &compute);
     let before = network.state();
     let inputs = Inputs::u8(&pixels, INPUTS).unwrap();
     // Whole minibatches first, whose leftovers a smaller one must not see.
     let all: Vec<u32> = (0..SAMPLES as u32).collect();
-    network.epoch(&team, &inputs, &labels, &all[..4 * BATCH], 0.0).unwrap();
+    network.epoch(&compute, &inputs, &labels, &all[..4 * BATCH], 0.0).unwrap();
     network.restore(&before).unwrap();
-    network.epoch(&team, &inputs, &labels, order, 0.0).unwrap();
+    network.epoch(&compute, &inputs, &labels, order, 0.0).unwrap();
     let after = network.state();
     assert_eq!(after.weights, before.weights);
     assert_eq!(after.readout.weights, before.readout.weights);
@@ -138,7 +138,7 @@ fn the_gradient_is_that_of_plain_loops() {
     let (pixels, labels) = data();
     for head in [POWER, Head::Power { beta: 0.3, loss_m: 2.3 }, Head::Softmax] {
         for batch in [1, 5, BATCH] {
-            let order = &Random::new(9, Stream::ReadoutOrder(0)).order(SAMPLES)[..batch];
+            let order = &Random::keyed(9, "readout-order", 0).order(SAMPLES)[..batch];
             let (state, found) = gradient(head, order);
             let network = Exact::new(&state);
             let mut exact = Exact { weights: vec![0.0; HIDDEN * INPUTS], readout: vec![0.0; CLASSES * HIDDEN] };
@@ -199,7 +199,7 @@ fn training_has_the_same_bits_on_every_instruction_set_and_number_of_threads() {
 
 #[test]
 fn training_learns_by_heart_and_goes_on_from_a_state() {
-    let (team, (pixels, labels)) = (Team::new(Some(2)).unwrap(), data());
+    let (compute, (pixels, labels)) = (Compute::new(Some(2), Kernels::best()).unwrap(), data());
     let inputs = Inputs::u8(&pixels, INPUTS).unwrap();
     let scales = inputs.unit_length_scales();
     let inputs = inputs.with_scales(&scales).unwrap();
@@ -208,12 +208,11 @@ fn training_learns_by_heart_and_goes_on_from_a_state() {
         let (whole, errors) = trained(head, 2, Kernels::best(), 40);
         assert!(errors <= 3, "{head:?}: {errors} errors");
         let (half, _) = trained(head, 3, Kernels::best(), 20);
-        let mut network =
-            Backprop::new(spec(head), &mut Random::new(9, Stream::Weights), &team, Kernels::best()).unwrap();
+        let mut network = Backprop::new(spec(head), &mut Random::keyed(9, "weights", 0), &compute).unwrap();
         network.restore(&half).unwrap();
         for epoch in 20..40 {
-            let order = Random::new(2, Stream::ReadoutOrder(epoch)).order(SAMPLES);
-            network.epoch(&team, &inputs, &labels, &order, 1e-2).unwrap();
+            let order = Random::keyed(2, "readout-order", epoch).order(SAMPLES);
+            network.epoch(&compute, &inputs, &labels, &order, 1e-2).unwrap();
         }
         assert!(network.state() == whole, "{head:?}");
     }
@@ -221,8 +220,8 @@ fn training_learns_by_heart_and_goes_on_from_a_state() {
 
 #[test]
 fn initial_weights_are_those_of_he() {
-    let (team, kernels) = (Team::new(Some(3)).unwrap(), Kernels::best());
-    let network = network(POWER, &team, kernels);
+    let compute = Compute::new(Some(3), Kernels::best()).unwrap();
+    let network = network(POWER, &compute);
     let variance = |values: &[f32]| values.iter().map(|&w| f64::from(w).powi(2)).sum::<f64>() / values.len() as f64;
     for (values, fan_in) in [(network.weights(), INPUTS), (network.readout(), HIDDEN)] {
         let ratio = variance(&values) * fan_in as f64 / 2.0;
@@ -232,24 +231,24 @@ fn initial_weights_are_those_of_he() {
 
 #[test]
 fn what_does_not_fit_is_refused_in_one_line() {
-    let (team, kernels) = (Team::new(Some(2)).unwrap(), Kernels::best());
+    let compute = Compute::new(Some(2), Kernels::best()).unwrap();
     let (pixels, mut labels) = data();
     let inputs = Inputs::u8(&pixels, INPUTS).unwrap();
-    let mut network = network(POWER, &team, kernels);
+    let mut network = network(POWER, &compute);
     let before = network.state();
-    let mut refused = |team: &Team, inputs: &Inputs<'_>, labels: &[u8], order: &[u32], rate: f32| {
-        network.epoch(team, inputs, labels, order, rate).unwrap_err().to_string()
+    let mut refused = |compute: &Compute, inputs: &Inputs<'_>, labels: &[u8], order: &[u32], rate: f32| {
+        network.epoch(compute, inputs, labels, order, rate).unwrap_err().to_string()
     };
-    assert_eq!(refused(&team, &inputs, &labels, &[70], 0.1), "sample: expected below 70, found 70");
-    assert_eq!(refused(&team, &inputs, &labels[1..], &[0], 0.1), "labels: expected 70, found 69");
+    assert_eq!(refused(&compute, &inputs, &labels, &[70], 0.1), "sample: expected below 70, found 70");
+    assert_eq!(refused(&compute, &inputs, &labels[1..], &[0], 0.1), "labels: expected 70, found 69");
     let expected = "readout rate: expected a finite number of at least 0, found NaN";
-    assert_eq!(refused(&team, &inputs, &labels, &[0], f32::NAN), expected);
+    assert_eq!(refused(&compute, &inputs, &labels, &[0], f32::NAN), expected);
     let narrow = Inputs::u8(&pixels, INPUTS / 2).unwrap();
-    assert_eq!(refused(&team, &narrow, &labels, &[0], 0.1), "inputs of an example: expected 30, found 15");
-    let other = Team::new(Some(1)).unwrap();
-    assert_eq!(refused(&other, &inputs, &labels, &[0], 0.1), "threads of the team: expected 2, found 1");
+    assert_eq!(refused(&compute, &narrow, &labels, &[0], 0.1), "inputs of an example: expected 30, found 15");
+    let other = Compute::new(Some(1), Kernels::best()).unwrap();
+    assert_eq!(refused(&other, &inputs, &labels, &[0], 0.1), "threads: expected 2, found 1");
     labels[3] = 3;
-    assert_eq!(refused(&team, &inputs, &labels, &[0], 0.1), "label: expected below 3, found 3");
+    assert_eq!(refused(&compute, &inputs, &labels, &[0], 0.1), "label: expected below 3, found 3");
     assert!(network.state() == before, "nothing is learned");
 
     let short = BackpropState { weights: before.weights[1..].to_vec(), ..before };
@@ -263,20 +262,20 @@ fn what_does_not_fit_is_refused_in_one_line() {
         (spec(Head::Power { beta: 0.0, loss_m: 6.0 }), "beta"),
         (spec(Head::Power { beta: 1.0, loss_m: f64::NAN }), "loss_m"),
     ] {
-        let error = Backprop::new(wrong, &mut Random::new(2, Stream::Weights), &team, kernels).unwrap_err();
+        let error = Backprop::new(wrong, &mut Random::keyed(2, "weights", 0), &compute).unwrap_err();
         assert!(error.to_string().starts_with(&format!("{what}: expected")), "{error}");
     }
 }
 
 #[test]
 fn a_network_that_ran_away_is_an_error_with_a_hint() {
-    let (team, (pixels, labels)) = (Team::new(Some(2)).unwrap(), data());
+    let (compute, (pixels, labels)) = (Compute::new(Some(2), Kernels::best()).unwrap(), data());
     let inputs = Inputs::u8(&pixels, INPUTS).unwrap();
-    let mut network = network(Head::Softmax, &team, Kernels::best());
+    let mut network = network(Head::Softmax, &compute);
     for _ in 0..3 {
-        network.epoch(&team, &inputs, &labels, &[0, 1, 2], 1e30).unwrap();
+        network.epoch(&compute, &inputs, &labels, &[0, 1, 2], 1e30).unwrap();
     }
-    let error = network.errors(&team, &inputs, &labels).unwrap_err();
+    let error = network.errors(&compute, &inputs, &labels).unwrap_err();
     assert!(error.to_string().contains("weights: expected finite numbers, found"), "{error}");
     assert!(error.hint().is_some());
 }

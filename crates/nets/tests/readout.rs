@@ -1,6 +1,6 @@
 //! The readout against plain f64 loops, and against itself on every instruction set and number of threads.
 
-use rivalry_core::{Inputs, Kernels, Layer, Random, Stream, Team};
+use rivalry_core::{Compute, Inputs, Kernels, Layer, Random};
 use rivalry_nets::{FeatureSpec, Features, Readout, ReadoutSpec, ReadoutState, mean_largest_current};
 
 const SAMPLES: usize = 70;
@@ -13,41 +13,41 @@ fn spec() -> ReadoutSpec {
 }
 
 fn data() -> (Vec<u8>, Vec<u8>, Layer) {
-    let mut random = Random::new(5, Stream::Synthetic);
+    let mut random = Random::keyed(5, "synthetic", 0);
     let pixels = (0..SAMPLES * INPUTS).map(|_| (random.next_u64() >> 56) as u8).collect();
     let labels = (0..SAMPLES).map(|_| (random.next_u64() % CLASSES as u64) as u8).collect();
-    let layer = Layer::normal(HIDDEN, INPUTS, 0.3, &mut Random::new(5, Stream::Weights)).unwrap();
+    let layer = Layer::normal(HIDDEN, INPUTS, 0.3, &mut Random::keyed(5, "weights", 0)).unwrap();
     (pixels, labels, layer)
 }
 
-fn features(team: &Team, kernels: &'static Kernels, power_n: f64) -> Features {
+fn features(compute: &Compute, power_n: f64) -> Features {
     let (pixels, _, layer) = data();
     let inputs = Inputs::u8(&pixels, INPUTS).unwrap();
     let scales = inputs.unit_length_scales();
     let inputs = inputs.with_scales(&scales).unwrap();
-    let current_scale = mean_largest_current(team, kernels, &layer, &inputs).unwrap();
-    Features::compute(team, kernels, &layer, &inputs, FeatureSpec { power_n, current_scale }).unwrap()
+    let current_scale = mean_largest_current(compute, &layer, &inputs).unwrap();
+    Features::compute(compute, &layer, &inputs, FeatureSpec { power_n, current_scale }).unwrap()
 }
 
 fn trained(threads: usize, kernels: &'static Kernels, epochs: u32) -> (ReadoutState, usize) {
-    let team = Team::new(Some(threads)).unwrap();
-    let features = features(&team, kernels, 4.5);
+    let compute = Compute::new(Some(threads), kernels).unwrap();
+    let features = features(&compute, 4.5);
     let (_, labels, _) = data();
-    let mut readout = Readout::new(spec(), &mut Random::new(2, Stream::ReadoutWeights), &team, kernels).unwrap();
+    let mut readout = Readout::new(spec(), &mut Random::keyed(2, "readout-weights", 0), &compute).unwrap();
     for epoch in 0..epochs {
-        let order = Random::new(2, Stream::ReadoutOrder(epoch)).order(SAMPLES);
-        readout.epoch(&team, &features, &labels, &order, 1e-2).unwrap();
+        let order = Random::keyed(2, "readout-order", epoch).order(SAMPLES);
+        readout.epoch(&compute, &features, &labels, &order, 1e-2).unwrap();
     }
     let all: Vec<u32> = (0..SAMPLES as u32).collect();
-    (readout.state(), readout.errors(&team, &features, &labels, &all).unwrap())
+    (readout.state(), readout.errors(&compute, &features, &labels, &all).unwrap())
 }
 
 #[test]
 fn features_are_rectified_scaled_and_raised() {
-    let team = Team::new(Some(2)).unwrap();
+    let compute = Compute::new(Some(2), Kernels::best()).unwrap();
     let (pixels, _, layer) = data();
     for power_n in [1.0, 4.5, 10.0, 2.3] {
-        let features = features(&team, Kernels::best(), power_n);
+        let features = features(&compute, power_n);
         let currents = |sample: usize| -> Vec<f64> {
             let x = &pixels[sample * INPUTS..][..INPUTS];
             let length = x.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt();
@@ -72,14 +72,14 @@ fn features_are_rectified_scaled_and_raised() {
 
 /// The same training in f64 with plain loops.
 fn exact(epochs: u32) -> Vec<f64> {
-    let team = Team::new(Some(1)).unwrap();
-    let features = features(&team, Kernels::best(), 4.5);
+    let compute = Compute::new(Some(1), Kernels::best()).unwrap();
+    let features = features(&compute, 4.5);
     let (_, labels, _) = data();
-    let start = Readout::new(spec(), &mut Random::new(2, Stream::ReadoutWeights), &team, Kernels::best()).unwrap();
+    let start = Readout::new(spec(), &mut Random::keyed(2, "readout-weights", 0), &compute).unwrap();
     let mut weights: Vec<f64> = start.weights().into_iter().map(f64::from).collect();
     let (mut first, mut second, mut step) = (vec![0.0; weights.len()], vec![0.0; weights.len()], 0);
     for epoch in 0..epochs {
-        for minibatch in Random::new(2, Stream::ReadoutOrder(epoch)).order(SAMPLES).chunks(16) {
+        for minibatch in Random::keyed(2, "readout-order", epoch).order(SAMPLES).chunks(16) {
             let mut gradient = vec![0.0; weights.len()];
             for &sample in minibatch {
                 let h = features.row(sample as usize);
@@ -126,30 +126,29 @@ fn training_has_the_same_bits_on_every_instruction_set_and_number_of_threads() {
 
 #[test]
 fn training_learns_and_goes_on_from_a_state() {
-    let team = Team::new(Some(2)).unwrap();
+    let compute = Compute::new(Some(2), Kernels::best()).unwrap();
     let kernels = Kernels::best();
     let (whole, errors) = trained(2, kernels, 60);
     // Labels are random, so chance leaves two thirds of the 70 wrong; what is learned is learned by heart.
     assert!(errors <= 12, "{errors} errors");
     let (half, _) = trained(2, kernels, 30);
-    let mut readout = Readout::new(spec(), &mut Random::new(9, Stream::ReadoutWeights), &team, kernels).unwrap();
+    let mut readout = Readout::new(spec(), &mut Random::keyed(9, "readout-weights", 0), &compute).unwrap();
     readout.restore(&half).unwrap();
-    let (features, (_, labels, _)) = (features(&team, kernels, 4.5), data());
+    let (features, (_, labels, _)) = (features(&compute, 4.5), data());
     for epoch in 30..60 {
-        let order = Random::new(2, Stream::ReadoutOrder(epoch)).order(SAMPLES);
-        readout.epoch(&team, &features, &labels, &order, 1e-2).unwrap();
+        let order = Random::keyed(2, "readout-order", epoch).order(SAMPLES);
+        readout.epoch(&compute, &features, &labels, &order, 1e-2).unwrap();
     }
     assert_eq!(readout.state(), whole);
 }
 
 #[test]
 fn what_does_not_fit_is_refused_in_one_line() {
-    let team = Team::new(Some(2)).unwrap();
-    let kernels = Kernels::best();
-    let (features, (_, mut labels, layer)) = (features(&team, kernels, 4.5), data());
-    let mut readout = Readout::new(spec(), &mut Random::new(2, Stream::ReadoutWeights), &team, kernels).unwrap();
+    let compute = Compute::new(Some(2), Kernels::best()).unwrap();
+    let (features, (_, mut labels, layer)) = (features(&compute, 4.5), data());
+    let mut readout = Readout::new(spec(), &mut Random::keyed(2, "readout-weights", 0), &compute).unwrap();
     let mut refused = |labels: &[u8], order: &[u32], rate: f32| {
-        readout.epoch(&team, &features, labels, order, rate).unwrap_err().to_string()
+        readout.epoch(&compute, &features, labels, order, rate).unwrap_err().to_string()
     };
     assert_eq!(refused(&labels, &[70], 0.1), "sample: expected below 70, found 70");
     assert_eq!(refused(&labels[1..], &[0], 0.1), "labels: expected 70, found 69");
@@ -163,12 +162,12 @@ fn what_does_not_fit_is_refused_in_one_line() {
         ReadoutSpec { batch: 0, ..spec() },
         ReadoutSpec { init_sigma: f64::NAN, ..spec() },
     ] {
-        assert!(Readout::new(wrong, &mut Random::new(2, Stream::ReadoutWeights), &team, kernels).is_err(), "{wrong:?}");
+        assert!(Readout::new(wrong, &mut Random::keyed(2, "readout-weights", 0), &compute).is_err(), "{wrong:?}");
     }
     let bright = vec![255_u8; INPUTS];
     let inputs = Inputs::u8(&bright, INPUTS).unwrap();
     let steep = FeatureSpec { power_n: 128.0, current_scale: 1e-3 };
-    let error = Features::compute(&team, kernels, &layer, &inputs, steep).unwrap_err();
+    let error = Features::compute(&compute, &layer, &inputs, steep).unwrap_err();
     assert!(error.to_string().starts_with("features: expected finite numbers, found inf at sample 0"), "{error}");
     assert!(error.hint().is_some());
 }

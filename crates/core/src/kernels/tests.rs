@@ -11,7 +11,7 @@ use super::update::{ActiveRow, Contribution, Step};
 use crate::inputs::Inputs;
 use crate::isa::Kernels;
 use crate::matrix::Matrix;
-use crate::random::{Random, Stream};
+use crate::random::Random;
 
 /// The largest relative error of one rounding to f32.
 const ROUNDING: f64 = 1.0 / (1 << 24) as f64;
@@ -22,7 +22,7 @@ fn widths() -> impl Iterator<Item = usize> {
 }
 
 pub(crate) fn normals(seed: u64, count: usize) -> Vec<f32> {
-    let mut random = Random::new(seed, Stream::Synthetic);
+    let mut random = Random::keyed(seed, "synthetic", 0);
     (0..count).map(|_| random.normal() as f32).collect()
 }
 

@@ -1,9 +1,9 @@
 //! Merged lists, bars and maxima against those of one list.
 
 use super::*;
+use crate::compute::range_of;
 use crate::isa::Kernels;
-use crate::random::{Random, Stream};
-use crate::team::share;
+use crate::random::Random;
 
 /// Scores of which many are equal, both zeros among them, and some are never ranked.
 fn scores(random: &mut Random, count: usize) -> Vec<f32> {
@@ -22,7 +22,7 @@ fn expected(scores: &[f32], k: usize) -> Ranked {
 
 #[test]
 fn merged_ranks_are_those_of_one_list() {
-    let mut random = Random::new(1, Stream::Synthetic);
+    let mut random = Random::keyed(1, "synthetic", 0);
     for shards in 1..=7 {
         for k in 2..=9 {
             for hidden in [1, 3, 8, 20, 40] {
@@ -30,7 +30,7 @@ fn merged_ranks_are_those_of_one_list() {
                 let all: Vec<Vec<f32>> = (0..batch).map(|_| scores(&mut random, hidden)).collect();
                 let offers = Offers::new(shards, batch, k);
                 for shard in 0..shards {
-                    let units = share(hidden, 1, shard, shards);
+                    let units = range_of(hidden, 1, shard, shards);
                     let mut lists = TopK::new(batch, k);
                     let mut rows = vec![[f32::NAN; 16]; batch * 3];
                     for (row, scores) in rows.chunks_exact_mut(3).zip(&all) {
@@ -77,7 +77,7 @@ fn raised(offers: &Offers, at: BarsAt, own: [f32; K]) -> [f32; K] {
 
 #[test]
 fn a_list_keeps_the_greatest_numbers_in_order() {
-    let mut random = Random::new(2, Stream::Synthetic);
+    let mut random = Random::keyed(2, "synthetic", 0);
     for k in 1..=9 {
         let numbers = scores(&mut random, 60);
         let mut best = vec![f32::NEG_INFINITY; k];

@@ -9,7 +9,7 @@ use crate::kernels::power::IntegerNorm;
 use crate::kernels::tests::{adversarial_rows, canonical, exact, normals, unknown_rows};
 use crate::matrix::Matrix;
 use crate::offers::{BarsAt, Offers};
-use crate::random::{Random, Stream};
+use crate::random::Random;
 use crate::top_k::NOBODY;
 
 const ALONE: usize = 0;
@@ -44,7 +44,7 @@ fn hard_rows(inputs: usize) -> Vec<Vec<f32>> {
 
 /// Images of which `inked` of a hundred pixels have ink, and some that are hard.
 fn images(inputs: usize, inked: u64) -> Vec<u8> {
-    let mut random = Random::new(inked, Stream::Synthetic);
+    let mut random = Random::keyed(inked, "synthetic", 0);
     let mut images: Vec<u8> = (0..BATCH * inputs)
         .map(|_| random.next_u64())
         .map(|bits| if bits % 100 < inked { (bits >> 56) as u8 | 1 } else { 0 })

@@ -4,7 +4,7 @@
 
 pub(crate) mod spec;
 
-use rivalry_core::{Inputs, Kernels, Layer, Learner, Matrix, Random, Rates, Rule, Stream, Team};
+use rivalry_core::{Compute, Inputs, Kernels, Layer, Learner, Matrix, Random, Rates, Rule};
 
 /// The largest relative error of one rounding to f32.
 pub(crate) const ROUNDING: f64 = 1.0 / (1 << 24) as f64;
@@ -19,19 +19,19 @@ pub(crate) const CANARY: u32 = 0x7fc0_dead;
 
 /// Normally distributed numbers.
 pub(crate) fn normals(seed: u64, count: usize) -> Vec<f32> {
-    let mut random = Random::new(seed, Stream::Synthetic);
+    let mut random = Random::keyed(seed, "synthetic", 0);
     (0..count).map(|_| random.normal() as f32).collect()
 }
 
 /// Random pixels, a third of them 0.
 pub(crate) fn pixels(seed: u64, count: usize) -> Vec<u8> {
-    let mut random = Random::new(seed, Stream::Synthetic);
+    let mut random = Random::keyed(seed, "synthetic", 0);
     (0..count).map(|_| random.next_u64()).map(|bits| if bits % 3 == 0 { 0 } else { (bits >> 32) as u8 }).collect()
 }
 
 /// Random whole numbers −limit … limit.
 pub(crate) fn wholes(seed: u64, count: usize, limit: u64) -> Vec<f32> {
-    let mut random = Random::new(seed, Stream::Synthetic);
+    let mut random = Random::keyed(seed, "synthetic", 0);
     (0..count).map(|_| (random.next_u64() % (2 * limit + 1)) as f32 - limit as f32).collect()
 }
 
@@ -73,9 +73,9 @@ pub(crate) fn learn(
     let mut first: Option<(Vec<f32>, Vec<u32>)> = None;
     for kernels in Kernels::all() {
         for threads in [1, 3] {
-            let team = Team::new(Some(threads)).unwrap();
-            let mut learner = Learner::new(layer.clone(), rule, batch, &team, kernels).unwrap();
-            learner.learn(&team, inputs, order, rates).unwrap();
+            let compute = Compute::new(Some(threads), kernels).unwrap();
+            let mut learner = Learner::new(layer.clone(), rule, batch, &compute).unwrap();
+            learner.learn(&compute, inputs, order, rates).unwrap();
             let found = (learner.layer().to_rows(), learner.wins());
             match &first {
                 None => first = Some(found),

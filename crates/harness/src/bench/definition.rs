@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use regex_lite::Regex;
-use rivalry_core::{Kernels, Rule, Team};
+use rivalry_core::{Kernels, Rule};
 use serde::Deserialize;
 
 use crate::cli::{Engine, Selection};
@@ -136,7 +136,10 @@ impl Case {
     /// # Errors
     /// Threads cannot be started.
     pub fn compute(&self, kernels: &'static Kernels) -> anyhow::Result<Compute> {
-        Ok(Compute { team: Team::new(Some(self.threads))?, kernels, engine: self.definition.engine.into() })
+        Ok(Compute {
+            core: rivalry_core::Compute::new(Some(self.threads), kernels)?,
+            engine: self.definition.engine.into(),
+        })
     }
 }
 

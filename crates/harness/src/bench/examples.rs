@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use rivalry_core::{Inputs, Random, Stream};
+use rivalry_core::{Inputs, Random};
 use rivalry_data::{Dataset, Name, Network, Values, synthetic};
 
 use super::definition::{Data, Definition};
@@ -167,7 +167,7 @@ fn digits(samples: usize) -> Source {
 }
 
 fn noise(samples: usize, inputs: usize) -> Source {
-    let mut random = Random::new(SEED, Stream::Synthetic);
+    let mut random = Random::keyed(SEED, "synthetic", 0);
     let mut pixels: Vec<u8> = Vec::with_capacity(samples * inputs + 8);
     while pixels.len() < samples * inputs {
         pixels.extend(random.next_u64().to_le_bytes());

@@ -10,7 +10,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rivalry_core::{Kernels, Team, peak};
+use rivalry_core::{Compute, peak};
 
 use crate::env::Machine;
 use crate::statistics::median;
@@ -31,10 +31,10 @@ const SHARE_OF_MEMORY: u64 = 8;
 const BYTES: usize = 12;
 
 /// Measures the f32 peak in GFLOP/s; a fused multiply-add counts as two operations. Takes about half a second.
-pub fn peak_gflops(team: &Team, kernels: &'static Kernels) -> f64 {
+pub fn peak_gflops(compute: &Compute) -> f64 {
     let trial = |iterations| {
         let start = Instant::now();
-        let operations = peak::run(team, kernels, iterations);
+        let operations = peak::run(compute, iterations);
         (start.elapsed(), operations as f64)
     };
     let mut iterations = FIRST_ITERATIONS;
@@ -47,10 +47,10 @@ pub fn peak_gflops(team: &Team, kernels: &'static Kernels) -> f64 {
 }
 
 /// Measures the memory bandwidth in GB/s.
-pub fn bandwidth_gbs(team: &Team) -> f64 {
-    let triad = Triad::new(team);
-    triad.pass(team, 1);
-    let times: Vec<f64> = (0..TRIALS).map(|_| triad.pass(team, 1) as f64).collect();
+pub fn bandwidth_gbs(compute: &Compute) -> f64 {
+    let triad = Triad::new(compute);
+    triad.pass(compute, 1);
+    let times: Vec<f64> = (0..TRIALS).map(|_| triad.pass(compute, 1) as f64).collect();
     let median_ns = median(&times).expect("there are trials").max(1.0);
     (triad.elements() * BYTES) as f64 / median_ns
 }
@@ -71,25 +71,25 @@ struct Arrays {
 
 impl Triad {
     /// Allocates and fills arrays that suit the caches of this machine.
-    pub fn new(team: &Team) -> Self {
-        Self::of_bytes(team, triad_bytes(&Machine::current()))
+    pub fn new(compute: &Compute) -> Self {
+        Self::of_bytes(compute, triad_bytes(&Machine::current()))
     }
 
-    fn of_bytes(team: &Team, bytes: u64) -> Self {
-        let each = usize::try_from(bytes).unwrap_or(usize::MAX) / BYTES / team.threads();
-        let arrays = team.map(|_| {
+    fn of_bytes(compute: &Compute, bytes: u64) -> Self {
+        let each = usize::try_from(bytes).unwrap_or(usize::MAX) / BYTES / compute.threads();
+        let arrays = compute.map(|_| {
             // Small integers, so that the sums are exact and the same on every machine.
             let b = (0..each).map(|i| (i % 1024) as f32).collect();
             let c = (0..each).map(|i| (i % 7) as f32).collect();
             Mutex::new(Arrays { a: vec![f32::NAN; each], b, c })
         });
-        Self { arrays, elements: each * team.threads() }
+        Self { arrays, elements: each * compute.threads() }
     }
 
     /// Computes all sums `times` times and returns the time of it in ns.
-    pub fn pass(&self, team: &Team, times: usize) -> u64 {
+    pub fn pass(&self, compute: &Compute, times: usize) -> u64 {
         let start = Instant::now();
-        team.map(|worker| {
+        compute.map(|worker| {
             let Arrays { a, b, c } = &mut *self.arrays[worker].lock().unwrap_or_else(PoisonError::into_inner);
             for _ in 0..times {
                 for ((a, b), c) in a.iter_mut().zip(&*b).zip(&*c) {
@@ -131,14 +131,15 @@ fn triad_bytes(machine: &Machine) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use rivalry_core::Kernels;
+
     use super::*;
     use crate::env::Cache;
 
     #[test]
     fn every_instruction_set_has_a_peak() {
-        let team = Team::new(Some(1)).unwrap();
         for kernels in Kernels::all() {
-            let gflops = peak_gflops(&team, kernels);
+            let gflops = peak_gflops(&Compute::new(Some(1), kernels).unwrap());
             // A software multiply-add still does a million operations a second, and no core does 10¹³.
             assert!((1e-3..1e4).contains(&gflops), "{}: {gflops}", kernels.name());
         }
@@ -146,10 +147,10 @@ mod tests {
 
     #[test]
     fn sums_of_the_triad_are_exact_on_every_thread() {
-        let team = Team::new(Some(3)).unwrap();
-        let triad = Triad::of_bytes(&team, 3 * 12 * 5000);
+        let compute = Compute::new(Some(3), Kernels::best()).unwrap();
+        let triad = Triad::of_bytes(&compute, 3 * 12 * 5000);
         assert!(triad.sums(usize::MAX).iter().flatten().all(|sum| sum.is_nan()));
-        assert!(triad.pass(&team, 2) > 0);
+        assert!(triad.pass(&compute, 2) > 0);
         assert_eq!(triad.elements(), 15_000);
         for sums in triad.sums(usize::MAX) {
             assert_eq!(sums.len(), 5000);

@@ -95,12 +95,12 @@ fn timed(
     if row.checksum != definition.checksum {
         return Ok(None);
     }
-    let before = limits::peak_gflops(&compute.team, kernels);
+    let before = limits::peak_gflops(&compute.core);
     let minibatches = definition.minibatches as u64;
     let samples = (0..definition.iterations)
         .map(|_| Ok((work.iterate()? + minibatches / 2) / minibatches))
         .collect::<anyhow::Result<Vec<u64>>>()?;
-    let after = limits::peak_gflops(&compute.team, kernels);
+    let after = limits::peak_gflops(&compute.core);
     work.finish()?;
     fill(row, &samples, Totals { operations: work.operations(), peaks: [before, after] });
     Ok(Some((samples, [before, after])))

@@ -11,7 +11,7 @@ mod stream;
 use std::sync::Arc;
 use std::time::Instant;
 
-use rivalry_core::{Layer, Random, Stream};
+use rivalry_core::{Layer, Random};
 
 use super::definition::{Definition, Kind};
 use super::examples::{Examples, SEED, Sets};
@@ -76,7 +76,7 @@ pub(super) fn hand_over(definition: &Definition, compute: &Compute, sets: &mut S
             return Err(failure(message, "choose with --filter"));
         }
     };
-    let order = Order::new(Stream::Order(0), task.examples.samples(), task.batch()).take(minibatches);
+    let order = Order::new(("order", 0), task.examples.samples(), task.batch()).take(minibatches);
     let inputs = order.iter().flat_map(|&sample| task.examples.row(sample as usize)).copied().collect();
     let rates = vec![definition.rate.unwrap_or(0.0); minibatches];
     Ok(Handover { weights: layer.to_rows(), inputs, rates })
@@ -109,7 +109,7 @@ impl Task<'_> {
 
     /// N(0, 1).
     fn random_layer(&self) -> rivalry_core::Result<Layer> {
-        Layer::normal(self.hidden(), self.inputs(), 1.0, &mut Random::new(SEED, Stream::Weights))
+        Layer::normal(self.hidden(), self.inputs(), 1.0, &mut Random::keyed(SEED, "weights", 0))
     }
 }
 
@@ -139,8 +139,8 @@ struct Order {
 }
 
 impl Order {
-    fn new(stream: Stream, samples: usize, batch: usize) -> Self {
-        Self { order: Random::new(SEED, stream).order(samples), batch, next: 0 }
+    fn new((name, index): (&str, u32), samples: usize, batch: usize) -> Self {
+        Self { order: Random::keyed(SEED, name, index).order(samples), batch, next: 0 }
     }
 
     /// The examples of the next so many whole minibatches.

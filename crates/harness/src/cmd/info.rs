@@ -11,11 +11,11 @@ use crate::output;
 
 /// Runs the command.
 pub(crate) fn run(_args: &InfoArgs, common: &Common) -> anyhow::Result<()> {
-    let Compute { team, kernels, .. } = Compute::new(common)?;
+    let Compute { core, .. } = Compute::new(common)?;
     let report = Report {
-        environment: Environment::collect(kernels.name(), team.threads()),
+        environment: Environment::collect(core.kernels().name(), core.threads()),
         supported: Kernels::all().iter().map(|kernels| kernels.name()).collect(),
-        peak_gflops: limits::peak_gflops(&team, kernels),
+        peak_gflops: limits::peak_gflops(&core),
     };
     output::result(&if common.json { report.to_json()? } else { report.to_text() })
 }

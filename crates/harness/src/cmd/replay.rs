@@ -44,7 +44,7 @@ pub(crate) fn run(args: &ReplayArgs, common: &Common) -> anyhow::Result<()> {
     };
     let mut learner = compute.learner(layer, rule, args.batch)?;
     let order: Vec<u32> = (0..samples as u32).collect();
-    learner.learn(&compute.team, &view, &order, Rates::PerMinibatch(&rates))?;
+    learner.learn(&compute.core, &view, &order, Rates::PerMinibatch(&rates))?;
 
     let learned = learner.layer().to_rows();
     if !learned.iter().all(|weight| weight.is_finite()) {

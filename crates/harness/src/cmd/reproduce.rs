@@ -60,7 +60,7 @@ enum Ready<'a> {
 pub(crate) fn run(args: &ReproduceArgs, common: &Common) -> anyhow::Result<()> {
     let plan = Plan::new(args, common)?;
     let compute = Compute::new(common)?;
-    let environment = Environment::collect(compute.kernels.name(), compute.team.threads());
+    let environment = Environment::collect(compute.core.kernels().name(), compute.core.threads());
     let (tables, sweeps) = args.what.parts();
     let folder = args.out.clone().unwrap_or_else(|| {
         PathBuf::from(RUNS).join(format!("reproduce-{}-{}", args.what.name(), plan.protocol.name()))

@@ -46,7 +46,7 @@ fn sweep(name: &str, out: &Path, args: &SweepArgs, common: &Common) -> anyhow::R
     let opened = Sweep { name: &definition.name, points: &points, shard, out, existing, remark: "" }.open(&data)?;
     let record = match args.record {
         true => {
-            let environment = Environment::collect(compute.kernels.name(), compute.team.threads());
+            let environment = Environment::collect(compute.core.kernels().name(), compute.core.threads());
             let record = Record::open(&format!("{}-{}", definition.name, protocol.name()), environment, existing)?;
             opened.kept().try_for_each(|(row, folder)| record.refuse_other_revision(row, folder))?;
             Some(record)

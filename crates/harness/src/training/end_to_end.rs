@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use rivalry_core::{Inputs, Random, Stream};
+use rivalry_core::{Inputs, Random};
 use rivalry_nets::{Backprop, BackpropSpec, BackpropState, Head, Schedule};
 
 use super::readout::{EVALUATIONS, length};
@@ -15,7 +15,7 @@ use crate::run::checkpoint::Checkpoint;
 
 /// Goes through the epochs that are left.
 pub(super) fn run(job: &Job<'_>, checkpoint: &mut Checkpoint, saver: &mut Saver<'_>) -> anyhow::Result<()> {
-    let (experiment, splits, team) = (job.experiment, job.splits, &job.compute.team);
+    let (experiment, splits, compute) = (job.experiment, job.splits, &job.compute.core);
     let length = length(experiment);
     let (labelled, evaluate) = (splits.labelled.scaled(length)?, splits.evaluate.scaled(length)?);
     let (labelled, evaluate) = (labelled.view()?, evaluate.view()?);
@@ -26,8 +26,8 @@ pub(super) fn run(job: &Job<'_>, checkpoint: &mut Checkpoint, saver: &mut Saver<
         head: head(experiment),
         batch: experiment.readout_batch,
     };
-    let mut random = Random::new(experiment.seed, Stream::Weights);
-    let mut network = Backprop::new(spec, &mut random, team, job.compute.kernels)?;
+    let mut random = Random::keyed(experiment.seed, "weights", 0);
+    let mut network = Backprop::new(spec, &mut random, compute)?;
     if let Some(state) = state(checkpoint) {
         network.restore(&state)?;
     }
@@ -38,14 +38,14 @@ pub(super) fn run(job: &Job<'_>, checkpoint: &mut Checkpoint, saver: &mut Saver<
     for epoch in checkpoint.epoch..epochs {
         let rate = schedule.rate(epoch, epochs);
         let started = Instant::now();
-        let order = Random::new(experiment.seed, Stream::ReadoutOrder(epoch)).order(labels.len());
-        network.epoch(team, &labelled, labels, &order, rate)?;
+        let order = Random::keyed(experiment.seed, "readout-order", epoch).order(labels.len());
+        network.epoch(compute, &labelled, labels, &order, rate)?;
         let epoch_ms = started.elapsed().as_secs_f64() * 1e3;
         checkpoint.epoch_ms.push(epoch_ms);
         checkpoint.epoch = epoch + 1;
         let mut error = None;
         if is_evaluated(checkpoint.epoch, epochs, EVALUATIONS) {
-            let wrong = |inputs: &Inputs<'_>, labels: &[u8]| network.errors(team, inputs, labels);
+            let wrong = |inputs: &Inputs<'_>, labels: &[u8]| network.errors(compute, inputs, labels);
             let finished = Finished { phase: Phase::EndToEnd, epoch: checkpoint.epoch, rate, epoch_ms };
             let row = finished.row(job, [wrong(&labelled, labels)?, wrong(&evaluate, splits.evaluate.labels())?]);
             error = row.test_error_pct.or(row.validation_error_pct);

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use rivalry_core::{Layer, Learner, Random, Rates, Rule, Stream};
+use rivalry_core::{Layer, Learner, Random, Rates, Rule};
 
 use super::saver::Saver;
 use super::{Job, check_finite, is_evaluated, layer};
@@ -31,8 +31,8 @@ pub(super) fn run(job: &Job<'_>, checkpoint: &mut Checkpoint, saver: &mut Saver<
     for epoch in checkpoint.epoch..experiment.epochs {
         let rate = experiment.rate_of_epoch(epoch);
         let started = Instant::now();
-        let order = Random::new(experiment.seed, Stream::Order(epoch)).order(inputs.samples());
-        learner.learn(&compute.team, &inputs, &order, Rates::Constant(rate))?;
+        let order = Random::keyed(experiment.seed, "order", epoch).order(inputs.samples());
+        learner.learn(&compute.core, &inputs, &order, Rates::Constant(rate))?;
         let epoch_ms = started.elapsed().as_secs_f64() * 1e3;
         checkpoint.epoch_ms.push(epoch_ms);
         checkpoint.epoch = epoch + 1;

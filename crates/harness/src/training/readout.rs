@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use rivalry_core::{Layer, Random, Stream};
+use rivalry_core::{Layer, Random};
 use rivalry_nets::{FeatureSpec, Features, Readout, ReadoutSpec, Schedule, features};
 
 use super::saver::Saver;
@@ -27,7 +27,7 @@ pub(super) fn run(
     saver: &mut Saver<'_>,
 ) -> anyhow::Result<()> {
     let mut clock = Instant::now();
-    let (experiment, team) = (job.experiment, &job.compute.team);
+    let (experiment, compute) = (job.experiment, &job.compute.core);
     let measured = Measured::new(job, layer)?;
     let spec = ReadoutSpec {
         classes: job.splits.classes,
@@ -37,8 +37,8 @@ pub(super) fn run(
         batch: experiment.readout_batch,
         init_sigma: INIT_SIGMA,
     };
-    let mut random = Random::new(experiment.seed, Stream::ReadoutWeights);
-    let mut readout = Readout::new(spec, &mut random, team, job.compute.kernels)?;
+    let mut random = Random::keyed(experiment.seed, "readout-weights", 0);
+    let mut readout = Readout::new(spec, &mut random, compute)?;
     if let Some(state) = &checkpoint.readout {
         readout.restore(state)?;
     }
@@ -50,8 +50,8 @@ pub(super) fn run(
     for epoch in checkpoint.epoch..epochs {
         let rate = schedule.rate(epoch, epochs);
         let started = Instant::now();
-        let order = Random::new(experiment.seed, Stream::ReadoutOrder(epoch)).order(labels.len());
-        readout.epoch(team, &measured.labelled, labels, &order, rate)?;
+        let order = Random::keyed(experiment.seed, "readout-order", epoch).order(labels.len());
+        readout.epoch(compute, &measured.labelled, labels, &order, rate)?;
         let epoch_ms = started.elapsed().as_secs_f64() * 1e3;
         checkpoint.epoch = epoch + 1;
         let mut error = None;
@@ -102,7 +102,7 @@ impl Measured {
         let Some(layer) = layer else {
             let of = |examples: &Examples<'_>| -> anyhow::Result<Features> {
                 let scaled = examples.scaled(length)?;
-                Ok(Features::of_inputs(&compute.team, compute.kernels, &scaled.view()?))
+                Ok(Features::of_inputs(&compute.core, &scaled.view()?))
             };
             return Ok(Self { labelled: of(&job.splits.labelled)?, evaluate: of(&job.splits.evaluate)? });
         };
@@ -111,13 +111,13 @@ impl Measured {
             CurrentScale::Fixed(scale) => scale,
             CurrentScale::Auto => {
                 let scaled = job.splits.labelled.scaled(length)?;
-                features::mean_largest_current(&compute.team, compute.kernels, layer, &scaled.view()?)?
+                features::mean_largest_current(&compute.core, layer, &scaled.view()?)?
             }
         };
         let spec = FeatureSpec { power_n: experiment.power_n, current_scale };
         let of = |examples: &Examples<'_>| -> anyhow::Result<Features> {
             let scaled = examples.scaled(length)?;
-            Ok(Features::compute(&compute.team, compute.kernels, layer, &scaled.view()?, spec)?)
+            Ok(Features::compute(&compute.core, layer, &scaled.view()?, spec)?)
         };
         Ok(Self { labelled: of(&job.splits.labelled)?, evaluate: of(&job.splits.evaluate)? })
     }
@@ -126,7 +126,7 @@ impl Measured {
     fn evaluate(&self, readout: &Readout, job: &Job<'_>) -> anyhow::Result<[usize; 2]> {
         let wrong = |features: &Features, examples: &Examples<'_>| -> anyhow::Result<usize> {
             let all: Vec<u32> = (0..examples.samples() as u32).collect();
-            Ok(readout.errors(&job.compute.team, features, examples.labels(), &all)?)
+            Ok(readout.errors(&job.compute.core, features, examples.labels(), &all)?)
         };
         Ok([wrong(&self.labelled, &job.splits.labelled)?, wrong(&self.evaluate, &job.splits.evaluate)?])
     }

@@ -5,7 +5,7 @@ use crate::isa::Kernels;
 use crate::kernels::pack::{Contrast, Group, ImageStats, Packed, Pixels, groups_of};
 use crate::kernels::power::IntegerNorm;
 use crate::kernels::quantise::{LARGEST, QuantiseBuffers, Quantised, SMALLEST};
-use crate::random::{Random, Stream};
+use crate::random::Random;
 use crate::vector::LANES;
 
 const ULP: f64 = 1.0 / (1 << 23) as f64;
@@ -140,7 +140,7 @@ fn assert_packed(place: &str, pixels: Pixels<'_>, packed: &Packed) {
 
 #[test]
 fn packed_examples_are_their_groups_with_ink_in_order() {
-    let mut random = Random::new(5, Stream::Synthetic);
+    let mut random = Random::keyed(5, "synthetic", 0);
     // A matrix unit is given whole rows: `isa/amx.rs` tests them.
     for kernels in Kernels::all().into_iter().filter(|kernels| kernels.name() != "amx") {
         let mut together = Vec::new();

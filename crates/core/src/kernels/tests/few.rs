@@ -4,14 +4,14 @@ use super::super::power::IntegerNorm;
 use super::{adversarial_rows, canonical, normals, unknown_rows, widths};
 use crate::isa::Kernels;
 use crate::matrix::Matrix;
-use crate::random::{Random, Stream};
+use crate::random::Random;
 use crate::vector::LANES;
 
 /// A bit pattern of NaN that no arithmetic makes.
 const CANARY: u32 = 0x7fc0_dead;
 
 fn example(seed: u64, inputs: usize) -> Vec<u8> {
-    let mut random = Random::new(seed, Stream::Synthetic);
+    let mut random = Random::keyed(seed, "synthetic", 0);
     (0..inputs).map(|_| random.next_u64()).map(|bits| if bits % 3 == 0 { 0 } else { (bits >> 32) as u8 }).collect()
 }
 

@@ -4,7 +4,7 @@
 use crate::isa::Kernels;
 use crate::kernels::pack::{Contrast, Packed, Pixels};
 use crate::kernels::screen::{Bounds, ErrorBound, PANELS, RefineRows, WeightPanels};
-use crate::random::{Random, Stream};
+use crate::random::Random;
 use crate::vector::{LANES, Lanes, Levels64, Pixels64};
 
 const CANARY: f32 = f32::from_bits(0x7fc0_dead);
@@ -95,7 +95,7 @@ fn assert_tile(kernels: &Kernels, two: bool, units: usize, pixels: Pixels<'_>, p
 
 #[test]
 fn intervals_are_those_of_plain_loops() {
-    let mut random = Random::new(6, Stream::Synthetic);
+    let mut random = Random::keyed(6, "synthetic", 0);
     for kernels in Kernels::all() {
         for (inputs, inked) in [(1, 100), (16, 20), (17, 100), (67, 10), (67, 100), (131, 90)] {
             let mut packed = Packed::new(13, inputs);
@@ -121,7 +121,7 @@ fn numbers(random: &mut Random, count: usize) -> Vec<Lanes> {
 
 #[test]
 fn the_highest_numbers_come_in_order_each_once() {
-    let mut random = Random::new(7, Stream::Synthetic);
+    let mut random = Random::keyed(7, "synthetic", 0);
     for kernels in Kernels::all() {
         for vectors in 0..=PANELS {
             for k in [1, 2, 3, 7, 31, 32, 40] {
@@ -144,7 +144,7 @@ fn the_highest_numbers_come_in_order_each_once() {
 
 #[test]
 fn units_that_reach_the_bar_are_listed_in_order() {
-    let mut random = Random::new(8, Stream::Synthetic);
+    let mut random = Random::keyed(8, "synthetic", 0);
     for kernels in Kernels::all() {
         for vectors in 0..=9 {
             for bar in [f32::NEG_INFINITY, -1e30, -0.0, 0.0, 1.0, 40.0, f32::MAX, f32::INFINITY] {
@@ -161,7 +161,7 @@ fn units_that_reach_the_bar_are_listed_in_order() {
 
 #[test]
 fn sums_of_second_digits_are_those_of_plain_loops() {
-    let mut random = Random::new(9, Stream::Synthetic);
+    let mut random = Random::keyed(9, "synthetic", 0);
     for kernels in Kernels::all() {
         for width in [1, 2, 3, 13, 48] {
             let row = |row: usize| (0..width * 64).map(move |i| digit(row, 3, i));

@@ -1,6 +1,6 @@
 //! Minibatches of the unsupervised phase, by the same call as `rivalry train`.
 
-use rivalry_core::{Layer, Learner, Rates, Stream};
+use rivalry_core::{Layer, Learner, Rates};
 
 use super::{Order, Task, Work, digest, settled, timed};
 use crate::bench::definition::Start;
@@ -19,15 +19,15 @@ impl<'a> Epoch<'a> {
     pub(super) fn new(task: Task<'a>) -> anyhow::Result<Self> {
         let layer = layer(&task)?;
         let learner = learner(&task, layer, task.batch())?;
-        let order = Order::new(Stream::Order(0), task.examples.samples(), task.batch());
+        let order = Order::new(("order", 0), task.examples.samples(), task.batch());
         let engine = task.compute.engine.on(&task.examples.view()?, task.definition.rule()?.k())?.name();
         Ok(Self { engine, rate: task.definition.rate.unwrap_or(0.0), task, learner, order })
     }
 
     fn learn(&mut self, minibatches: usize) -> anyhow::Result<u64> {
         let order = self.order.take(minibatches);
-        let (team, view) = (&self.task.compute.team, self.task.examples.view()?);
-        Ok(timed(|| self.learner.learn(team, &view, &order, Rates::Constant(self.rate)))?)
+        let (compute, view) = (&self.task.compute.core, self.task.examples.view()?);
+        Ok(timed(|| self.learner.learn(compute, &view, &order, Rates::Constant(self.rate)))?)
     }
 }
 

@@ -31,10 +31,7 @@ impl<'a> LayerFeatures<'a> {
         let view = view.with_scales(&self.scales[..samples])?;
         let compute = self.task.compute;
         self.last = None;
-        Ok(timed(|| {
-            Features::compute(&compute.team, compute.kernels, &self.layer, &view, SPEC)
-                .map(|last| self.last = Some(last))
-        })?)
+        Ok(timed(|| Features::compute(&compute.core, &self.layer, &view, SPEC).map(|last| self.last = Some(last)))?)
     }
 
     /// Of the examples of the check, which every iteration computes too.

@@ -1,6 +1,6 @@
 //! Minibatches of the readout over the features of a random layer.
 
-use rivalry_core::{Random, Stream};
+use rivalry_core::Random;
 use rivalry_nets::{Features, Readout, ReadoutSpec};
 
 use super::features::SPEC;
@@ -25,7 +25,7 @@ impl<'a> ReadoutEpoch<'a> {
         let (compute, view) = (task.compute, task.examples.view()?);
         let scales = view.unit_length_scales();
         let layer = task.random_layer()?;
-        let features = Features::compute(&compute.team, compute.kernels, &layer, &view.with_scales(&scales)?, SPEC)?;
+        let features = Features::compute(&compute.core, &layer, &view.with_scales(&scales)?, SPEC)?;
         // The paper's MNIST protocol.
         let spec = ReadoutSpec {
             classes: CLASSES,
@@ -35,16 +35,16 @@ impl<'a> ReadoutEpoch<'a> {
             batch: task.batch(),
             init_sigma: 0.01,
         };
-        let mut random = Random::new(SEED, Stream::ReadoutWeights);
-        let readout = Readout::new(spec, &mut random, &compute.team, compute.kernels)?;
-        let order = Order::new(Stream::ReadoutOrder(0), task.examples.samples(), task.batch());
+        let mut random = Random::keyed(SEED, "readout-weights", 0);
+        let readout = Readout::new(spec, &mut random, &compute.core)?;
+        let order = Order::new(("readout-order", 0), task.examples.samples(), task.batch());
         Ok(Self { rate: task.definition.rate.unwrap_or(0.0), task, features, readout, order })
     }
 
     fn learn(&mut self, minibatches: usize) -> anyhow::Result<u64> {
         let order = self.order.take(minibatches);
-        let (team, labels) = (&self.task.compute.team, self.task.examples.labels());
-        Ok(timed(|| self.readout.epoch(team, &self.features, labels, &order, self.rate))?)
+        let (compute, labels) = (&self.task.compute.core, self.task.examples.labels());
+        Ok(timed(|| self.readout.epoch(compute, &self.features, labels, &order, self.rate))?)
     }
 }
 

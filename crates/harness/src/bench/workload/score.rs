@@ -2,8 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use rivalry_core::team::share;
-use rivalry_core::{Layer, Matrix, Stream, ops};
+use rivalry_core::{Layer, Matrix, ops, range_of};
 
 use super::{Order, Task, Work, digest, timed};
 use crate::failure::failure;
@@ -23,29 +22,35 @@ pub(super) struct Scores<'a> {
 impl<'a> Scores<'a> {
     pub(super) fn new(task: Task<'a>) -> anyhow::Result<Self> {
         let layer = task.random_layer()?;
-        let minibatch = Order::new(Stream::Order(0), task.examples.samples(), task.batch()).take(1);
+        let minibatch = Order::new(("order", 0), task.examples.samples(), task.batch()).take(1);
         let mut examples = Matrix::zeros(task.batch(), task.inputs());
         let samples = minibatch.iter().map(|&sample| sample as usize);
-        task.examples.view()?.stage_all(task.compute.kernels, samples, &mut examples);
-        let team = &task.compute.team;
-        let scores = team.map(|worker| {
-            let units = share(layer.hidden(), 1, worker, team.threads());
+        task.examples.view()?.stage_all(task.compute.core.kernels(), samples, &mut examples);
+        let compute = &task.compute.core;
+        let scores = compute.map(|worker| {
+            let units = range_of(layer.hidden(), 1, worker, compute.threads());
             Mutex::new(Matrix::zeros(task.batch(), units.len()))
         });
         Ok(Self { task, layer, examples, scores, checksum: String::new() })
     }
 
     fn multiply(&self, times: usize) -> u64 {
-        let (team, kernels) = (&self.task.compute.team, self.task.compute.kernels);
+        let compute = &self.task.compute.core;
         let elapsed = timed(|| {
-            team.map(|worker| {
-                let units = share(self.layer.hidden(), 1, worker, team.threads());
+            compute.map(|worker| {
+                let units = range_of(self.layer.hidden(), 1, worker, compute.threads());
                 let mut scores = self.scores[worker].lock().unwrap_or_else(PoisonError::into_inner);
                 for _ in 0..times {
                     for first in (0..self.examples.rows()).step_by(BLOCK) {
                         let rows = BLOCK.min(self.examples.rows() - first);
                         let units = self.layer.panel(units.start, units.len());
-                        ops::gemm_nt_into(kernels, units, self.examples.panel(first, rows), &mut scores, [first, 0]);
+                        ops::gemm_nt_into(
+                            compute.kernels(),
+                            units,
+                            self.examples.panel(first, rows),
+                            &mut scores,
+                            [first, 0],
+                        );
                     }
                 }
             });

@@ -8,7 +8,7 @@
 //! It has what matters to speed late in a run: the spread of weights and scores of a layer on the sphere, and close
 //! competition between units that resemble each other. It is not the layer of any run.
 
-use rivalry_core::{Layer, Rates, Stream};
+use rivalry_core::{Layer, Rates};
 
 use super::epoch::learner;
 use super::{Order, Task};
@@ -27,14 +27,14 @@ const PUSH: f64 = 0.4;
 pub(super) fn layer(task: &Task<'_>) -> anyhow::Result<Layer> {
     let batch = BATCH.min(task.examples.samples());
     let mut learner = learner(task, prototypes(task)?, batch)?;
-    let order = Order::new(Stream::Order(1), task.examples.samples(), batch).take(MINIBATCHES);
-    learner.learn(&task.compute.team, &task.examples.view()?, &order, Rates::Constant(RATE))?;
+    let order = Order::new(("order", 1), task.examples.samples(), batch).take(MINIBATCHES);
+    learner.learn(&task.compute.core, &task.examples.view()?, &order, Rates::Constant(RATE))?;
     Ok(learner.layer())
 }
 
 fn prototypes(task: &Task<'_>) -> rivalry_core::Result<Layer> {
     let (hidden, inputs, p) = (task.hidden(), task.inputs(), task.definition.p.unwrap_or(2.0));
-    let mut random = rivalry_core::Random::new(SEED, Stream::Order(2));
+    let mut random = rivalry_core::Random::keyed(SEED, "order", 2);
     let order = random.order(task.examples.samples());
     let mut rows = Vec::with_capacity(hidden * inputs);
     for unit in 0..hidden {

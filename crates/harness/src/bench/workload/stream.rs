@@ -18,7 +18,7 @@ pub(super) struct Stream<'a> {
 
 impl<'a> Stream<'a> {
     pub(super) fn new(definition: &'a Definition, compute: &'a Compute) -> Self {
-        Self { definition, compute, triad: Triad::new(&compute.team) }
+        Self { definition, compute, triad: Triad::new(&compute.core) }
     }
 
     /// Of the first numbers of a thread, which all threads have in common.
@@ -37,12 +37,12 @@ impl<'a> Stream<'a> {
 impl Work for Stream<'_> {
     fn check(&mut self) -> anyhow::Result<String> {
         self.triad.clear();
-        self.triad.pass(&self.compute.team, self.definition.check);
+        self.triad.pass(&self.compute.core, self.definition.check);
         self.digest()
     }
 
     fn iterate(&mut self) -> anyhow::Result<u64> {
-        Ok(self.triad.pass(&self.compute.team, self.definition.minibatches))
+        Ok(self.triad.pass(&self.compute.core, self.definition.minibatches))
     }
 
     fn finish(&mut self) -> anyhow::Result<()> {

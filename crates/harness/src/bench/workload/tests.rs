@@ -1,4 +1,4 @@
-use rivalry_core::{Kernels, Team};
+use rivalry_core::Kernels;
 
 use super::*;
 use crate::bench::definition::{Case, select};
@@ -116,15 +116,16 @@ fn the_checksum_of_an_epoch_is_that_of_the_rule() {
     let common = Common::default();
     let (case, mut sets) = (small().remove(0), Sets::new(&common));
     let examples = sets.get(&case.definition).unwrap();
-    let (team, kernels) = (Team::new(Some(1)).unwrap(), Kernels::best());
-    let layer = Layer::normal(30, 784, 1.0, &mut Random::new(1, Stream::Weights)).unwrap();
-    let compute = Compute { team, kernels, engine: rivalry_core::Engine::Auto };
+    let kernels = Kernels::best();
+    let layer = Layer::normal(30, 784, 1.0, &mut Random::keyed(1, "weights", 0)).unwrap();
+    let compute =
+        Compute { core: rivalry_core::Compute::new(Some(1), kernels).unwrap(), engine: rivalry_core::Engine::Auto };
     let task = Task { definition: &case.definition, compute: &compute, examples: Arc::clone(&examples) };
     let mut learner = epoch::learner(&task, layer, 50).unwrap();
-    let order = Random::new(1, Stream::Order(0)).order(230);
+    let order = Random::keyed(1, "order", 0).order(230);
     for minibatch in order[..150].chunks(50) {
         let rate = rivalry_core::Rates::Constant(0.02);
-        learner.learn(&compute.team, &examples.view().unwrap(), minibatch, rate).unwrap();
+        learner.learn(&compute.core, &examples.view().unwrap(), minibatch, rate).unwrap();
     }
     let expected = digest::of(&learner.layer().to_rows());
     assert_eq!(checksum(&case, 1, kernels, &mut sets), expected);
@@ -167,7 +168,7 @@ fn what_cannot_be_computed_is_a_row_too() {
 
 #[test]
 fn minibatches_begin_again_where_the_examples_end() {
-    let mut order = Order::new(Stream::Order(0), 25, 10);
+    let mut order = Order::new(("order", 0), 25, 10);
     let (first, second) = (order.take(1), order.take(1));
     assert_ne!(first, second);
     assert_eq!(order.take(2), [first, second].concat());

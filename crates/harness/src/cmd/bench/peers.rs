@@ -40,10 +40,10 @@ pub(super) fn run(args: &PeersArgs, common: &Common) -> anyhow::Result<()> {
         return Err(failure(message, "`rivalry bench list` shows every name"));
     }
     let compute = Compute::new(common)?;
-    let environment = Environment::collect(compute.kernels.name(), compute.team.threads());
+    let environment = Environment::collect(compute.core.kernels().name(), compute.core.threads());
     let destination = Destination::open("bench-peers", &args.place, environment.clone())?;
     super::run::warn_of_debug(&environment, common);
-    let bandwidth = format!("{:.1} GB/s (triad, all threads)", limits::bandwidth_gbs(&compute.team));
+    let bandwidth = format!("{:.1} GB/s (triad, all threads)", limits::bandwidth_gbs(&compute.core));
     let mut session = Session {
         args,
         common,
@@ -142,7 +142,7 @@ impl Session<'_> {
     }
 
     fn rounds(&mut self, case: &Case) -> anyhow::Result<(Vec<Turn>, Vec<Standing>, [f64; 2])> {
-        let kernels = self.compute.kernels;
+        let kernels = self.compute.core.kernels();
         let folder = tempfile::tempdir()?;
         let handover = hand_over(case, kernels, &mut self.sets)?;
         program::write(&handover, case, folder.path())?;
@@ -150,7 +150,7 @@ impl Session<'_> {
         let mut standings: Vec<Standing> =
             peers.map(|peer| Standing { peer, samples: Vec::new(), apart: 0.0, err: String::new() }).collect();
         let mut turns = Vec::new();
-        let before = limits::peak_gflops(&self.compute.team, kernels);
+        let before = limits::peak_gflops(&self.compute.core);
         for _ in 0..self.args.rounds {
             let turn = ours(case, kernels, &mut self.sets)?;
             for standing in standings.iter_mut().filter(|standing| standing.err.is_empty()) {
@@ -162,7 +162,7 @@ impl Session<'_> {
             }
             turns.push(turn);
         }
-        Ok((turns, standings, [before, limits::peak_gflops(&self.compute.team, kernels)]))
+        Ok((turns, standings, [before, limits::peak_gflops(&self.compute.core)]))
     }
 
     /// Takes the samples of a program whose result is ours.

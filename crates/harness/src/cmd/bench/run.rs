@@ -1,6 +1,6 @@
 //! `rivalry bench run`: every benchmark checked, then timed.
 
-use rivalry_core::{Kernels, Team};
+use rivalry_core::Kernels;
 
 use super::destination::Destination;
 use crate::bench::Sets;
@@ -20,12 +20,12 @@ const STEADY: f64 = 1.1;
 pub(super) fn run(args: &BenchRunArgs, common: &Common) -> anyhow::Result<()> {
     let cases = super::cases(&args.selection, common)?;
     let kernels = Kernels::named(common.isa.name())?;
-    let team = Team::new(common.threads.map(usize::from))?;
-    let environment = Environment::collect(kernels.name(), team.threads());
+    let compute = rivalry_core::Compute::new(common.threads.map(usize::from), kernels)?;
+    let environment = Environment::collect(kernels.name(), compute.threads());
     let destination = Destination::open("bench", &args.place, environment.clone())?;
     warn_of_debug(&environment, common);
-    let bandwidth_gbs = limits::bandwidth_gbs(&team);
-    drop(team);
+    let bandwidth_gbs = limits::bandwidth_gbs(&compute);
+    drop(compute);
 
     let (mut sets, mut rows, mut samples) = (Sets::new(common), Vec::new(), Vec::new());
     let (mut wrong, mut failed) = (None, None);

@@ -121,8 +121,8 @@ impl<'a> Opened<'a> {
             Err(error) => {
                 let build = Build::current();
                 let row = ResultRow {
-                    isa: compute.kernels.name().to_owned(),
-                    threads: Some(compute.team.threads()),
+                    isa: compute.core.kernels().name().to_owned(),
+                    threads: Some(compute.core.threads()),
                     cpu: Machine::current().cpu,
                     revision: build.revision.to_owned(),
                     dirty: build.dirty_cell().to_owned(),

@@ -1,39 +1,43 @@
-//! The worker threads, how work is shared among them, and the barrier at which they meet.
+//! What learning runs on: worker threads, kernels, how work is divided among them, and the barrier at which they meet.
 //!
 //! A minibatch takes a fraction of a millisecond, so workers are not woken for each: they enter one long piece of work
 //! together and meet at a [`Barrier`], which spins for a bounded number of turns, then gives the core away, then sleeps.
 
 use crate::error::{Error, Result};
+use crate::isa::Kernels;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// A fixed number of worker threads.
+/// A fixed number of worker threads, and the kernels that they run.
 ///
 /// # Example
 /// ```
-/// let team = rivalry_core::Team::new(Some(3))?;
-/// assert_eq!(team.map(|worker| worker * 10), [0, 10, 20]);
+/// use rivalry_core::{Compute, Kernels};
+/// let compute = Compute::new(Some(3), Kernels::best())?;
+/// assert_eq!(compute.map(|worker| worker * 10), [0, 10, 20]);
 /// # Ok::<(), rivalry_core::Error>(())
 /// ```
 #[derive(Debug)]
-pub struct Team {
+pub struct Compute {
     pool: rayon::ThreadPool,
+    kernels: &'static Kernels,
 }
 
-impl Team {
+impl Compute {
     /// Starts the threads; `None` is one per core that the system grants.
     ///
     /// # Errors
     /// [`Error::Value`] for no thread or more than 1024; [`Error::Threads`] if the system refuses.
-    pub fn new(threads: Option<usize>) -> Result<Team> {
+    pub fn new(threads: Option<usize>, kernels: &'static Kernels) -> Result<Compute> {
         let threads = threads.unwrap_or_else(cores);
         if !(1..=1024).contains(&threads) {
             return Err(Error::value("threads", "1 to 1024", threads));
         }
         let name = |worker| format!("rivalry-{worker}");
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(name).build();
-        Ok(Team { pool: pool.map_err(|error| Error::Threads { threads, found: error.to_string() })? })
+        let pool = pool.map_err(|error| Error::Threads { threads, found: error.to_string() })?;
+        Ok(Compute { pool, kernels })
     }
 
     /// The number of threads.
@@ -41,28 +45,33 @@ impl Team {
         self.pool.current_num_threads()
     }
 
+    /// The kernels of one instruction set.
+    pub fn kernels(&self) -> &'static Kernels {
+        self.kernels
+    }
+
     /// Runs `work(worker)` on every thread at once and returns the results in the order of the workers.
     pub fn map<R: Send>(&self, work: impl Fn(usize) -> R + Sync) -> Vec<R> {
         self.pool.broadcast(|context| work(context.index()))
     }
 
-    /// A barrier for all threads of the team.
+    /// A barrier for all threads.
     pub fn barrier(&self) -> Barrier {
         Barrier::new(self.threads())
     }
 }
 
-/// The contiguous part of `0 .. total` that belongs to `part` of `parts`, its ends on multiples of `grain`.
+/// The contiguous part of `0 .. total` that belongs to `worker` of `workers`, its ends on multiples of `grain`.
 ///
 /// # Example
 /// ```
-/// assert_eq!(rivalry_core::team::share(2000, 256, 0, 2), 0..1024);
-/// assert_eq!(rivalry_core::team::share(2000, 256, 1, 2), 1024..2000);
+/// assert_eq!(rivalry_core::range_of(2000, 256, 0, 2), 0..1024);
+/// assert_eq!(rivalry_core::range_of(2000, 256, 1, 2), 1024..2000);
 /// ```
-pub fn share(total: usize, grain: usize, part: usize, parts: usize) -> Range<usize> {
+pub fn range_of(total: usize, grain: usize, worker: usize, workers: usize) -> Range<usize> {
     let grains = total.div_ceil(grain);
-    let bound = |part: usize| (grains * part / parts * grain).min(total);
-    bound(part)..bound(part + 1)
+    let bound = |worker: usize| (grains * worker / workers * grain).min(total);
+    bound(worker)..bound(worker + 1)
 }
 
 fn cores() -> usize {
@@ -112,7 +121,7 @@ impl Barrier {
         }
         let mut turns = 0;
         while self.round.load(Ordering::Acquire) == round {
-            assert!(!self.broken.load(Ordering::Relaxed), "another worker of the team panicked");
+            assert!(!self.broken.load(Ordering::Relaxed), "another worker panicked");
             turns += 1;
             if turns <= self.patience {
                 std::hint::spin_loop();
@@ -143,13 +152,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shares_cover_everything_once() {
-        for (total, grain, parts) in [(0, 1, 3), (5, 1, 7), (2000, 256, 3), (100, 16, 2), (17, 4, 4)] {
+    fn ranges_cover_everything_once() {
+        for (total, grain, workers) in [(0, 1, 3), (5, 1, 7), (2000, 256, 3), (100, 16, 2), (17, 4, 4)] {
             let mut next = 0;
-            for part in 0..parts {
-                let share = share(total, grain, part, parts);
-                assert_eq!(share.start, next);
-                next = share.end;
+            for worker in 0..workers {
+                let range = range_of(total, grain, worker, workers);
+                assert_eq!(range.start, next);
+                next = range.end;
             }
             assert_eq!(next, total);
         }
@@ -158,9 +167,9 @@ mod tests {
     #[test]
     fn nobody_passes_a_barrier_early() {
         for threads in [1, 2, 5] {
-            let team = Team::new(Some(threads)).unwrap();
-            let (barrier, count) = (team.barrier(), AtomicUsize::new(0));
-            team.map(|_| {
+            let compute = Compute::new(Some(threads), Kernels::best()).unwrap();
+            let (barrier, count) = (compute.barrier(), AtomicUsize::new(0));
+            compute.map(|_| {
                 for round in 1..=200 {
                     count.fetch_add(1, Ordering::Relaxed);
                     barrier.wait();
@@ -173,16 +182,16 @@ mod tests {
 
     #[test]
     fn a_panic_reaches_the_caller_instead_of_hanging() {
-        let team = Team::new(Some(2)).unwrap();
-        let barrier = team.barrier();
+        let compute = Compute::new(Some(2), Kernels::best()).unwrap();
+        let barrier = compute.barrier();
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            team.map(|worker| {
+            compute.map(|worker| {
                 let _guard = barrier.guard();
                 assert_ne!(worker, 1, "on purpose");
                 barrier.wait();
             })
         }));
         assert!(outcome.is_err());
-        assert!(Team::new(Some(0)).is_err());
+        assert!(Compute::new(Some(0), Kernels::best()).is_err());
     }
 }
