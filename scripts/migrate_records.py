@@ -100,6 +100,9 @@ def migrated(row, record, protocol):
         if known and row["method"] in USED_BY.get(key, {row["method"]}) and not same(row[key], value):
             raise SystemExit(f"error: {record}: {key} is {row[key]} in the row and {value} in the TOML files")
     used = lambda key: row["method"] in USED_BY.get(key, {row["method"]})
+    # The program writes this cell as a text, 1 and not 1.0.
+    if settings.get("current_scale") not in (None, "auto"):
+        settings["current_scale"] = f"{settings['current_scale']:g}"
     revision = RESUMED.get(record.parent.name, row["revision"])
     return row | {"revision": revision} | {key: settings.get(key, "") if used(key) else "" for key in NEW}
 
