@@ -50,7 +50,7 @@ fn settings_that_cannot_be_are_refused_before_anything_is_written() {
         ("validation=2", "key `validation` in --set: expected a share"),
         ("hidden=16777216", "key `hidden`: expected a network that fits into"),
         ("method=end-to-end", "key `batch` in --set: expected a key that method end-to-end uses, found one it ignores"),
-        ("dataset=nowhere", "key `dataset`: expected mnist, cifar10, synthetic or a directory, found `nowhere`"),
+        ("dataset=nowhere", "there is no data set \"nowhere\""),
     ] {
         let before = place.listing();
         run(&place, &train("digits", &[set])).failed_with(expected);
@@ -84,14 +84,14 @@ fn damaged_data_is_one_line_that_names_the_file() {
     let nan = npy::write_f32(&[12, 4], &[f32::NAN; 48]);
     let names =
         ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
-    let cases: [(&str, &str, &[u8]); 5] = [
-        ("truncated", names[0], &images[..images.len() - 1]),
-        ("no header", names[0], &images[..3]),
-        ("wrong magic", names[0], &magic),
-        ("wrong count", names[1], &short_labels),
-        ("not a number", "train-images-idx3-ubyte.npy", &nan),
+    let cases: [(&str, &str, &[u8], &str); 5] = [
+        ("truncated", names[0], &images[..images.len() - 1], "the header promises 64 bytes, but there are 63"),
+        ("no header", names[0], &images[..3], "the header takes 16 bytes, but there are only 3"),
+        ("wrong magic", names[0], &magic, "the magic number is 0x00000809, not 0x00000803"),
+        ("wrong count", names[1], &short_labels, "12 training images, but 3 training labels in own"),
+        ("not a number", "train-images-idx3-ubyte.npy", &nan, "sample 0 holds NaN"),
     ];
-    for (what, damaged, content) in cases {
+    for (what, damaged, content, said) in cases {
         let place = Place::new();
         for (name, good) in names.iter().zip([&images, &labels, &images, &labels]) {
             place.write(&format!("own/{name}"), good);
@@ -103,7 +103,7 @@ fn damaged_data_is_one_line_that_names_the_file() {
         let before = place.listing();
         let ended = run(&place, &train("own", &[]));
         ended.failed_with("own");
-        assert!(ended.stderr.contains("expected"), "{what}: {}", ended.stderr);
+        assert!(ended.stderr.contains(said), "{what}: {}", ended.stderr);
         assert_eq!(place.listing(), before, "{what}");
     }
 }
@@ -111,8 +111,8 @@ fn damaged_data_is_one_line_that_names_the_file() {
 #[test]
 fn a_set_that_is_nowhere_or_bad_is_an_error_and_never_replaced() {
     let place = Place::new();
-    refused(&place, &["train", "mnist", "--offline"], "mnist files");
-    refused(&place, &["train", "mnist", "--data", "gone"], "--data gone: expected a directory");
+    refused(&place, &["train", "mnist", "--offline"], "cannot find mnist in data/mnist or ");
+    refused(&place, &["train", "mnist", "--data", "gone"], "there is no directory gone");
     place.write("data/mnist/train-images-idx3-ubyte", b"\0\0\x08\x03");
     refused(&place, &["train", "mnist", "--offline"], "mnist");
     refused(&place, &["reproduce", "mnist", "--offline"], "mnist");

@@ -1,8 +1,8 @@
-//! The sets there are: files, lengths, digests, and where archives can be downloaded.
+//! The known data sets: files, lengths, digests, and where archives can be downloaded.
 //!
-//! Two kinds of digest are kept apart. A file's is that of its *content*, uncompressed: it decides, wherever the file
-//! came from. An archive's length and digest belong to one particular compression of that content, so they are held
-//! against downloads from the mirrors named here and nothing else: somebody's own archive may be packed otherwise.
+//! There are two kinds of digest. The digest of a file is that of its *content*, uncompressed: it decides, wherever
+//! the file came from. The length and digest of an archive belong to one particular compression, so they are compared
+//! with downloads from these mirrors only: a user's own archive may be compressed differently.
 //!
 //! Sources: <http://yann.lecun.com/exdb/mnist/> and <https://www.cs.toronto.edu/~kriz/cifar.html>; the digests of the
 //! MNIST archives are those many projects pin for the two mirrors.
@@ -25,10 +25,10 @@ pub enum Name {
 }
 
 impl Name {
-    /// Every name, in the order they are listed.
+    /// Every name, in the order of `rivalry data list`.
     pub const ALL: [Self; 3] = [Self::Mnist, Self::Cifar10, Self::Synthetic];
 
-    /// As it is typed, which is also its folder.
+    /// The name as it is typed, which is also the name of its folder.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -48,7 +48,7 @@ impl Name {
         }
     }
 
-    /// The files it consists of; `None` for the synthetic digits.
+    /// The files of the set; `None` for the synthetic digits.
     #[must_use]
     pub fn set(self) -> Option<&'static Set> {
         match self {
@@ -72,7 +72,7 @@ impl FromStr for Name {
         Self::ALL
             .into_iter()
             .find(|name| name.as_str() == text)
-            .ok_or_else(|| Error::UnknownName { found: format!("{text:?}") })
+            .ok_or_else(|| Error::UnknownName { found: text.into() })
     }
 }
 

@@ -1,8 +1,8 @@
 //! The binary form of CIFAR-10, read from bytes.
 //!
-//! A file is nothing but records of 3073 bytes: the label, then 32 × 32 bytes of red, of green and of blue, each plane
-//! by rows. There is no header and no count, so the length alone says how many records there are, and only the digest
-//! of the catalog can say that none is missing.
+//! A file is a sequence of records of 3073 bytes: the label, then 32 × 32 bytes of red, of green and of blue, each
+//! plane by rows. There is no header, so only the length gives the number of records, and only the digest of the
+//! catalog proves that none is missing.
 
 use crate::error::{Error, Fault, Result};
 
@@ -17,7 +17,7 @@ pub const RECORD: usize = 1 + INPUTS;
 /// Classes of CIFAR-10.
 pub const CLASSES: usize = 10;
 
-/// Records inside somebody's bytes.
+/// Records in borrowed bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Records<'a> {
     bytes: &'a [u8],
@@ -26,7 +26,7 @@ pub struct Records<'a> {
 /// Reads a file of records.
 ///
 /// # Errors
-/// [`Error::Malformed`] with [`Fault::Empty`], [`Fault::Record`] (not a whole number of records) or [`Fault::Label`].
+/// [`Error::Malformed`] with [`Fault::Empty`], [`Fault::Record`] (the length is not a multiple of a record) or [`Fault::Label`].
 ///
 /// # Allocates
 /// Nothing; the records are borrowed.
@@ -43,7 +43,7 @@ pub struct Records<'a> {
 /// # Ok::<(), rivalry_data::Error>(())
 /// ```
 pub fn records(bytes: &[u8]) -> Result<Records<'_>> {
-    let fail = |fault| Error::malformed("cifar records", fault);
+    let fail = |fault| Error::malformed("CIFAR-10 records", fault);
     if bytes.is_empty() {
         return Err(fail(Fault::Empty { dimensions: format!("0 × {INPUTS}") }));
     }

@@ -1,51 +1,96 @@
-//! A data set ready for learning: two splits of samples, each a borrowed `[samples, inputs]` array and its labels.
+//! A data set ready for learning: training and test samples, each a borrowed `[samples, inputs]` array with labels.
 //!
-//! Where the pixels of a file are already laid out that way (IDX, npy of bytes) they stay in the memory map; CIFAR
-//! records are copied once to take the labels out of between the images, and f32 arrays are copied once because a file
-//! gives no alignment.
+//! Pixels that a file already stores that way (IDX, npy of bytes) stay in the memory map. CIFAR records are copied
+//! once, because the labels lie between the images; f32 arrays are copied once, because a file guarantees no alignment.
 
-use std::path::{Path, PathBuf};
+use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
-use crate::digest::Digest;
+use crate::content::{Content, Digest};
 use crate::error::{Error, Result};
-use crate::map::Map;
 
 /// A data set: training and test samples of one shape.
 #[derive(Clone, Debug)]
 pub struct Dataset {
-    /// `mnist`, `cifar10`, `synthetic`, or the directory of a user's own data.
+    /// `mnist`, `cifar10`, `synthetic`, or the path of a user's own data.
     pub name: String,
     /// The samples to learn from.
     pub train: Split,
-    /// The samples to be judged on.
+    /// The samples to be judged on; none where the data has no labels.
     pub test: Split,
-    /// Number of classes; every label is below it.
+    /// Number of classes; every label is below it. 0 where the data has no labels.
     pub classes: usize,
     /// How the inputs of a sample form an image.
     pub shape: Shape,
     /// SHA-256 over the training values, training labels, test values and test labels, in this order: the bytes of
     /// [`Split::values`] (f32 as little-endian) and of [`Split::labels`], without any header. The same samples have
-    /// the same digest whatever file format they came in.
+    /// the same digest in every file format.
     pub sha256: String,
 }
 
-/// How the inputs of a sample form an image; their product is the number of inputs.
+impl Dataset {
+    /// Puts training and test samples together and computes their digest.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] where the two differ in shape or type.
+    pub(crate) fn new(
+        name: String,
+        [(train, shape), (test, test_shape)]: [(Split, Shape); 2],
+        classes: usize,
+        directory: &Path,
+    ) -> Result<Self> {
+        check_alike([(&train, shape), (&test, test_shape)], directory)?;
+        let sha256 = sha256(&train, &test);
+        Ok(Self { name, train, test, classes, shape, sha256 })
+    }
+}
+
+/// How the inputs of a sample form an image; the product of the sizes is the number of inputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
     /// Rows; 1 where the inputs are no image.
     pub height: usize,
     /// Pixels in a row.
     pub width: usize,
-    /// Planes, one after the other: 1, or 3 for red, green, blue.
+    /// Values of a pixel: 1 for grey, 3 for red, green, blue.
     pub channels: usize,
+    /// The order of the values.
+    pub order: Order,
+}
+
+/// The order of the values of an image with several channels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// One plane for each channel, `[channels, height, width]`, as CIFAR-10 stores images.
+    #[default]
+    Planes,
+    /// The channels of a pixel side by side, `[height, width, channels]`, as image libraries store images.
+    Pixels,
 }
 
 impl Shape {
+    /// The shape of grey images, or of `[1, inputs]` where the inputs are no image.
+    #[must_use]
+    pub fn grey(height: usize, width: usize) -> Self {
+        Self { height, width, channels: 1, order: Order::Planes }
+    }
+
     /// Number of inputs of a sample.
     #[must_use]
     pub fn inputs(self) -> usize {
         self.height * self.width * self.channels
+    }
+}
+
+/// `28 × 28`, or `32 × 32 × 3`.
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (*self, self.order) {
+            (Self { height, width, channels: 1, .. }, _) => write!(f, "{height} × {width}"),
+            (Self { height, width, channels, .. }, Order::Pixels) => write!(f, "{height} × {width} × {channels}"),
+            (Self { height, width, channels, .. }, Order::Planes) => write!(f, "{channels} × {height} × {width}"),
+        }
     }
 }
 
@@ -54,6 +99,7 @@ impl Shape {
 pub struct Split {
     values: Storage,
     labels: Arc<[u8]>,
+    samples: usize,
     inputs: usize,
 }
 
@@ -66,27 +112,6 @@ pub enum Values<'a> {
     F32(&'a [f32]),
 }
 
-/// Where values live; cloning shares them.
-#[derive(Clone, Debug)]
-pub(crate) enum Storage {
-    /// The end of a mapped file, from this byte on.
-    Mapped { map: Arc<Map>, start: usize },
-    /// The end of an unpacked file in memory, from this byte on.
-    Bytes { bytes: Arc<Vec<u8>>, start: usize },
-    /// Converted numbers.
-    F32(Arc<Vec<f32>>),
-}
-
-impl Storage {
-    fn values(&self) -> Values<'_> {
-        match self {
-            Self::Mapped { map, start } => Values::U8(&map[*start..]),
-            Self::Bytes { bytes, start } => Values::U8(&bytes[*start..]),
-            Self::F32(numbers) => Values::F32(numbers),
-        }
-    }
-}
-
 impl Values<'_> {
     /// Number of values.
     #[must_use]
@@ -97,18 +122,66 @@ impl Values<'_> {
         }
     }
 
-    /// True where there are none, which is never so in a [`Dataset`].
+    /// True where there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
+/// Where values live; cloning shares them.
+#[derive(Clone, Debug)]
+pub(crate) enum Storage {
+    /// The bytes of a file from `start` to its end.
+    Bytes { content: Content, start: usize },
+    /// Converted numbers.
+    F32(Arc<Vec<f32>>),
+}
+
+impl Storage {
+    /// The last `length` bytes of a file.
+    pub(crate) fn end(content: &Content, length: usize) -> Self {
+        Self::Bytes { content: content.clone(), start: content.bytes().len() - length }
+    }
+
+    pub(crate) fn values(&self) -> Values<'_> {
+        match self {
+            Self::Bytes { content, start } => Values::U8(&content.bytes()[*start..]),
+            Self::F32(numbers) => Values::F32(numbers),
+        }
+    }
+}
+
 impl Split {
-    /// Number of samples, at least 1.
+    /// Puts samples and labels together; `name` is `training` or `test`.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] where there are not as many labels as images.
+    pub(crate) fn labelled(
+        values: Storage,
+        inputs: usize,
+        labels: Vec<u8>,
+        name: &str,
+        directory: &Path,
+    ) -> Result<Self> {
+        let samples = values.values().len() / inputs;
+        if samples != labels.len() {
+            let problem = format!("{samples} {name} images, but {} {name} labels", labels.len());
+            return Err(Error::Mismatch { problem, directory: directory.to_path_buf() });
+        }
+        Ok(Self { values, labels: labels.into(), samples, inputs })
+    }
+
+    /// Samples without labels.
+    pub(crate) fn unlabelled(values: Storage, inputs: usize) -> Self {
+        let samples = values.values().len() / inputs;
+        Self { values, labels: Arc::new([]), samples, inputs }
+    }
+
+    /// Number of samples.
     #[must_use]
     pub fn samples(&self) -> usize {
-        self.labels.len()
+        self.samples
     }
 
     /// Number of inputs of a sample, at least 1.
@@ -117,37 +190,19 @@ impl Split {
         self.inputs
     }
 
-    /// The inputs of all samples, `[samples, inputs]`, contiguous. Those of CIFAR-10 are the red, green and blue
-    /// planes in file order.
+    /// The inputs of all samples, `[samples, inputs]`, contiguous, each sample in the order of [`Dataset::shape`].
     #[must_use]
     pub fn values(&self) -> Values<'_> {
         self.values.values()
     }
 
-    /// The class of every sample.
+    /// The class of every sample; empty where the data has no labels.
     #[must_use]
     pub fn labels(&self) -> &[u8] {
         &self.labels
     }
 
-    /// Puts samples and labels together.
-    ///
-    /// # Errors
-    /// [`Error::Mismatch`] where there are not as many labels as images.
-    pub(crate) fn new(values: Storage, inputs: usize, labels: Vec<u8>, what: Source<'_>) -> Result<Self> {
-        let samples = values.values().len() / inputs;
-        if samples != labels.len() {
-            return Err(Error::Mismatch {
-                what: what.split,
-                directory: what.directory.to_path_buf(),
-                expected: format!("a label for each of {samples} images"),
-                found: format!("{} labels", labels.len()),
-            });
-        }
-        Ok(Self { values, labels: labels.into(), inputs })
-    }
-
-    pub(crate) fn add_to(&self, digest: &mut Digest) {
+    fn add_to(&self, digest: &mut Digest) {
         match self.values() {
             Values::U8(values) => digest.update(values),
             Values::F32(values) => {
@@ -162,13 +217,6 @@ impl Split {
     }
 }
 
-/// What a split is called and where it came from, for errors.
-#[derive(Clone, Copy)]
-pub(crate) struct Source<'a> {
-    pub(crate) split: &'static str,
-    pub(crate) directory: &'a Path,
-}
-
 /// The digest of [`Dataset::sha256`].
 pub(crate) fn sha256(train: &Split, test: &Split) -> String {
     let mut digest = Digest::new();
@@ -177,38 +225,16 @@ pub(crate) fn sha256(train: &Split, test: &Split) -> String {
     digest.hex()
 }
 
-/// The bytes of a file: mapped, or unpacked into memory where there was no place to keep them.
-#[derive(Clone, Debug)]
-pub(crate) enum Content {
-    Mapped { map: Arc<Map>, path: PathBuf },
-    Bytes { bytes: Arc<Vec<u8>>, path: PathBuf },
-}
-
-impl Content {
-    pub(crate) fn map(path: &Path) -> Result<Self> {
-        Ok(Self::Mapped { map: Arc::new(Map::open(path)?), path: path.to_path_buf() })
+/// Checks that test images have the shape and type of the training images.
+pub(crate) fn check_alike([train, test]: [(&Split, Shape); 2], directory: &Path) -> Result<()> {
+    let text = |(split, shape): (&Split, Shape)| match split.values() {
+        Values::U8(_) => format!("{shape} u8"),
+        Values::F32(_) => format!("{shape} f32"),
+    };
+    let (train, test) = (text(train), text(test));
+    if train == test {
+        return Ok(());
     }
-
-    pub(crate) fn bytes(&self) -> &[u8] {
-        match self {
-            Self::Mapped { map, .. } => map,
-            Self::Bytes { bytes, .. } => bytes,
-        }
-    }
-
-    /// The file, or the archive it was unpacked from.
-    pub(crate) fn path(&self) -> &Path {
-        match self {
-            Self::Mapped { path, .. } | Self::Bytes { path, .. } => path,
-        }
-    }
-
-    /// The last `length` bytes, as the values of a split.
-    pub(crate) fn end(&self, length: usize) -> Storage {
-        let start = self.bytes().len() - length;
-        match self {
-            Self::Mapped { map, .. } => Storage::Mapped { map: map.clone(), start },
-            Self::Bytes { bytes, .. } => Storage::Bytes { bytes: bytes.clone(), start },
-        }
-    }
+    let problem = format!("training images of {train}, but test images of {test}");
+    Err(Error::Mismatch { problem, directory: directory.to_path_buf() })
 }

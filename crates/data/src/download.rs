@@ -1,12 +1,12 @@
-//! One archive from one address into one file, with patience.
+//! Downloads one archive from one address into one file, and resumes a broken transfer.
 //!
-//! Bytes are appended to `<archive>.part`. If a transfer breaks, what has come stays, and the next request asks for
-//! the rest with `Range`; a server that ignores that sends everything, and the file starts over. As long as every
-//! request brings something the same server is asked again, so a slow or shaky line still gets there; there is no
-//! limit on the total time, only on the time without a byte.
+//! Bytes are appended to `<archive>.part`. If a transfer breaks, the bytes received so far stay, and the next request
+//! asks for the rest with `Range`. A server that ignores `Range` sends everything, and the file starts over. The same
+//! server is asked again as long as every request brings something. There is no limit on the total time, only on the
+//! time without a byte.
 //!
-//! Nothing here judges the bytes: two servers may pack the same content otherwise, and a `.part` made of both halves
-//! is only found out by its digest. The caller checks, and asks for a fresh start.
+//! Nothing here verifies the content: two servers may compress it differently, and only the digest reveals a `.part`
+//! made of both. The caller verifies it and asks for a fresh start.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
@@ -25,19 +25,18 @@ pub(crate) struct Patience {
     pub(crate) idle: Duration,
 }
 
-/// What users get.
+/// The timeouts of every download.
 pub(crate) const PATIENCE: Patience = Patience { connect: Duration::from_secs(10), idle: Duration::from_secs(60) };
 
-/// Requests to one server for one archive. Each but the last brought something, so this only ends a server that
-/// hands out crumbs.
+/// Most requests to one server for one archive: ends a server that sends a few bytes per request.
 const REQUESTS: usize = 200;
 
-/// How long the archive may be.
+/// The length of an archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Length {
-    /// This long: it is in the catalog.
+    /// This long, by the catalog.
     Exactly(u64),
-    /// Not longer than this: somebody's own packing.
+    /// At most this long: a user's own archive.
     AtMost(u64),
 }
 
@@ -48,14 +47,14 @@ pub(crate) type Step<'a> = dyn FnMut(u64, Option<u64>) + 'a;
 enum Broken {
     /// The file is longer than before: worth another request.
     Midway(String),
-    /// It brought nothing new, fell silent, or can never succeed.
+    /// It brought nothing new, timed out, or can never succeed.
     Final(String),
 }
 
-/// Brings `address` into `part`, going on where an earlier transfer stopped.
+/// Downloads `address` into `part`, resuming an earlier transfer.
 ///
 /// # Errors
-/// The reason in one line. What has come so far stays in `part`.
+/// The reason in one line. The bytes received so far stay in `part`.
 pub(crate) fn transfer(
     address: &str,
     part: &Path,
@@ -72,7 +71,7 @@ pub(crate) fn transfer(
             Err(Broken::Midway(broken)) => reason = broken,
         }
     }
-    Err(format!("broke off {REQUESTS} times, last: {reason}"))
+    Err(format!("the transfer broke off {REQUESTS} times, last: {reason}"))
 }
 
 fn agent(address: &str, patience: &Patience) -> Agent {
@@ -84,7 +83,7 @@ fn agent(address: &str, patience: &Patience) -> Agent {
         .timeout_send_request(Some(patience.idle))
         .timeout_recv_response(Some(patience.idle))
         .timeout_per_read(Some(patience.idle));
-    // HTTPS_PROXY and its kin are read from the environment by the library. No proxy can reach this very machine.
+    // The library reads HTTPS_PROXY and similar variables. No proxy can reach this machine's loopback address.
     if is_loopback(address) {
         config = config.proxy(None);
     }
@@ -116,10 +115,10 @@ fn request(
     let total = response.body().content_length().map(|rest| start + rest);
     match (length, total) {
         (Length::Exactly(exactly), Some(total)) if total != exactly => {
-            return Err(Broken::Final(format!("expected {exactly} bytes, found {total}")));
+            return Err(Broken::Final(format!("the file has {total} bytes, not {exactly}")));
         }
         (Length::AtMost(limit), Some(total)) if total > limit => {
-            return Err(Broken::Final(format!("expected at most {limit} bytes, found {total}")));
+            return Err(Broken::Final(format!("the file has {total} bytes, at most {limit} are allowed")));
         }
         _ => {}
     }
@@ -132,28 +131,30 @@ fn request(
     match received {
         // A server that gives no length can end early without an error.
         Ok(()) if matches!(length, Length::Exactly(exactly) if have != exactly) => {
-            Err(broken(format!("expected {limit} bytes, found {have}")))
+            Err(broken(format!("the transfer ended after {have} of {limit} bytes")))
         }
         Ok(()) => Ok(()),
         Err(Failed::Disk(error)) => Err(disk(error)),
         Err(Failed::Line(error)) if error.kind() == ErrorKind::TimedOut => {
-            Err(Broken::Final(format!("no byte for {} s, after {have} bytes", patience.idle.as_secs_f32())))
+            Err(Broken::Final(format!("no byte came for {} s, after {have} bytes", patience.idle.as_secs_f32())))
         }
         Err(Failed::Line(error)) => Err(broken(error.to_string())),
-        Err(Failed::TooLong) => Err(Broken::Final(format!("expected at most {limit} bytes, found more"))),
+        Err(Failed::TooLong) => Err(Broken::Final(format!("the file has more than {limit} bytes"))),
     }
 }
 
-/// Asks for everything after the first `have` bytes, and returns the answer with the byte it really begins at.
+/// Asks for everything after the first `have` bytes, and returns the response and the offset it starts at.
 fn respond(agent: &Agent, address: &str, have: u64) -> Result<(Response<Body>, u64), Broken> {
     let response = ask(agent, address, have)?;
     match response.status() {
         StatusCode::OK => Ok((response, 0)),
         StatusCode::PARTIAL_CONTENT if have > 0 && range_start(&response) == Some(have) => Ok((response, have)),
-        StatusCode::PARTIAL_CONTENT => Err(Broken::Final("sent another range than the one asked for".into())),
-        // There is nothing after them: they are the beginning of something longer.
+        StatusCode::PARTIAL_CONTENT => {
+            Err(Broken::Final("the server sent another range than the one asked for".into()))
+        }
+        // Nothing follows these bytes, so they belong to a longer file.
         StatusCode::RANGE_NOT_SATISFIABLE if have > 0 => respond(agent, address, 0),
-        status => Err(Broken::Final(format!("status {status}"))),
+        status => Err(Broken::Final(format!("the server answered {status}"))),
     }
 }
 

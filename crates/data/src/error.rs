@@ -1,108 +1,100 @@
-//! What can go wrong with data, said in one line: what, where, expected, found.
+//! Errors as plain sentences: [`Error`] displays as one lower-case line, [`Error::hint`] says what to do about it.
 //!
-//! Parsers know bytes, not files: they return [`Error::Malformed`] without a path, and whoever read the file adds it
-//! with [`Error::in_file`]. The details a test or a caller may want to match on are in [`Fault`].
+//! Parsers see bytes, not files. They return [`Error::Malformed`] without a path, and whoever read the file adds the
+//! path with [`Error::in_file`]. [`Fault`] holds the details that a test or a caller may want to match on.
 
-use std::fmt;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-
-use crate::catalog::Name;
 
 /// The result of everything in this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// A failure; its display is one lower-case line, and [`Error::hint`] says what to do about it.
+/// Why data cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The bytes are not what their format says.
-    #[error("{what}, {}, {fault}", place(path.as_deref()))]
+    /// The bytes do not follow their format.
+    #[error("cannot read {what}{}: {fault}", from_path(path.as_deref()))]
     Malformed {
-        /// The kind of bytes, such as `idx images`.
+        /// The kind of bytes, such as `IDX images`.
         what: &'static str,
         /// The file they came from, where known.
         path: Option<PathBuf>,
         /// What is wrong with them.
         fault: Fault,
     },
-    /// A file's content is not the one in the catalog.
-    #[error("content of {file}, {}, expected sha256 {expected}, found {found}", path.display())]
+    /// The content of a file is not the one in the catalog.
+    #[error("the content of {file} in {} is wrong: its SHA-256 is {found}, not {expected}", path.display())]
     Digest {
         /// The file of the set.
         file: String,
         /// Where it was read: the file itself, or the archive that holds it.
         path: PathBuf,
-        /// The catalog's digest.
+        /// The digest in the catalog.
         expected: String,
-        /// The digest of what was there.
+        /// The digest of the content.
         found: String,
     },
-    /// A file's content does not have the length in the catalog.
-    #[error("content of {file}, {}, expected {expected} bytes, found {found}", path.display())]
+    /// The content of a file does not have the length in the catalog.
+    #[error("the content of {file} in {} has {found} bytes, not {expected}", path.display())]
     Size {
         /// The file of the set.
         file: String,
         /// Where it was read: the file itself, or the archive that holds it.
         path: PathBuf,
-        /// The catalog's length.
+        /// The length in the catalog.
         expected: u64,
-        /// The length found; for an archive that goes on too long, only that it is more.
+        /// The length found; `too many` where unpacking stopped at the expected length.
         found: String,
     },
     /// An archive cannot be unpacked.
-    #[error("archive, {}, expected {expected}, found {found}", path.display())]
+    #[error("cannot unpack {}: {reason}", path.display())]
     Archive {
         /// The archive.
         path: PathBuf,
-        /// What it should be.
-        expected: String,
-        /// What it is, or the decoder's complaint.
-        found: String,
+        /// What is wrong with it.
+        reason: String,
     },
     /// A directory holds some files of a set and lacks others.
-    #[error("{name} files, {}, expected {}, found the others only", directory.display(), missing.join(", "))]
+    #[error("{} has no {}", directory.display(), missing.join(", no "))]
     Incomplete {
-        /// The set's name, or `data` for a user's own directory.
-        name: String,
-        /// The directory that holds the others.
+        /// The directory.
         directory: PathBuf,
-        /// The files it lacks.
+        /// What it lacks: file names of a known set, or for example `training images` of a user's own data.
         missing: Vec<String>,
+        /// What to do about it.
+        hint: String,
     },
     /// Images and labels, or training and test files, do not fit together.
-    #[error("{what}, {}, expected {expected}, found {found}", directory.display())]
+    #[error("{problem} in {}", directory.display())]
     Mismatch {
-        /// What does not fit.
-        what: &'static str,
-        /// The directory they are in.
+        /// What does not fit, such as `20 training images, but 19 training labels`.
+        problem: String,
+        /// The directory that holds the files.
         directory: PathBuf,
-        /// What the first of them asks for.
-        expected: String,
-        /// What the second is.
-        found: String,
     },
-    /// The set is in none of the directories, and could not be fetched.
-    #[error("{name} files, {}, expected one of them, found none{}", places(searched), tried(attempts))]
+    /// The set is in none of the directories and could not be downloaded.
+    #[error("cannot find {name} in {}{}", either(searched), failed(attempts))]
     Missing {
         /// The set.
-        name: Name,
-        /// The directories looked in, in order.
+        name: &'static str,
+        /// The directories searched, in order.
         searched: Vec<PathBuf>,
         /// Every source tried, and why it failed; empty where the network may not be used.
         attempts: Vec<Attempt>,
     },
     /// A name that is no data set.
-    #[error("data set, name, expected mnist, cifar10 or synthetic, found {found}")]
+    #[error("there is no data set called {found:?}")]
     UnknownName {
-        /// The name given.
+        /// The name.
         found: String,
     },
     /// The operating system refused.
-    #[error("{action}, {}, expected success, found: {source}", path.display())]
+    #[error("cannot {action} {}: {}", path.display(), reason(source))]
     Io {
-        /// What was being done, such as `open file`.
+        /// What was tried, such as `open`.
         action: &'static str,
-        /// To which path.
+        /// The path.
         path: PathBuf,
         /// The refusal.
         source: std::io::Error,
@@ -118,101 +110,101 @@ pub struct Attempt {
     pub reason: String,
 }
 
-/// What is wrong with a run of bytes: the `expected …, found …` half of an error line.
+/// What is wrong with some bytes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Fault {
     /// Too short to hold its header.
-    #[error("expected a header of {expected} bytes, found {found}")]
+    #[error("the header takes {expected} bytes, but there are only {found}")]
     Header {
         /// Length of the header.
         expected: usize,
-        /// Bytes there are.
+        /// Number of bytes.
         found: usize,
     },
     /// Not the magic number of the format.
-    #[error("expected magic {expected}, found {found}")]
+    #[error("the magic number is {found}, not {expected}")]
     Magic {
-        /// The format's magic number.
+        /// The magic number of the format.
         expected: String,
         /// The number found.
         found: String,
     },
-    /// The length is not the one the header asks for.
-    #[error("expected {expected} bytes, found {found}")]
+    /// The length is not the one in the header.
+    #[error("the header promises {expected} bytes, but there are {found}")]
     Length {
-        /// Bytes the header asks for.
+        /// Length by the header.
         expected: usize,
-        /// Bytes there are.
+        /// Number of bytes.
         found: usize,
     },
-    /// Not a whole number of records.
-    #[error("expected a multiple of {record} bytes, found {found}")]
+    /// The length is not a multiple of the record length.
+    #[error("{found} bytes are not a multiple of {record}, the length of a record")]
     Record {
-        /// Bytes in one record.
+        /// Bytes of one record.
         record: usize,
-        /// Bytes there are.
+        /// Number of bytes.
         found: usize,
     },
     /// The dimensions multiply to more than memory can address.
-    #[error("expected dimensions that fit in memory, found {dimensions}")]
+    #[error("dimensions {dimensions} do not fit into memory")]
     TooLarge {
         /// The dimensions, as `a × b × c`.
         dimensions: String,
     },
     /// No samples, or samples without inputs.
-    #[error("expected at least one sample of at least one input, found {dimensions}")]
+    #[error("dimensions {dimensions} hold no samples")]
     Empty {
         /// The dimensions, as `a × b × c`.
         dimensions: String,
     },
     /// A label that is no class.
-    #[error("expected labels from 0 to {}, found {label} at sample {sample}", classes - 1)]
+    #[error("the label of sample {sample} is {label}, not a class from 0 to {}", classes - 1)]
     Label {
-        /// Classes there are.
+        /// Number of classes.
         classes: usize,
         /// The label.
         label: i64,
         /// Index of its sample.
         sample: usize,
     },
-    /// An input that is not a finite number.
-    #[error("expected finite values, found {value} at sample {sample}")]
+    /// An input that is NaN or infinite.
+    #[error("sample {sample} holds {value}, not only finite numbers")]
     NotFinite {
-        /// The value, as text: `NaN` or `inf`.
+        /// The value as text: `NaN` or `inf`.
         value: String,
         /// Index of its sample.
         sample: usize,
     },
-    /// A version of the format that is not read.
-    #[error("expected version 1, 2 or 3, found {found}")]
+    /// An unsupported version of the format.
+    #[error("version {found} of the format is not supported, only 1.0, 2.0 and 3.0")]
     Version {
         /// The version.
         found: String,
     },
-    /// A header that does not say what it must.
-    #[error("expected {expected}, found {found}")]
+    /// A malformed header.
+    #[error("the header should have {expected}, but has {found}")]
     Syntax {
         /// What should be there.
         expected: &'static str,
-        /// What is.
+        /// What is there.
         found: String,
     },
-    /// A type of element that is not read here.
-    #[error("expected elements of type {expected}, found {found}")]
+    /// An unsupported type of element.
+    #[error("elements of type {found} are not supported here, only {expected}")]
     Dtype {
-        /// The types that are read.
+        /// The supported types.
         expected: &'static str,
         /// The type found, as the file writes it.
         found: String,
     },
-    /// Columns first.
-    #[error("expected rows first (c order), found fortran order")]
+    /// Column-major order.
+    #[error("the array is stored by columns (Fortran order)")]
     FortranOrder,
     /// An array of the wrong rank.
-    #[error("expected shape {expected}, found {found}")]
+    #[error("the shape is {found}, not {expected}")]
     Shape {
-        /// The shapes that are read.
+        /// The supported shapes.
         expected: &'static str,
         /// The shape found.
         found: String,
@@ -220,45 +212,46 @@ pub enum Fault {
 }
 
 impl Error {
-    /// What a user may do about it, where something can be said.
+    /// What a user can do about it, where there is something to say.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Malformed { fault: Fault::FortranOrder, .. } => {
                 "save it again with numpy.save(file, numpy.ascontiguousarray(array))".into()
             }
-            Self::Malformed { fault: Fault::Dtype { .. }, .. } => {
-                "convert it first, for example with array.astype('<f4')".into()
+            Self::Malformed { fault: Fault::Dtype { expected, .. }, .. } => {
+                format!("convert it with array.astype(…) to one of these types: {expected}")
             }
+            Self::Malformed { fault: Fault::Shape { .. }, .. } => "change it with array.reshape(…)".into(),
             Self::Malformed { fault: Fault::Label { .. } | Fault::NotFinite { .. }, .. } => {
-                "the file is whole, but what it holds is wrong: look at how it was made".into()
+                "correct the values and save the file again".into()
             }
             Self::Malformed { .. } | Self::Digest { .. } | Self::Size { .. } | Self::Archive { .. } => {
-                "the file is damaged or another one: delete it (a missing set is downloaded) or put a good copy there"
-                    .into()
+                "delete this file (a missing set is downloaded) or replace it by a good copy".into()
             }
-            Self::Incomplete { .. } => {
-                "add the missing files, or remove the others so that the whole set is looked for elsewhere".into()
-            }
-            Self::Mismatch { .. } => "take all files from the same set".into(),
+            Self::Incomplete { hint, .. } => hint.clone(),
+            Self::Mismatch { .. } => "take all files from the same data set".into(),
             Self::Missing { name, attempts, .. } if attempts.is_empty() => {
-                format!("run without --offline, or give the files with --from DIR, or put them in data/{name}/")
+                format!("run without --offline, or put the files into data/{name}/")
             }
-            Self::Missing { name, .. } => {
-                format!("check the network (HTTPS_PROXY is honoured), or give --from DIR|URL, or fill data/{name}/")
+            Self::Missing { name, .. } => format!(
+                "check the network (HTTPS_PROXY is honoured), run `rivalry data fetch {name} --from DIR|URL`, \
+                 or put the files into data/{name}/"
+            ),
+            Self::UnknownName { .. } => {
+                "choose mnist, cifar10 or synthetic, or name the directory of your own data with dataset = DIR".into()
             }
-            Self::UnknownName { .. } => "for your own data give its directory as dataset = DIR".into(),
             Self::Io { .. } => return None,
         })
     }
 
-    /// True when the set is simply not there and could not be fetched. A bad file is never "missing".
+    /// True when the set is simply not there and could not be downloaded. A bad file is never "missing".
     #[must_use]
     pub fn is_missing(&self) -> bool {
         matches!(self, Self::Missing { .. })
     }
 
-    /// The same error, said of this file; other kinds than [`Error::Malformed`] already know theirs.
+    /// Adds the file to [`Error::Malformed`]; other errors know theirs.
     #[must_use]
     pub fn in_file(self, file: &Path) -> Self {
         match self {
@@ -278,35 +271,38 @@ impl Error {
     }
 }
 
-fn place(path: Option<&Path>) -> String {
-    path.map_or_else(|| "bytes".into(), |path| path.display().to_string())
+fn from_path(path: Option<&Path>) -> String {
+    path.map_or_else(String::new, |path| format!(" from {}", path.display()))
 }
 
-fn places(paths: &[PathBuf]) -> String {
+fn either(paths: &[PathBuf]) -> String {
     if paths.is_empty() {
-        return "no directory".into();
+        return "any directory".into();
     }
     paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" or ")
 }
 
-fn tried(attempts: &[Attempt]) -> String {
+fn failed(attempts: &[Attempt]) -> String {
     if attempts.is_empty() {
-        return " (offline: nothing was downloaded)".into();
+        return ", and downloads are off".into();
     }
-    let attempts: Vec<_> = attempts.iter().map(Attempt::to_string).collect();
-    format!("; tried {}", attempts.join("; "))
+    let attempts = attempts.iter().map(|attempt| format!("{} ({})", attempt.source, attempt.reason));
+    format!(", nor get it from {}", attempts.collect::<Vec<_>>().join(" or "))
 }
 
-impl fmt::Display for Attempt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.source, self.reason)
+/// The reason of the operating system, without its number.
+fn reason(error: &std::io::Error) -> String {
+    match error.kind() {
+        ErrorKind::NotFound => "no such file".into(),
+        ErrorKind::PermissionDenied => "permission denied".into(),
+        _ => error.to_string(),
     }
 }
 
 /// Dimensions as they read best: `60000 × 28 × 28`.
 pub(crate) fn dimensions<T: ToString>(sizes: &[T]) -> String {
     if sizes.is_empty() {
-        return "a single number".into();
+        return "of a single number".into();
     }
     sizes.iter().map(T::to_string).collect::<Vec<_>>().join(" × ")
 }

@@ -1,24 +1,22 @@
-//! A set that is missing: from the mirrors, or from where the user says.
+//! Downloads a missing set from the mirrors, or takes it from a source that the user names.
 //!
-//! Everything is gathered in `cache/downloads/<set>/` and checked there; only when the set is whole does the folder
-//! become `cache/<set>/`. A directory that holds some of the files would be the only one looked into and an error from
-//! then on, so a transfer that was stopped must never leave one behind.
+//! The files are gathered and verified in `cache/downloads/<set>/`. Only a complete set is moved to `cache/<set>/`: a
+//! directory with some of the files would end the search there with an error, so a stopped transfer must not leave one.
 //!
-//! An archive from a catalog mirror must have the catalog's length and digest; one from the user's own source may be
-//! packed otherwise. Either way the content decides.
+//! An archive from a mirror of the catalog must have the length and digest in the catalog. An archive from the user's
+//! source may be compressed differently. In both cases the digest of the content decides.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use crate::Progress;
 use crate::catalog::{Archive, Name, Set};
-use crate::digest;
+use crate::content::sha256_of_file;
 use crate::download::{self, Length, Patience};
 use crate::error::{Attempt, Error, Result};
-use crate::locate::{At, Found, Lookup, Network, Place, candidates, locate, look_into};
+use crate::search::{At, Found, Lookup, Network, Place, Progress, candidates, locate, look_into};
 use crate::unpack;
 
-/// More than a deflated file can be longer than its content, per archive of somebody's own packing.
+/// How much longer than its content a user's own archive may be; deflate adds less.
 const PACKING_SLACK: u64 = 1 << 20;
 
 /// What [`fetch`] did.
@@ -26,22 +24,22 @@ const PACKING_SLACK: u64 = 1 << 20;
 pub enum Fetched {
     /// Nothing: the set needs no files.
     BuiltIn,
-    /// Nothing but a check: the files were there.
+    /// Only verified the files: they were there.
     Present {
         /// The directory that holds them.
         directory: PathBuf,
     },
-    /// Brought the files.
+    /// Downloaded or copied the files.
     Downloaded {
         /// The directory that now holds them.
         directory: PathBuf,
     },
 }
 
-/// Makes sure a set is there and good: checks it where it is found, downloads it where it is missing.
+/// Makes sure that a set is there: verifies it where it is found, downloads it where it is missing.
 ///
 /// # Errors
-/// As for [`crate::open`]: what is there is never replaced, not even when it is bad.
+/// As for [`crate::open`]: files that are there are never replaced, not even bad ones.
 ///
 /// # Allocates
 /// Buffers only.
@@ -61,16 +59,16 @@ pub(crate) fn fetch_set(set: &'static Set, lookup: &Lookup, progress: &mut dyn F
     Ok(Fetched::Downloaded { directory: found.directory })
 }
 
-/// The error for a set that is nowhere.
+/// The error for a set that is in none of the directories.
 pub(crate) fn nowhere(set: &Set, lookup: &Lookup, attempts: Vec<Attempt>) -> Error {
-    Error::Missing { name: set.name, searched: candidates(set, lookup), attempts }
+    Error::Missing { name: set.name.as_str(), searched: candidates(set, lookup), attempts }
 }
 
-/// Brings a missing set into the cache.
+/// Gets a missing set into the cache.
 ///
 /// # Errors
-/// [`Error::Missing`] with every source tried. A directory given with `from` that holds bad files is an error of its
-/// own, like any other directory the user names.
+/// [`Error::Missing`] with every source tried. Bad files in a directory given with `from` are an error of their own, as
+/// in any directory that the user names.
 pub(crate) fn missing(
     set: &'static Set,
     lookup: &Lookup,
@@ -84,17 +82,17 @@ pub(crate) fn missing(
     let address = from.filter(|from| from.starts_with("http://") || from.starts_with("https://"));
     match (from, address, lookup.network) {
         (_, Some(address), Network::Offline) => {
-            return Err(nowhere(set, lookup, attempt(address, "offline")));
+            return Err(nowhere(set, lookup, attempt(address, "downloads are off")));
         }
         (None, _, Network::Offline) => return Err(nowhere(set, lookup, Vec::new())),
         _ => {}
     }
     if let Err(error) = fs::create_dir_all(&staging.folder) {
-        let reason = format!("cannot be written: {error}");
+        let reason = format!("it is not writable: {error}");
         return Err(nowhere(set, lookup, attempt(&staging.folder.display().to_string(), &reason)));
     }
-    // Two runs that start together download once: the second waits, and then finds what the first brought. Where the
-    // file system knows no locks they may spoil each other's `.part`, which its digest would show.
+    // Two runs that start together download once: the second waits and then finds the files. On a file system without
+    // locks they may corrupt each other's `.part`, which the digest reveals.
     let lock = File::create(downloads.join(format!("{}.lock", set.name)));
     let _held = lock.and_then(|lock| lock.lock().map(|()| lock));
     if let Some(found) = locate(set, lookup)? {
@@ -121,7 +119,7 @@ struct Staging<'a> {
 }
 
 impl Staging<'_> {
-    /// Brings one archive, trying every source until one serves good content; false where none did.
+    /// Downloads one archive, trying every source until one serves good content; false where none did.
     fn bring(
         &self,
         set: &'static Set,
@@ -142,7 +140,7 @@ impl Staging<'_> {
         };
         let what = format!("downloading {}", archive.name);
         for source in sources(set, archive, address) {
-            // Twice where the first try went on from an older `.part`: its beginning may be what is bad.
+            // Try again where the first try continued an older `.part`, whose start may be bad.
             loop {
                 let resumed = fs::metadata(&part).is_ok_and(|found| found.len() > 0);
                 let mut step = |done, total| progress(Progress { what: &what, done, total });
@@ -168,7 +166,7 @@ impl Staging<'_> {
         Ok(false)
     }
 
-    /// Judges a whole download and gives it its name.
+    /// Verifies a complete download and gives it its final name.
     fn accept(
         &self,
         set: &'static Set,
@@ -179,17 +177,17 @@ impl Staging<'_> {
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<()> {
         if address.is_none() {
-            let found = digest::of_file(part)?;
+            let found = sha256_of_file(part)?;
             if found != archive.sha256 {
                 let (file, path) = (archive.name.into(), part.to_path_buf());
                 return Err(Error::Digest { file, path, expected: archive.sha256.into(), found });
             }
         }
-        fs::rename(part, path).map_err(|source| Error::io("rename file", part, source))?;
+        fs::rename(part, path).map_err(|source| Error::io("rename", part, source))?;
         self.check(set, archive, path, progress)
     }
 
-    /// Unpacks an archive into the cache, which checks its content; the set is opened from there later.
+    /// Unpacks an archive into the cache, which verifies its content; the set is opened from there later.
     fn check(
         &self,
         set: &'static Set,
@@ -203,19 +201,19 @@ impl Staging<'_> {
         unpack::contents(set, &found, self.cache, progress).map(|_| ())
     }
 
-    /// Copies a set from a directory of the user's.
+    /// Copies a set from a directory that the user names.
     fn copy(&self, set: &'static Set, directory: &Path, lookup: &Lookup) -> Result<()> {
         let mut found = look_into(set, directory)?;
         if found.is_none() {
             found = look_into(set, &directory.join(set.name.as_str()))?;
         }
         let Some(found) = found else {
-            let reason = if directory.is_dir() { "holds no file of the set" } else { "is not a directory" };
+            let reason = if directory.is_dir() { "it holds no file of the set" } else { "it is not a directory" };
             let attempt = Attempt { source: directory.display().to_string(), reason: reason.into() };
             return Err(nowhere(set, lookup, vec![attempt]));
         };
         unpack::verify(&found)?;
-        // What an interrupted download left must not be taken for part of this copy.
+        // Leftovers of an interrupted download must not become part of this copy.
         self.keep_only(&[])?;
         let mut copied: Vec<&Path> = Vec::new();
         for place in &found.places {
@@ -224,9 +222,9 @@ impl Staging<'_> {
                 continue;
             }
             let to = self.folder.join(from.file_name().expect("a file of the catalog has a name"));
-            let fail = |source| Error::io("copy file to", &to, source);
+            let fail = |source| Error::io("copy to", &to, source);
             let kept = unpack::temporary(&self.folder).map_err(fail)?;
-            let mut reader = File::open(from).map_err(|source| Error::io("open file", from, source))?;
+            let mut reader = File::open(from).map_err(|source| Error::io("open", from, source))?;
             std::io::copy(&mut reader, &mut kept.as_file()).map_err(fail)?;
             kept.persist(&to).map_err(|failed| fail(failed.error))?;
             copied.push(from);
@@ -234,9 +232,9 @@ impl Staging<'_> {
         Ok(())
     }
 
-    /// Removes everything from the folder but these names.
+    /// Removes everything from the folder except these names.
     fn keep_only(&self, names: &[&str]) -> Result<()> {
-        let fail = |source| Error::io("clear", &self.folder, source);
+        let fail = |source| Error::io("clear folder", &self.folder, source);
         for entry in fs::read_dir(&self.folder).map_err(fail)? {
             let entry = entry.map_err(fail)?;
             if !names.iter().any(|name| entry.file_name() == *name) {
@@ -246,13 +244,13 @@ impl Staging<'_> {
         Ok(())
     }
 
-    /// Turns the gathered folder into the one that is searched.
+    /// Moves the gathered files to where the search finds them.
     fn publish(&self, set: &'static Set) -> Result<Found> {
         let directory = self.cache.join(set.name.as_str());
         let fail = |source| Error::io("move downloaded files to", &directory, source);
         let names: Vec<&str> = set.files().flat_map(|(archive, file)| [archive.name, file.name]).collect();
         self.keep_only(&names)?;
-        // In one step where there is no such folder yet or an empty one, so that no run ever sees half of it.
+        // One rename where the folder does not exist or is empty, so that no other run sees half of the set.
         if fs::rename(&self.folder, &directory).is_err() {
             fs::create_dir_all(&directory).map_err(fail)?;
             for entry in fs::read_dir(&self.folder).map_err(fail)? {

@@ -8,8 +8,8 @@
 //! ```
 //!
 //! The third byte of the magic number says unsigned bytes, the fourth the number of dimensions; every size is a
-//! `u32`. Three `u32` can multiply to more than any address, so the product is checked before anything is sliced, and
-//! the length must be exact: a file that is one byte short or long is refused.
+//! `u32`. Three `u32` can multiply to more than `usize` holds, so the product is checked before anything is sliced. The
+//! length must be exact: a file that is one byte short or long is refused.
 
 use crate::error::{Error, Fault, Result, dimensions};
 
@@ -18,7 +18,7 @@ pub const IMAGES_MAGIC: u32 = 0x0000_0803;
 /// Magic number of label files: unsigned bytes, one dimension.
 pub const LABELS_MAGIC: u32 = 0x0000_0801;
 
-/// Images inside somebody's bytes.
+/// Images in borrowed bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Idx<'a> {
     /// Number of images, at least 1.
@@ -49,7 +49,7 @@ pub struct Idx<'a> {
 /// # Ok::<(), rivalry_data::Error>(())
 /// ```
 pub fn images(bytes: &[u8]) -> Result<Idx<'_>> {
-    let ([samples, height, width], pixels) = parse("idx images", IMAGES_MAGIC, bytes)?;
+    let ([samples, height, width], pixels) = parse("IDX images", IMAGES_MAGIC, bytes)?;
     Ok(Idx { samples, height, width, pixels })
 }
 
@@ -68,7 +68,7 @@ pub fn images(bytes: &[u8]) -> Result<Idx<'_>> {
 /// # Ok::<(), rivalry_data::Error>(())
 /// ```
 pub fn labels(bytes: &[u8]) -> Result<&[u8]> {
-    let ([_samples], labels) = parse("idx labels", LABELS_MAGIC, bytes)?;
+    let ([_samples], labels) = parse("IDX labels", LABELS_MAGIC, bytes)?;
     Ok(labels)
 }
 
@@ -134,7 +134,7 @@ fn word(bytes: &[u8], index: usize) -> Option<u32> {
 
 fn parse<'a, const RANK: usize>(what: &'static str, magic: u32, bytes: &'a [u8]) -> Result<([usize; RANK], &'a [u8])> {
     let fail = |fault| Error::malformed(what, fault);
-    // The magic number first: a file of another kind should be called that, however short it is.
+    // The magic number first, so that a short file of another kind is reported as such.
     if let Some(found) = word(bytes, 0)
         && found != magic
     {

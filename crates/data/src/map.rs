@@ -1,7 +1,6 @@
-//! The one memory map: a file as bytes without reading it into memory. The only unsafe code of the crate.
+//! A memory-mapped file: its bytes without a copy in memory. The only unsafe code of the crate.
 //!
-//! A map is worth it for the training images, which are used once per epoch and in part: nothing is copied, and two
-//! processes on one machine share the pages.
+//! Training images are read once per epoch. A map avoids the copy, and processes on one machine share its pages.
 
 #![allow(unsafe_code)]
 
@@ -29,18 +28,17 @@ impl Map {
     /// # Allocates
     /// Address space, not memory.
     pub fn open(path: &Path) -> Result<Self> {
-        let fail = |source| Error::io("open file", path, source);
-        // Before opening: opening a pipe would wait for somebody to write into it.
+        let fail = |source| Error::io("open", path, source);
+        // Before opening, because opening a pipe would wait for a writer.
         if !fs::metadata(path).map_err(fail)?.is_file() {
             return Err(fail(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")));
         }
         let file = File::open(path).map_err(fail)?;
         // SAFETY: the map is private to this value, read-only, and handed out only as a shared slice that borrows it.
-        // What `Mmap::map` asks of its caller is that the file's bytes do not change underneath. This crate never
-        // writes in place (see above), and the files are data sets that nothing else has reason to change; a program
-        // that does so all the same is told in the documentation what happens. The bytes are plain `u8`, for which
-        // every value is valid, and every parser checks the very slice it then uses.
-        let map = unsafe { memmap2::Mmap::map(&file) }.map_err(|source| Error::io("map file", path, source))?;
+        // `Mmap::map` requires that the bytes of the file do not change. This crate never writes in place (see
+        // above), and the documentation forbids it to other programs. The bytes are plain `u8`, for which every value
+        // is valid, and every parser checks the slice that it then uses.
+        let map = unsafe { memmap2::Mmap::map(&file) }.map_err(|source| Error::io("map", path, source))?;
         Ok(Self(map))
     }
 }

@@ -1,27 +1,23 @@
-//! From a set that was found to the checked content of its files.
+//! From a set that was found to the verified content of its files.
 //!
-//! A file that lies unpacked is mapped, and its length and digest are held against the catalog. One that lies in an
-//! archive is taken from `cache/unpacked/<set>/<start of the archive's digest>/`, or unpacked into there. The folder's
-//! name is what ties a copy to the archive it came from: other bytes in the archive, another folder. The digest of
-//! the content is computed at every opening, so a copy that went bad is noticed and unpacked again. With the CPU's SHA
-//! instructions that costs about 30 ms for MNIST, much less than decompressing it again.
+//! An unpacked file is mapped, and its length and digest are compared with the catalog. A file in an archive is taken
+//! from `cache/unpacked/<set>/<start of the archive's digest>/`, or unpacked into there. The name of that folder ties a
+//! copy to its archive: when the archive changes, the folder changes. The digest of the content is computed at every
+//! opening, so a corrupted copy is noticed and unpacked again.
 //!
-//! Unpacking stops one byte after the length in the catalog: no archive, however made, can fill the disk.
+//! Unpacking stops one byte after the length in the catalog, so no archive can fill the disk.
 
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::Path;
-use std::sync::Arc;
 
 use flate2::read::MultiGzDecoder;
 
-use crate::Progress;
 use crate::catalog::{Archive, File, Packing, Set};
-use crate::dataset::Content;
-use crate::digest::{self, Digest};
+use crate::content::{Content, Digest, sha256_of};
 use crate::error::{Error, Result};
-use crate::locate::{At, Found};
 use crate::map::Map;
+use crate::search::{At, Found, Progress};
 
 /// Tar headers and small files beside the wanted ones: more than this is no archive of the set.
 const TAR_SLACK: u64 = 1 << 20;
@@ -46,7 +42,7 @@ pub(crate) fn contents(
     }
     for (path, archive) in archives(found) {
         let map = Map::open(path)?;
-        let folder = cache.join("unpacked").join(set.name.as_str()).join(&digest::of_bytes(&map)[..FOLDER_DIGITS]);
+        let folder = cache.join("unpacked").join(set.name.as_str()).join(&sha256_of(&map)[..FOLDER_DIGITS]);
         let mut wanted = Vec::new();
         for (content, place) in contents.iter_mut().zip(&found.places) {
             if !matches!(&place.at, At::Archive { path: other, .. } if other == path) {
@@ -55,7 +51,7 @@ pub(crate) fn contents(
             let copy = folder.join(place.file.name);
             match Content::map(&copy) {
                 Ok(mapped) if check(&place.file, &copy, mapped.bytes()).is_ok() => *content = Some(mapped),
-                // Not there, unreadable or gone bad: all are cured by unpacking again.
+                // Not there, unreadable or corrupted: unpacking again cures all three.
                 _ => wanted.push(place.file),
             }
         }
@@ -69,7 +65,7 @@ pub(crate) fn contents(
     Ok(contents.into_iter().map(|content| content.expect("every place is a file or in an archive")).collect())
 }
 
-/// Checks every file of a set without keeping anything; what it says of each is length and digest.
+/// Verifies length and digest of every file of a set without keeping anything.
 pub(crate) fn verify(found: &Found) -> Result<()> {
     for place in &found.places {
         match &place.at {
@@ -104,12 +100,12 @@ fn archives(found: &Found) -> Vec<(&Path, &Archive)> {
     archives
 }
 
-/// Holds content against the catalog.
+/// Compares content with the catalog.
 fn check(file: &File, path: &Path, bytes: &[u8]) -> Result<()> {
     if bytes.len() as u64 != file.bytes {
         return Err(wrong_size(file, path, bytes.len().to_string()));
     }
-    check_digest(file, path, digest::of_bytes(bytes))
+    check_digest(file, path, sha256_of(bytes))
 }
 
 fn check_digest(file: &File, path: &Path, found: String) -> Result<()> {
@@ -124,7 +120,7 @@ fn wrong_size(file: &File, path: &Path, found: String) -> Error {
     Error::Size { file: file.name.into(), path: path.to_path_buf(), expected: file.bytes, found }
 }
 
-/// Takes the wanted files out of an archive and keeps them in a folder, or in memory where that cannot be written.
+/// Unpacks the wanted files into a folder, or into memory where the folder is not writable.
 fn unpack(
     packed: &Packed<'_>,
     wanted: &[File],
@@ -144,41 +140,41 @@ fn unpack(
     };
     let mut contents = vec![None; wanted.len()];
     packed.each(wanted, &mut |file, reader| {
-        let index = wanted.iter().position(|other| *other == file).expect("only wanted files are handed out");
+        let index = wanted.iter().position(|other| *other == file).expect("only wanted files are passed");
         let content = match temporary(folder) {
             Ok(mut kept) => {
                 packed.copy(&file, reader, &mut kept, &mut step)?;
                 let path = folder.join(file.name);
-                kept.persist(&path).map_err(|failed| Error::io("rename file", &path, failed.error))?;
+                kept.persist(&path).map_err(|failed| Error::io("rename", &path, failed.error))?;
                 Content::map(&path)?
             }
             Err(_) => {
                 let mut bytes = Vec::new();
                 packed.copy(&file, reader, &mut bytes, &mut step)?;
-                Content::Bytes { bytes: Arc::new(bytes), path: packed.path.to_path_buf() }
+                Content::owned(bytes, packed.path)
             }
         };
         contents[index] = Some(content);
         Ok(())
     })?;
-    Ok(contents.into_iter().map(|content| content.expect("each file was handed out")).collect())
+    Ok(contents.into_iter().map(|content| content.expect("each file was passed")).collect())
 }
 
-/// A file that is renamed when whole; in the same folder, since a rename does not cross file systems.
+/// A file that is renamed when complete; in the same folder, because a rename does not cross file systems.
 pub(crate) fn temporary(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
     fs::create_dir_all(folder)?;
     let mut builder = tempfile::Builder::new();
     builder.prefix(".part-");
     #[cfg(unix)]
     {
-        // As any file is made (the umask still applies), not readable by its owner alone: a cache may be shared.
+        // Readable as any new file (the umask applies), because a cache may be shared.
         use std::os::unix::fs::PermissionsExt;
         builder.permissions(fs::Permissions::from_mode(0o666));
     }
     builder.tempfile_in(folder)
 }
 
-/// An archive in memory. Since its bytes are all there, an error while reading can only mean that they are wrong.
+/// An archive in memory. All its bytes are there, so a read error means that they are wrong.
 struct Packed<'a> {
     path: &'a Path,
     archive: &'a Archive,
@@ -186,7 +182,7 @@ struct Packed<'a> {
 }
 
 impl Packed<'_> {
-    /// Hands out every wanted file once.
+    /// Passes every wanted file to `take` once.
     fn each(&self, wanted: &[File], take: &mut dyn FnMut(File, &mut dyn Read) -> Result<()>) -> Result<()> {
         let mut stream = MultiGzDecoder::new(self.bytes);
         let Packing::TarGzip { folder } = self.archive.packing else {
@@ -211,13 +207,13 @@ impl Packed<'_> {
             }
         }
         if let Some(file) = rest.first() {
-            let expected = format!("a file {folder}/{}", file.name);
-            return Err(Error::Archive { path: self.path.to_path_buf(), expected, found: "none".into() });
+            let reason = format!("it has no file {folder}/{}", file.name);
+            return Err(Error::Archive { path: self.path.to_path_buf(), reason });
         }
         Ok(())
     }
 
-    /// Copies one file, not a byte further than it may be long, and checks it.
+    /// Copies one file, stops where it gets longer than it may be, and verifies it.
     fn copy(&self, file: &File, reader: &mut dyn Read, sink: &mut dyn Write, step: &mut dyn FnMut(u64)) -> Result<()> {
         let mut digest = Digest::new();
         let mut buffer = vec![0; 1 << 16];
@@ -231,10 +227,11 @@ impl Packed<'_> {
             };
             length += read as u64;
             if length > file.bytes {
-                return Err(wrong_size(file, self.path, "more".into()));
+                return Err(wrong_size(file, self.path, "too many".into()));
             }
             digest.update(&buffer[..read]);
-            sink.write_all(&buffer[..read]).map_err(|source| Error::io("write unpacked copy of", self.path, source))?;
+            sink.write_all(&buffer[..read])
+                .map_err(|source| Error::io("write the unpacked content of", self.path, source))?;
             step(read as u64);
         }
         if length < file.bytes {
@@ -244,11 +241,10 @@ impl Packed<'_> {
     }
 
     fn damaged(&self, error: &io::Error) -> Error {
-        let expected = match self.archive.packing {
-            Packing::Gzip => "gzip data",
-            Packing::TarGzip { .. } => "a gzip-compressed tar file",
+        let kind = match self.archive.packing {
+            Packing::Gzip => "gzip file",
+            Packing::TarGzip { .. } => "gzip-compressed tar file",
         };
-        let path = self.path.to_path_buf();
-        Error::Archive { path, expected: expected.into(), found: format!("damaged: {error}") }
+        Error::Archive { path: self.path.to_path_buf(), reason: format!("it is no intact {kind} ({error})") }
     }
 }

@@ -1,6 +1,7 @@
 //! Where data is looked for, and which examples of it each phase of a run sees.
 //!
-//! Look-up: `--data DIR`, then `$RIVALRY_DATA`, then `data/` of the current directory; `rivalry-data` does the rest.
+//! Data sets are searched in `--data DIR`, `$RIVALRY_DATA`, `data/` of the current directory and the user's cache folder,
+//! in this order; `rivalry-data` does the rest.
 //!
 //! Splits of a run, in this order:
 //! 1. `validation` holds out the last share of the training set; that share is evaluated and the test set is not touched.
@@ -25,9 +26,9 @@ use crate::config::Config;
 use crate::failure::failure;
 use crate::progress::Bytes;
 
-/// The variable that names a directory of data sets.
+/// The environment variable that names a directory of data sets.
 pub const VARIABLE: &str = "RIVALRY_DATA";
-/// The directory of data sets in the current one.
+/// The directory of data sets in the current directory.
 const HERE: &str = "data";
 
 /// Where data sets are looked for, by the flags and the environment.
@@ -38,13 +39,15 @@ pub fn lookup(common: &Common) -> anyhow::Result<Lookup> {
     let mut directories = Vec::new();
     if let Some(directory) = &common.data {
         if !directory.is_dir() {
-            let message = format!("--data {}: expected a directory, found none", directory.display());
-            return Err(failure(message, "it holds one folder a set, as in DIR/mnist/train-images-idx3-ubyte.gz"));
+            let message = format!("there is no directory {}", directory.display());
+            return Err(failure(message, "--data takes a directory with one folder per set, such as DIR/mnist/"));
         }
         directories.push(directory.clone());
     }
     directories.extend(std::env::var_os(VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from));
     directories.push(PathBuf::from(HERE));
+    // A set that was downloaded to the user's cache folder is still found there once `data/` exists.
+    directories.extend(user_cache());
     let network = if common.offline { Network::Offline } else { Network::Allowed };
     Ok(Lookup { directories, cache: cache(), network, from: None })
 }
@@ -55,7 +58,7 @@ pub fn lookup(common: &Common) -> anyhow::Result<Lookup> {
 /// It is nowhere, or what is there is damaged.
 pub fn open(experiment: &Config, common: &Common) -> anyhow::Result<Dataset> {
     let Ok(name) = experiment.dataset.parse::<Name>() else {
-        return open_directory(&experiment.dataset);
+        return open_own(&experiment.dataset);
     };
     let mut bytes = Bytes::new(common);
     let opened = rivalry_data::open(name, &lookup(common)?, &mut |step| bytes.update(step));
@@ -63,13 +66,13 @@ pub fn open(experiment: &Config, common: &Common) -> anyhow::Result<Dataset> {
     Ok(opened?)
 }
 
-fn open_directory(directory: &str) -> anyhow::Result<Dataset> {
-    let path = Path::new(directory);
-    if !path.is_dir() {
-        let message = format!("key `dataset`: expected mnist, cifar10, synthetic or a directory, found `{directory}`");
-        return Err(failure(message, "a directory holds four IDX or npy files: train and t10k, images and labels"));
+fn open_own(text: &str) -> anyhow::Result<Dataset> {
+    let path = Path::new(text);
+    if !path.exists() {
+        let message = format!("there is no data set {text:?}: no known name, no directory, no file");
+        return Err(failure(message, "choose mnist, cifar10 or synthetic, a directory of your own data, or FILE.npy"));
     }
-    Ok(rivalry_data::open_directory(path)?)
+    Ok(rivalry_data::open_path(path)?)
 }
 
 /// The data sets of several experiments, each opened once.
@@ -79,7 +82,7 @@ pub struct Datasets {
 }
 
 impl Datasets {
-    /// Opens the data of an experiment unless it is open.
+    /// Opens the data of an experiment unless it is open already.
     ///
     /// # Errors
     /// Those of [`open`].
@@ -96,27 +99,27 @@ impl Datasets {
     /// It was not opened.
     pub fn get(&self, experiment: &Config) -> anyhow::Result<&Dataset> {
         let found = self.opened.iter().find(|(name, _)| *name == experiment.dataset);
-        found
-            .map(|(_, data)| data)
-            .with_context(|| format!("data set {}: expected to be open, found closed", experiment.dataset))
+        found.map(|(_, data)| data).with_context(|| format!("the data set {} was not opened", experiment.dataset))
     }
 }
 
-/// Whether the error says that the data is nowhere, rather than that what is there is bad.
+/// Whether the data is nowhere to be found, as opposed to damaged.
 pub fn is_missing(error: &anyhow::Error) -> bool {
     error.downcast_ref::<rivalry_data::Error>().is_some_and(rivalry_data::Error::is_missing)
 }
 
-/// Unpacked copies and downloads: in `data/` where there is one, else in the user's cache folder.
+/// Where unpacked copies and downloads go: `data/` where it is a writable folder, else the user's cache folder.
 fn cache() -> PathBuf {
     let here = PathBuf::from(HERE);
     let writable = here.is_dir() && crate::run::files::check_writable(&here.join("probe")).is_ok();
+    if writable { here } else { user_cache().unwrap_or(here) }
+}
+
+/// `$XDG_CACHE_HOME/rivalry`, else `~/.cache/rivalry`.
+fn user_cache() -> Option<PathBuf> {
     let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let user = || variable("XDG_CACHE_HOME").or_else(|| Some(variable("HOME")?.join(".cache")));
-    match user() {
-        Some(folder) if !writable => folder.join("rivalry"),
-        _ => here,
-    }
+    let caches = variable("XDG_CACHE_HOME").or_else(|| Some(variable("HOME")?.join(".cache")))?;
+    Some(caches.join("rivalry"))
 }
 
 #[cfg(test)]

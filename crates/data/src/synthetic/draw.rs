@@ -1,10 +1,10 @@
-//! From a stroke to pixels: a pose drawn at random, a curve through the points, and the distance of every pixel to it.
+//! From strokes to pixels: a random pose, a curve through the points, and the distance of every pixel to it.
 //!
-//! 1. Every point is moved a little: no two digits of a style are the same.
-//! 2. The whole is bent, slanted, stretched, turned and shifted.
-//! 3. A Catmull-Rom spline through the points becomes short straight pieces.
-//! 4. A pixel's ink falls from 1 to 0 over one pixel's width at the edge of the pen, by its distance to the nearest
-//!    piece; a little noise grains the ink.
+//! 1. Every point is moved a little, so that no two digits of a style are the same.
+//! 2. The digit is bent, slanted, stretched, rotated and shifted.
+//! 3. A Catmull-Rom spline through the points becomes short straight segments.
+//! 4. The value of a pixel falls from 1 to 0 over one pixel at the edge of the pen, by its distance to the nearest
+//!    segment; noise is added to non-zero pixels.
 //!
 //! Only +, −, ×, / and the square root occur, all of which IEEE 754 rounds in one way: the same random bits give the
 //! same bytes on every machine. Rotations take their sine and cosine from the tangent of half the angle.
@@ -12,15 +12,15 @@
 use super::strokes::{STYLES, Style};
 use super::{INPUTS, SIDE};
 
-/// Straight pieces a curve gets between two points.
-const PIECES: usize = 5;
+/// Straight segments a curve gets between two points.
+const SEGMENTS: usize = 5;
 
 /// Units of the box in `strokes`, and its centre.
 const UNITS: f64 = 140.0;
 const CENTRE: (f64, f64) = (50.0, 70.0);
 
-/// How much each property varies: the full width of its spread, either side.
-struct Spread {
+/// The largest deviation of each property from its mean.
+struct Ranges {
     /// Of each point, in units.
     wobble: f64,
     /// Of the bend: how far the middle goes sideways, as a share of the height.
@@ -28,7 +28,7 @@ struct Spread {
     /// Of the slant: sideways per downwards, besides a mean lean to the right.
     slant: f64,
     /// Of the tangent of half the angle of rotation.
-    turn: f64,
+    rotation: f64,
     /// Of the height, as a share of the mean.
     size: f64,
     /// Of the width against the height.
@@ -39,11 +39,11 @@ struct Spread {
     pen: f64,
 }
 
-const SPREAD: Spread =
-    Spread { wobble: 6.0, bend: 0.08, slant: 0.15, turn: 0.10, size: 0.12, width: 0.15, shift: 3.0, pen: 0.5 };
+const RANGES: Ranges =
+    Ranges { wobble: 6.0, bend: 0.08, slant: 0.15, rotation: 0.10, size: 0.12, width: 0.15, shift: 3.0, pen: 0.5 };
 
-/// How somebody writes, whatever the digit.
-struct Hand {
+/// The style of one writer, for all digits.
+struct Writer {
     /// Sideways per downwards; to the right where positive.
     lean: f64,
     /// Mean height of a digit in pixels.
@@ -51,43 +51,43 @@ struct Hand {
     /// Width against height, 1 as in `strokes`.
     width: f64,
     /// Tangent of half the angle of rotation, clockwise.
-    turn: f64,
+    rotation: f64,
 }
 
-/// Hands, one of which writes each digit. They differ more than the digits of one hand do, so that what a pixel means
-/// depends on the hand: that is what a linear readout cannot follow.
-const HANDS: [Hand; 8] = [
-    Hand { lean: 0.05, height: 20.0, width: 1.0, turn: 0.0 },
-    Hand { lean: 0.60, height: 19.5, width: 0.95, turn: 0.0 },
-    Hand { lean: -0.45, height: 19.5, width: 0.95, turn: 0.0 },
-    Hand { lean: 0.1, height: 21.0, width: 0.55, turn: 0.0 },
-    Hand { lean: 0.1, height: 14.5, width: 1.6, turn: 0.0 },
-    Hand { lean: 0.0, height: 19.0, width: 1.0, turn: 0.22 },
-    Hand { lean: 0.0, height: 19.0, width: 1.0, turn: -0.22 },
-    Hand { lean: 0.2, height: 14.0, width: 1.0, turn: 0.0 },
+/// One of these writers writes each digit. They differ more than the digits of one writer, so the meaning of a pixel
+/// depends on the writer, which a linear readout cannot represent.
+const WRITERS: [Writer; 8] = [
+    Writer { lean: 0.05, height: 20.0, width: 1.0, rotation: 0.0 },
+    Writer { lean: 0.60, height: 19.5, width: 0.95, rotation: 0.0 },
+    Writer { lean: -0.45, height: 19.5, width: 0.95, rotation: 0.0 },
+    Writer { lean: 0.1, height: 21.0, width: 0.55, rotation: 0.0 },
+    Writer { lean: 0.1, height: 14.5, width: 1.6, rotation: 0.0 },
+    Writer { lean: 0.0, height: 19.0, width: 1.0, rotation: 0.22 },
+    Writer { lean: 0.0, height: 19.0, width: 1.0, rotation: -0.22 },
+    Writer { lean: 0.2, height: 14.0, width: 1.0, rotation: 0.0 },
 ];
 /// Mean radius of the pen in pixels.
 const PEN: f64 = 1.4;
-/// The darkest ink takes this much less at the most, at random for every pixel.
+/// Noise: each non-zero pixel is reduced by a random share of at most this.
 const GRAIN: f64 = 0.25;
 
-/// A source of random numbers over random bits.
-pub(super) struct Chance<'a> {
+/// Random numbers from random bits.
+pub(super) struct Sampler<'a> {
     pub(super) bits: &'a mut dyn FnMut() -> u64,
 }
 
-impl Chance<'_> {
+impl Sampler<'_> {
     /// From 0 to 1, without 1, in steps of 2⁻⁵³.
-    fn share(&mut self) -> f64 {
+    fn uniform(&mut self) -> f64 {
         let bits = (self.bits)() >> 11;
         // Exact: 53 bits fit.
         bits as f64 / 9_007_199_254_740_992.0
     }
 
-    /// From −spread to spread; the mean of three, so the middle is likelier than the ends.
-    fn about(&mut self, spread: f64) -> f64 {
-        let sum = self.share() + self.share() + self.share();
-        (sum / 1.5 - 1.0) * spread
+    /// From −range to range; the mean of three draws, so the middle is likelier than the ends.
+    fn centred(&mut self, range: f64) -> f64 {
+        let sum = self.uniform() + self.uniform() + self.uniform();
+        (sum / 1.5 - 1.0) * range
     }
 
     /// Below `count`.
@@ -97,7 +97,7 @@ impl Chance<'_> {
     }
 }
 
-/// A change of the whole digit, from units to pixels.
+/// The transformation of a digit from units to pixels.
 struct Pose {
     bend: f64,
     slant: f64,
@@ -108,18 +108,18 @@ struct Pose {
 }
 
 impl Pose {
-    fn draw(chance: &mut Chance<'_>) -> Self {
-        let hand = &HANDS[chance.below(HANDS.len())];
-        let half = hand.turn + chance.about(SPREAD.turn);
+    fn draw(sampler: &mut Sampler<'_>) -> Self {
+        let writer = &WRITERS[sampler.below(WRITERS.len())];
+        let half = writer.rotation + sampler.centred(RANGES.rotation);
         let norm = 1.0 + half * half;
-        let height = hand.height * (1.0 + chance.about(SPREAD.size)) / UNITS;
+        let height = writer.height * (1.0 + sampler.centred(RANGES.size)) / UNITS;
         Self {
-            bend: chance.about(SPREAD.bend),
-            slant: hand.lean + chance.about(SPREAD.slant),
-            scale: (height * hand.width * (1.0 + chance.about(SPREAD.width)), height),
+            bend: sampler.centred(RANGES.bend),
+            slant: writer.lean + sampler.centred(RANGES.slant),
+            scale: (height * writer.width * (1.0 + sampler.centred(RANGES.width)), height),
             cos: (1.0 - half * half) / norm,
             sin: 2.0 * half / norm,
-            shift: (chance.about(SPREAD.shift), chance.about(SPREAD.shift)),
+            shift: (sampler.centred(RANGES.shift), sampler.centred(RANGES.shift)),
         }
     }
 
@@ -134,7 +134,7 @@ impl Pose {
     }
 }
 
-/// Squared distance of every pixel's centre to the nearest piece so far; room that is used again for every digit.
+/// Squared distance from the centre of every pixel to the nearest segment so far; reused for every digit.
 pub(super) struct Canvas(Vec<f64>);
 
 impl Canvas {
@@ -143,22 +143,22 @@ impl Canvas {
     }
 
     /// Draws one digit of a class.
-    pub(super) fn digit(&mut self, class: usize, chance: &mut Chance<'_>, pixels: &mut Vec<u8>) {
+    pub(super) fn digit(&mut self, class: usize, sampler: &mut Sampler<'_>, pixels: &mut Vec<u8>) {
         let styles = STYLES[class];
-        let style: Style = styles[chance.below(styles.len())];
-        let pose = Pose::draw(chance);
-        let pen = PEN + chance.about(SPREAD.pen);
+        let style: Style = styles[sampler.below(styles.len())];
+        let pose = Pose::draw(sampler);
+        let pen = PEN + sampler.centred(RANGES.pen);
         let reach = pen + 0.5;
         self.0.fill(reach * reach);
         for stroke in style {
             let mut points: Vec<(f64, f64)> = Vec::with_capacity(stroke.len());
             for (index, &(right, down)) in stroke.iter().enumerate() {
-                // Both halves of a corner move together, or it would become a loop.
+                // Both points of a corner move together, or it would become a loop.
                 let point = match index.checked_sub(1).map(|before| (stroke[before], points[before])) {
                     Some((before, moved)) if before == (right, down) => moved,
                     _ => {
-                        let right = f64::from(right) + chance.about(SPREAD.wobble);
-                        pose.place((right, f64::from(down) + chance.about(SPREAD.wobble)))
+                        let right = f64::from(right) + sampler.centred(RANGES.wobble);
+                        pose.place((right, f64::from(down) + sampler.centred(RANGES.wobble)))
                     }
                 };
                 points.push(point);
@@ -171,7 +171,7 @@ impl Canvas {
                 pixels.push(0);
                 continue;
             }
-            let value = 255.0 * ink * (1.0 - GRAIN * chance.share()) + 0.5;
+            let value = 255.0 * ink * (1.0 - GRAIN * sampler.uniform()) + 0.5;
             pixels.push(value as u8);
         }
     }
@@ -183,22 +183,22 @@ impl Canvas {
         for index in 0..last {
             let (a, b, c, d) =
                 (points[index.saturating_sub(1)], points[index], points[index + 1], points[(index + 2).min(last)]);
-            let pieces = if b == c { 0 } else { PIECES };
-            for piece in 1..=pieces {
-                let t = piece as f64 / PIECES as f64;
+            let segments = if b == c { 0 } else { SEGMENTS };
+            for segment in 1..=segments {
+                let t = segment as f64 / SEGMENTS as f64;
                 let at = |a: f64, b: f64, c: f64, d: f64| {
                     let (linear, square, cube) = (c - a, 2.0 * a - 5.0 * b + 4.0 * c - d, 3.0 * (b - c) + d - a);
                     b + 0.5 * t * (linear + t * (square + t * cube))
                 };
                 let to = (at(a.0, b.0, c.0, d.0), at(a.1, b.1, c.1, d.1));
-                self.piece(from, to, reach);
+                self.segment(from, to, reach);
                 from = to;
             }
         }
     }
 
-    /// Lowers the distances around one straight piece.
-    fn piece(&mut self, from: (f64, f64), to: (f64, f64), reach: f64) {
+    /// Lowers the distances around one straight segment.
+    fn segment(&mut self, from: (f64, f64), to: (f64, f64), reach: f64) {
         // The centre of pixel 0 is at 0.5. Casts to usize take negative numbers to 0.
         let range = |a: f64, b: f64| {
             let (low, high) = if a < b { (a, b) } else { (b, a) };

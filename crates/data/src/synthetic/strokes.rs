@@ -1,9 +1,9 @@
-//! How digits are written: strokes through a few points, in several styles a class.
+//! The strokes of each digit, in several styles per class.
 //!
-//! A point is (right, down) in a box of 100 × 140 units; a stroke is a smooth curve through its points, in the order in
-//! which a pen would follow them. A corner is a point that is there twice.
+//! A point is (right, down) in a box of 100 × 140 units. A stroke is a smooth curve through its points in writing order;
+//! a point given twice is a corner.
 
-/// A curve of the pen without lifting it.
+/// A curve drawn without lifting the pen.
 pub(super) type Stroke = &'static [(i16, i16)];
 
 /// One way of writing a digit.

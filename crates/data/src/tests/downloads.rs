@@ -2,10 +2,13 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use super::server::{Answer, Server};
-use super::small::{Place, Small, mnist, mnist_at, open};
+use super::sets::{Place, Small, mnist, mnist_at, open};
 use crate::download::Patience;
 use crate::error::Error;
 use crate::fetch::{Fetched, fetch_set, missing};
@@ -77,7 +80,7 @@ fn offline_asks_nobody() {
     assert!(error.is_missing() && attempts(&error).is_empty(), "{error}");
     let from = Lookup { from: Some(server.address.clone()), ..place.lookup() };
     let error = open(&small, &from).0.unwrap_err();
-    assert_eq!(attempts(&error)[0].reason, "offline");
+    assert_eq!(attempts(&error)[0].reason, "downloads are off");
     assert!(server.requests().is_empty() && place.files("cache").is_empty());
 }
 
@@ -100,7 +103,7 @@ fn the_next_mirror_is_tried_and_every_failure_named() {
     assert!(error.is_missing());
     let reasons: Vec<&str> = attempts(&error).iter().map(|attempt| attempt.reason.as_str()).collect();
     assert!(reasons[0].contains("404"), "{reasons:?}");
-    assert!(reasons[1].contains("expected sha256"), "{reasons:?}");
+    assert!(reasons[1].contains("its SHA-256 is"), "{reasons:?}");
     assert_eq!(reasons.len(), 3, "{reasons:?}");
     let line = error.to_string();
     assert!(mirrors[..2].iter().all(|mirror| line.contains(mirror)) && !line.contains('\n'), "{line}");
@@ -112,7 +115,7 @@ fn a_wrong_length_is_refused_before_it_is_read() {
     let server = serve(|_, bytes| Some(Answer::File([&bytes[..], &[0]].concat())));
     let error = bring(&mnist_at(&[&server.address]), &online(&Place::new())).unwrap_err();
     let reason = &attempts(&error)[0].reason;
-    assert!(reason.starts_with("expected ") && reason.contains(" bytes, found "), "{reason}");
+    assert!(reason.starts_with("the file has ") && reason.contains(" bytes, not "), "{reason}");
 }
 
 #[test]
@@ -179,7 +182,7 @@ fn servers_without_ranges_start_over() {
 fn an_end_without_a_length_is_noticed() {
     let server = serve(|_, bytes| Some(Answer::NoLength(bytes[..30].to_vec())));
     let error = bring(&mnist_at(&[&server.address]), &online(&Place::new())).unwrap_err();
-    assert!(attempts(&error)[0].reason.contains("found 30"), "{error}");
+    assert!(attempts(&error)[0].reason.contains("after 30 of"), "{error}");
 }
 
 #[test]
@@ -231,7 +234,7 @@ fn from_an_address_takes_any_packing_and_the_content_decides() {
     let place = Place::new();
     let lookup = Lookup { from: Some(format!("{}copies", server.address)), ..online(&place) };
     let error = bring(&small, &lookup).unwrap_err();
-    assert!(error.is_missing() && attempts(&error)[1].reason.contains("bytes, found"), "{error}");
+    assert!(error.is_missing() && attempts(&error)[1].reason.contains("bytes, not"), "{error}");
     assert!(place.files("cache").iter().all(|path| !path.starts_with("mnist")));
 }
 
@@ -254,7 +257,7 @@ fn from_a_directory_copies_and_checks() {
     let place = Place::new();
     let nowhere = Lookup { from: Some(source.path("empty").display().to_string()), ..place.lookup() };
     let error = open(&small, &nowhere).0.unwrap_err();
-    assert_eq!((error.is_missing(), attempts(&error)[0].reason.as_str()), (true, "is not a directory"));
+    assert_eq!((error.is_missing(), attempts(&error)[0].reason.as_str()), (true, "it is not a directory"));
 
     fs::write(folder.join(IMAGES), "bad").unwrap();
     let bad = Lookup { from: Some(folder.display().to_string()), ..place.lookup() };
@@ -284,7 +287,7 @@ fn a_cache_that_cannot_be_written_counts_as_missing() {
     let (small, place) = (mnist_at(&[&server.address]), Place::new());
     fs::write(place.path("cache"), "in the way").unwrap();
     let error = open(&small, &online(&place)).0.unwrap_err();
-    assert!(error.is_missing() && attempts(&error)[0].reason.contains("cannot be written"), "{error}");
+    assert!(error.is_missing() && attempts(&error)[0].reason.contains("not writable"), "{error}");
 }
 
 /// Files of other kinds already in the folder where the set goes.
@@ -309,4 +312,115 @@ fn two_runs_at_once_download_once() {
         }
     });
     assert_eq!(server.requests().len(), 4);
+}
+
+/// How the server answers for one address.
+#[derive(Clone)]
+enum Answer {
+    /// Sends the file, or the part of it that is asked for.
+    File(Vec<u8>),
+    /// As `File`, but breaks off every answer after this many bytes.
+    BreaksOff(Vec<u8>, usize),
+    /// Sends the whole file whatever is asked for.
+    NoRanges(Vec<u8>),
+    /// As `NoRanges`, without saying how long it is, and closes.
+    NoLength(Vec<u8>),
+    /// Sends this many bytes, then nothing.
+    Stalls(Vec<u8>, usize),
+    /// Sends to another path.
+    Redirect(String),
+    /// Sends a range that was not asked for.
+    WrongRange(Vec<u8>),
+}
+
+/// A running server; it ends with the test program.
+struct Server {
+    address: String,
+    requests: Arc<Mutex<Vec<String>>>,
+}
+
+impl Server {
+    /// Serves these paths; every other is answered with 404.
+    fn start(answers: HashMap<String, Answer>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}/", listener.local_addr().unwrap());
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let (answers, seen) = (Arc::new(answers), requests.clone());
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (answers, seen) = (answers.clone(), seen.clone());
+                // A client that has gone away is no concern of the server's.
+                thread::spawn(move || drop(answer_request(&stream.unwrap(), &answers, &seen)));
+            }
+        });
+        Self { address, requests }
+    }
+
+    /// The requests so far: a path, and the range where one was asked for.
+    fn requests(&self) -> Vec<String> {
+        self.requests.lock().unwrap().clone()
+    }
+}
+
+fn answer_request(
+    mut stream: &TcpStream,
+    answers: &HashMap<String, Answer>,
+    seen: &Mutex<Vec<String>>,
+) -> std::io::Result<()> {
+    let mut lines = BufReader::new(stream).lines();
+    let first = lines.next().unwrap_or(Ok(String::new()))?;
+    let path = first.split(' ').nth(1).unwrap_or("/").to_string();
+    let mut start = None;
+    for line in lines {
+        let line = line?.to_lowercase();
+        if line.is_empty() {
+            break;
+        }
+        if let Some(range) = line.strip_prefix("range: bytes=") {
+            start = range.trim_end_matches('-').parse::<usize>().ok();
+        }
+    }
+    seen.lock().unwrap().push(match start {
+        None => path.clone(),
+        Some(start) => format!("{path} from {start}"),
+    });
+    let mut send = |status: &str, header: &str, body: &[u8]| {
+        write!(stream, "HTTP/1.1 {status}\r\n{header}connection: close\r\n\r\n")?;
+        stream.write_all(body)
+    };
+    let length = |bytes: &[u8]| format!("content-length: {}\r\n", bytes.len());
+    match answers.get(&path) {
+        None => send("404 Not Found", "content-length: 0\r\n", b""),
+        Some(Answer::Redirect(to)) => send("302 Found", &format!("location: {to}\r\ncontent-length: 0\r\n"), b""),
+        Some(Answer::NoRanges(file)) => send("200 OK", &length(file), file),
+        Some(Answer::NoLength(file)) => send("200 OK", "", file),
+        Some(Answer::Stalls(file, after)) => {
+            send("200 OK", &length(file), &file[..*after])?;
+            thread::sleep(Duration::from_secs(20));
+            Ok(())
+        }
+        Some(Answer::WrongRange(file)) if start.is_some() => {
+            let header = format!("content-range: bytes 0-{}/{}\r\n{}", file.len() - 1, file.len(), length(file));
+            send("206 Partial Content", &header, file)
+        }
+        Some(Answer::File(file) | Answer::BreaksOff(file, _) | Answer::WrongRange(file)) => {
+            let most = match answers.get(&path) {
+                Some(Answer::BreaksOff(_, most)) => *most,
+                _ => usize::MAX,
+            };
+            let start_at = start.unwrap_or(0);
+            if start_at >= file.len() {
+                return send("416 Range Not Satisfiable", "content-length: 0\r\n", b"");
+            }
+            let rest = &file[start_at..];
+            let sent = &rest[..rest.len().min(most)];
+            match start {
+                None => send("200 OK", &length(rest), sent),
+                Some(_) => {
+                    let range = format!("content-range: bytes {start_at}-{}/{}\r\n", file.len() - 1, file.len());
+                    send("206 Partial Content", &(range + &length(rest)), sent)
+                }
+            }
+        }
+    }
 }

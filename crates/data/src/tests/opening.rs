@@ -1,12 +1,13 @@
-//! The search, unpacking and what is kept of it.
+//! The search, unpacking and its copies, on small sets and, where `RIVALRY_DATA` names them, on the real ones.
 
 use std::fs;
+use std::path::PathBuf;
 
-use super::small::{Place, SAMPLES, cifar10, gzip, mnist, open, tar_gzip};
+use super::sets::{Place, SAMPLES, Small, cifar10, described, gzip, mnist, open, tar_gzip};
+use crate::dataset::sha256;
 use crate::error::{Error, Fault};
-use crate::locate::{State, list};
 use crate::open::verify_set;
-use crate::{Values, cifar, fetch};
+use crate::{Lookup, Name, Network, State, Values, cifar, fetch, list, verify};
 
 const IMAGES: &str = "train-images-idx3-ubyte";
 
@@ -73,7 +74,7 @@ fn the_first_directory_with_any_file_is_the_only_one() {
     assert_eq!((directory, missing.len()), (&place.path("a/mnist"), 3));
     assert!(!error.is_missing());
 
-    // Whole, but one file is bad: the good copy in `b` is not used, nor is anything downloaded.
+    // Complete, but one file is bad: the good copy in `b` is not used, and nothing is downloaded.
     small.write_files(&place.path("a"));
     let mut bad = small.contents[0].clone();
     *bad.last_mut().unwrap() ^= 1;
@@ -197,7 +198,7 @@ fn archives_packed_otherwise_are_accepted() {
     assert!(matches!(error, Error::Archive { .. }), "{error}");
     fs::write(folder.join("cifar-10-binary.tar.gz"), tar_gzip(&named("")[1..])).unwrap();
     let error = open(&small, &place.lookup()).0.unwrap_err();
-    assert!(error.to_string().contains("expected a file cifar-10-batches-bin/test_batch.bin, found none"), "{error}");
+    assert!(error.to_string().contains("it has no file cifar-10-batches-bin/test_batch.bin"), "{error}");
 }
 
 #[test]
@@ -247,7 +248,7 @@ fn a_bomb_is_not_unpacked() {
     }
     fs::write(folder.join(format!("{IMAGES}.gz")), bomb.finish().unwrap()).unwrap();
     let error = open(&small, &place.lookup()).0.unwrap_err();
-    assert!(matches!(&error, Error::Size { expected: 256, found, .. } if found == "more"), "{error}");
+    assert!(matches!(&error, Error::Size { expected: 256, found, .. } if found == "too many"), "{error}");
 }
 
 #[test]
@@ -283,26 +284,26 @@ fn content_of_the_wrong_form_is_refused_even_with_its_digest() {
     let mut small = mnist();
     small.contents[1] = crate::idx::encode_labels(&[1, 2, 3]);
     let error = reopened(&small).unwrap_err();
-    assert!(matches!(error, Error::Mismatch { what: "training labels", .. }), "{error}");
+    assert!(error.to_string().starts_with("20 training images, but 3 training labels in "), "{error}");
     small.contents[1] = crate::idx::encode_labels(&[10; 20]);
     let error = reopened(&small).unwrap_err();
     assert!(matches!(error, Error::Malformed { fault: Fault::Label { label: 10, .. }, path: Some(_), .. }), "{error}");
     small.contents[1] = mnist().contents[1].clone();
     small.contents[2] = crate::idx::encode_images(5, 3, 4, &[0; 60]);
     let error = reopened(&small).unwrap_err();
-    assert!(matches!(error, Error::Mismatch { what: "test images", .. }), "{error}");
+    assert!(error.to_string().starts_with("training images of 4 × 3 u8, but test images of 3 × 4 u8 in "), "{error}");
 }
 
 /// Opens contents under a catalog made for them.
-fn reopened(small: &super::small::Small) -> crate::Result<crate::Dataset> {
+fn reopened(small: &Small) -> crate::Result<crate::Dataset> {
     let place = Place::new();
-    let small = super::small::described(small.contents.clone(), &[]);
+    let small = described(small.contents.clone(), &[]);
     small.write_files(&place.path("a"));
     open(&small, &place.lookup()).0
 }
 
 #[test]
-fn list_says_where_sets_stand() {
+fn list_says_which_sets_are_there() {
     let place = Place::new();
     let states = |place: &Place| list(&place.lookup()).into_iter().map(|status| status.state).collect::<Vec<_>>();
     assert_eq!(states(&place), [State::Missing, State::Missing, State::BuiltIn]);
@@ -313,4 +314,45 @@ fn list_says_where_sets_stand() {
     assert_eq!(*mnist, State::Present { directory: place.path("b/mnist") });
     let State::Incomplete { directory, missing } = cifar10 else { panic!("{cifar10:?}") };
     assert_eq!((directory, missing.len()), (&place.path("a/cifar10"), 5));
+}
+
+/// Where the real set is; `None`, with a note, where it is not.
+fn real(name: Name) -> Option<(Lookup, tempfile::TempDir)> {
+    let Some(directory) = std::env::var_os("RIVALRY_DATA").map(PathBuf::from) else {
+        eprintln!("SKIPPED: RIVALRY_DATA is not set, the real {name} was not tested");
+        return None;
+    };
+    if !directory.join(name.as_str()).is_dir() {
+        eprintln!("SKIPPED: {} holds no {name}, it was not tested", directory.display());
+        return None;
+    }
+    let cache = tempfile::tempdir().unwrap();
+    let lookup =
+        Lookup { directories: vec![directory], cache: cache.path().into(), network: Network::Offline, from: None };
+    Some((lookup, cache))
+}
+
+#[test]
+fn the_real_mnist() {
+    let Some((lookup, _cache)) = real(Name::Mnist) else { return };
+    let data = crate::open(Name::Mnist, &lookup, &mut |_| {}).unwrap();
+    assert_eq!((data.train.samples(), data.test.samples(), data.train.inputs()), (60_000, 10_000, 784));
+    assert_eq!(data.train.labels()[..5], [5, 0, 4, 1, 9]);
+    assert_eq!(data.sha256, sha256(&data.train, &data.test), "the catalog's digest of the whole");
+    let Values::U8(pixels) = data.train.values() else { panic!("mnist is bytes") };
+    let ink = pixels.iter().filter(|&&pixel| pixel > 0).count() as f64 / pixels.len() as f64;
+    assert!((0.19..0.192).contains(&ink), "{ink}");
+    assert_eq!(verify(Name::Mnist, &lookup).unwrap().len(), 4);
+    crate::open(Name::Mnist, &lookup, &mut |progress| panic!("unpacked twice: {}", progress.what)).unwrap();
+}
+
+#[test]
+fn the_real_cifar10() {
+    let Some((lookup, _cache)) = real(Name::Cifar10) else { return };
+    let data = crate::open(Name::Cifar10, &lookup, &mut |_| {}).unwrap();
+    assert_eq!((data.train.samples(), data.test.samples(), data.train.inputs()), (50_000, 10_000, 3072));
+    assert_eq!(data.train.labels()[..5], [6, 9, 9, 4, 1]);
+    assert_eq!(data.test.labels()[..5], [3, 8, 8, 0, 6]);
+    assert_eq!(data.sha256, sha256(&data.train, &data.test), "the catalog's digest of the whole");
+    assert_eq!(verify(Name::Cifar10, &lookup).unwrap().len(), 6);
 }

@@ -1,4 +1,4 @@
-//! `rivalry data list|fetch|verify`: which data sets are here, getting one, and checking its content.
+//! `rivalry data list|fetch|verify`: which data sets are there, how to get one, and whether its content is right.
 
 use rivalry_data::{Fetched, Lookup, Name, State, Status, Verified};
 use serde_json::{Value, json};
@@ -43,9 +43,9 @@ fn list(sets: &[Status]) -> Answer {
             State::BuiltIn => ("built-in", "generated, needs no files".to_owned(), &[][..]),
             State::Present { directory } => ("present", directory.display().to_string(), &[][..]),
             State::Incomplete { directory, missing } => {
-                ("incomplete", format!("{} lacks {}", directory.display(), missing.join(", ")), &missing[..])
+                ("incomplete", format!("{} has no {}", directory.display(), missing.join(", no ")), &missing[..])
             }
-            State::Missing => ("missing", format!("`rivalry data fetch {name}` gets it"), &[][..]),
+            State::Missing => ("missing", format!("run `rivalry data fetch {name}`"), &[][..]),
         };
         let directory = match state {
             State::Present { directory } | State::Incomplete { directory, .. } => Some(directory.display().to_string()),
@@ -104,8 +104,8 @@ mod tests {
         ]);
         let lines: Vec<&str> = answer.text.lines().collect();
         assert_eq!(lines[0], "mnist      present     data/mnist");
-        assert_eq!(lines[1], "cifar10    incomplete  data/cifar10 lacks test_batch.bin");
-        assert_eq!(lines[2], "cifar10    missing     `rivalry data fetch cifar10` gets it");
+        assert_eq!(lines[1], "cifar10    incomplete  data/cifar10 has no test_batch.bin");
+        assert_eq!(lines[2], "cifar10    missing     run `rivalry data fetch cifar10`");
         assert_eq!(lines[3], "synthetic  built-in    generated, needs no files");
         assert_eq!(answer.json[0]["directory"], "data/mnist");
         assert_eq!(answer.json[1]["missing"], json!(["test_batch.bin"]));

@@ -1,8 +1,8 @@
-//! Where a set is: the search through the directories, and nothing that reads a file.
+//! Where a set is: the search through the directories. Nothing here reads a file.
 //!
-//! In order: each directory of the lookup, then the cache, where downloads go. The first that holds *any* file of the
-//! set is the only one used. That rule makes a result say what it says: a run never mixes files of two places, and a
-//! bad copy in the place a user named never leads to another copy being used in silence.
+//! The search goes through the directories of the lookup and then through the cache, where downloads go. The first that
+//! holds *any* file of the set is the only one used, so a run never mixes files of two places, and a bad copy in the
+//! place that the user named is an error and never replaced silently by another copy.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -14,11 +14,11 @@ use crate::error::{Error, Result};
 /// Where to look for data, and what may be done when it is not there.
 #[derive(Clone, Debug)]
 pub struct Lookup {
-    /// Directories that hold one folder a set, in the order of the search: `--data DIR`, `$RIVALRY_DATA`, `data/`,
-    /// those of them that apply.
+    /// Directories that hold one folder per set, in the order of the search: `--data DIR`, `$RIVALRY_DATA`, `data/`,
+    /// the user's cache folder, those of them that apply.
     pub directories: Vec<PathBuf>,
-    /// Where unpacked copies and downloads go. Created when first needed; if it cannot be written, archives are
-    /// unpacked into memory at every opening. Downloads that are complete are found here, after `directories`.
+    /// Where unpacked copies and downloads go, searched after `directories`. It is created when first needed. If it is
+    /// not writable, archives are unpacked into memory at every opening.
     pub cache: PathBuf,
     /// Whether a missing set may be downloaded.
     pub network: Network,
@@ -33,8 +33,19 @@ pub enum Network {
     /// A missing set is downloaded.
     #[default]
     Allowed,
-    /// Nothing is sent or asked for; a missing set is an error.
+    /// No connection is made; a missing set is an error.
     Offline,
+}
+
+/// How far a long step has come; the caller's closure gets it while a set is unpacked or downloaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress<'a> {
+    /// The step, such as `unpacking train-images-idx3-ubyte.gz`; a step keeps its text from start to end.
+    pub what: &'a str,
+    /// Bytes done.
+    pub done: u64,
+    /// Bytes in all, where known.
+    pub total: Option<u64>,
 }
 
 /// One line of [`list`].
@@ -42,14 +53,14 @@ pub enum Network {
 pub struct Status {
     /// The set.
     pub name: Name,
-    /// Where it stands.
+    /// Whether it is there.
     pub state: State,
 }
 
-/// Where a set stands, by the names of its files alone; [`crate::verify`] looks into them.
+/// Whether a set is there, by the names of its files alone; [`crate::verify`] checks their content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
-    /// Needs no files.
+    /// Generated, without files.
     BuiltIn,
     /// All files are there.
     Present {
@@ -67,7 +78,7 @@ pub enum State {
     Missing,
 }
 
-/// Says of every set where it stands, without reading any file.
+/// Says for every set whether it is there, without reading any file.
 ///
 /// # Allocates
 /// The list.
@@ -82,7 +93,7 @@ fn state(name: Name, lookup: &Lookup) -> State {
         Ok(Some(found)) => State::Present { directory: found.directory },
         Ok(None) => State::Missing,
         Err(Error::Incomplete { directory, missing, .. }) => State::Incomplete { directory, missing },
-        Err(other) => unreachable!("looking for names alone ends in {other}"),
+        Err(other) => unreachable!("the search reads no file, so it cannot end in: {other}"),
     }
 }
 
@@ -156,10 +167,14 @@ pub(crate) fn look_into(set: &Set, directory: &Path) -> Result<Option<Found>> {
     if missing.is_empty() {
         return Ok(Some(Found { directory: directory.to_path_buf(), places }));
     }
-    Err(Error::Incomplete { name: set.name.to_string(), directory: directory.to_path_buf(), missing })
+    Err(Error::Incomplete {
+        directory: directory.to_path_buf(),
+        missing,
+        hint: "add the missing files, or remove the others so that the set is looked for elsewhere".into(),
+    })
 }
 
-/// True for anything of that name: a link to nowhere or a file that may not be read is there, and will be an error.
+/// True for anything of that name: a dangling link or an unreadable file counts as there, and becomes an error later.
 pub(crate) fn is_there(path: &Path) -> bool {
     match fs::symlink_metadata(path) {
         Ok(_) => true,

@@ -1,4 +1,4 @@
-//! Small sets with a catalog of their own, made as the real ones are: what the tests open instead of 170 MB.
+//! Small sets with a catalog of their own, which the tests open instead of 170 MB of real data.
 
 use std::fs;
 use std::io::Write;
@@ -8,7 +8,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use crate::catalog::{Archive, CIFAR10, File, MNIST, Name, Packing, Set};
-use crate::digest::of_bytes;
+use crate::content::sha256_of;
 use crate::{Lookup, Network, Result, cifar, idx};
 
 /// Training and test samples of the small MNIST.
@@ -30,7 +30,7 @@ fn text(text: String) -> &'static str {
 }
 
 fn file(name: &'static str, content: &[u8]) -> File {
-    File { name, bytes: content.len() as u64, sha256: text(of_bytes(content)) }
+    File { name, bytes: content.len() as u64, sha256: text(sha256_of(content)) }
 }
 
 /// Pixels that no two samples share.
@@ -59,7 +59,7 @@ pub(super) fn described(contents: Vec<Vec<u8>>, mirrors: &[&str]) -> Small {
     let archive = |(real, content): (&Archive, &Vec<u8>)| {
         let packed = gzip(content);
         let files = std::slice::from_ref(leak(file(real.files[0].name, content)));
-        let (bytes, sha256) = (packed.len() as u64, text(of_bytes(&packed)));
+        let (bytes, sha256) = (packed.len() as u64, text(sha256_of(&packed)));
         Archive { name: real.name, packing: Packing::Gzip, files, mirrors, bytes, sha256 }
     };
     let archives: Vec<Archive> = MNIST.archives.iter().zip(&contents).map(archive).collect();
@@ -186,7 +186,7 @@ impl Place {
     }
 }
 
-/// Opens a small set and notes the steps that were reported.
+/// Opens a small set; returns the result and the reported steps.
 pub(super) fn open(small: &Small, lookup: &Lookup) -> (Result<crate::Dataset>, Vec<String>) {
     let mut steps = Vec::new();
     let opened = crate::open::open_set(small.set, lookup, &mut |progress| {
