@@ -17,6 +17,12 @@ pub enum Error {
         /// What was given.
         found: String,
     },
+    /// A setting out of range, or arrays that do not fit together.
+    #[error("{message}")]
+    Invalid {
+        /// What is wrong.
+        message: String,
+    },
     /// Numbers that left the range of f32.
     #[error("{what}: expected finite numbers, found {found}")]
     Overflow {
@@ -36,7 +42,7 @@ impl Error {
     /// What to do about it, in one line.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Error::Value { .. } => None,
+            Error::Value { .. } | Error::Invalid { .. } => None,
             Error::Overflow { hint, .. } => Some((*hint).to_owned()),
             Error::Core(error) => error.hint(),
         }
@@ -44,5 +50,9 @@ impl Error {
 
     pub(crate) fn value(what: &'static str, expected: impl Into<String>, found: impl ToString) -> Error {
         Error::Value { what, expected: expected.into(), found: found.to_string() }
+    }
+
+    pub(crate) fn invalid(message: impl Into<String>) -> Error {
+        Error::Invalid { message: message.into() }
     }
 }
