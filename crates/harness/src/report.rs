@@ -18,6 +18,7 @@ mod html;
 mod page;
 mod search;
 mod settings;
+pub mod splice;
 mod sweep;
 
 use std::path::Path;
