@@ -40,36 +40,28 @@ fn settings_that_cannot_be_are_refused_before_anything_is_written() {
     place.write("mine.toml", "dataset = 'digits'\nhiden = 5\n");
     place.write("broken.toml", "dataset = 'digits'\nhidden = = 5\n");
     for (set, expected) in [
-        ("k=21", "key `k`: expected at most hidden = 20, found 21"),
-        ("p=0.5", "key `p` in --set: expected a number of at least 1, found \"0.5\""),
-        ("delta=-1", "key `delta` in --set: expected a number of at least 0"),
-        ("hiden=5", "key in --set: expected a known one, found `hiden`"),
+        ("k=21", "k = 21 needs as many hidden units, there are 20"),
+        ("p=0.5", "`p` must be a number of at least 1, not 0.5 (--set)"),
+        ("delta=-1", "`delta` must be a number of at least 0, not -1"),
+        ("hiden=5", "there is no key `hiden` (--set)"),
         ("batch=51", "key `batch`: expected at most the 50 training examples, found 51"),
         ("readout_batch=51", "key `readout_batch`: expected at most the 50 labelled examples, found 51"),
         ("labels_per_class=50", "key `labels_per_class`: expected at most"),
-        ("validation=2", "key `validation` in --set: expected a share"),
+        ("validation=2", "`validation` must be a share"),
         ("hidden=16777216", "key `hidden`: expected a network that fits into"),
-        ("method=end-to-end", "key `batch` in --set: expected a key that method end-to-end uses, found one it ignores"),
         ("dataset=nowhere", "there is no data set \"nowhere\""),
+        ("method=end-to-end", "method end-to-end does not use `"),
     ] {
         let before = place.listing();
         run(&place, &train("digits", &[set])).failed_with(expected);
         assert_eq!(place.listing(), before, "{set}");
     }
-    refused(&place, &["train", "mine.toml"], "key in mine.toml: expected a known one, found `hiden`");
-    refused(&place, &["train", "broken.toml"], "broken.toml line 2: expected TOML");
+    refused(&place, &["train", "mine.toml"], "there is no key `hiden` (mine.toml line 2)");
+    refused(&place, &["train", "broken.toml"], "broken.toml line 2 is not TOML");
     refused(&place, &["train", "nothing.toml"], "experiment file nothing.toml");
-    refused(
-        &place,
-        &["train", "mnits"],
-        "experiment: expected mnist, cifar10, synthetic or a TOML file, found `mnits`",
-    );
+    refused(&place, &["train", "mnits"], "there is no experiment or TOML file `mnits`");
     let seed = u64::MAX.to_string();
-    refused(
-        &place,
-        &["train", "mnist", "--seed", &seed],
-        "key `seed`: expected at most 9223372036854775807, found 1844",
-    );
+    refused(&place, &["train", "mnist", "--seed", &seed], "`seed` must be from 0 to 9223372036854775807, not 1844");
     let typo = place.run(&["train", "mine.toml"]);
     assert!(typo.stderr.contains("hint: did you mean `hidden`?"), "{}", typo.stderr);
 }

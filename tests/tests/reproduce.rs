@@ -16,7 +16,7 @@ fn finished(place: &Place, method: Method, seed: u64, test_error_pct: f64) {
     let row = ResultRow {
         experiment: "synthetic".to_owned(),
         dataset: "synthetic".to_owned(),
-        method: method.name().to_owned(),
+        method: method.to_string(),
         seed,
         test_error_pct: Some(test_error_pct),
         train_error_pct: Some(0.5),

@@ -113,8 +113,8 @@ fn what_cannot_be_is_refused_before_anything_starts() {
     let place = place();
     let before = place.listing();
     for (more, expected) in [
-        (vec!["--vary", "p=2,0.5", "--out", "x.csv"], "key `p` in --vary: expected a number of at least 1"),
-        (vec!["--vary", "k=2,21", "--out", "x.csv"], "key `k`: expected at most hidden = 20, found 21"),
+        (vec!["--vary", "p=2,0.5", "--out", "x.csv"], "`p` must be a number of at least 1"),
+        (vec!["--vary", "k=2,21", "--out", "x.csv"], "k = 21 needs as many hidden units, there are 20"),
         (
             vec!["--vary", "train_samples=60,61", "--out", "x.csv"],
             "point 2 (train_samples 61, seed 1): key `train_samples`",

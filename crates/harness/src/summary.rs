@@ -109,7 +109,7 @@ fn setting(key: &str, cell: &str) -> Setting {
 
 /// All labels are about as many as there are examples of each class, where the number of classes is known.
 fn all_labels(row: &ResultRow) -> Setting {
-    let classes = row.dataset.parse().ok().filter(|_| row.task == Task::Class.name()).map(Name::classes);
+    let classes = row.dataset.parse().ok().filter(|_| row.task == Task::Class.to_string()).map(Name::classes);
     let number = row.train_samples.zip(classes).map(|(samples, classes)| samples as f64 / classes as f64);
     Setting { key: "labels_per_class".to_owned(), text: "all".to_owned(), number }
 }

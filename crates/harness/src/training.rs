@@ -111,7 +111,8 @@ pub fn run(job: &Job<'_>) -> anyhow::Result<Outcome> {
 fn start(job: &Job<'_>, identity: Identity) -> anyhow::Result<Checkpoint> {
     let (experiment, inputs) = (job.experiment, job.splits.learn.inputs());
     let mut random = Random::keyed(experiment.seed, "weights", 0);
-    let Config { hidden, p, init_sigma, .. } = *experiment;
+    let Config { p, init_sigma, .. } = *experiment;
+    let hidden = experiment.hidden.first();
     let (phase, layer) = match experiment.method {
         Method::Biological => (Phase::Unsupervised, Some(Layer::normal(hidden, inputs, init_sigma, &mut random)?)),
         Method::Random => (Phase::Readout, Some(random_layer(hidden, inputs, p, &mut random)?)),
@@ -139,7 +140,7 @@ fn start(job: &Job<'_>, identity: Identity) -> anyhow::Result<Checkpoint> {
 /// powers and its checkpoint, then the features; end to end the weights and their moments, each also in the state, the
 /// checkpoint and its bytes.
 fn check_memory(job: &Job<'_>, memory_mib: Option<u64>) -> anyhow::Result<()> {
-    let (hidden, splits) = (job.experiment.hidden as u64, job.splits);
+    let (hidden, splits) = (job.experiment.hidden.first() as u64, job.splits);
     let examples =
         if job.experiment.readout_epochs > 0 { splits.labelled.samples() + splits.evaluate.samples() } else { 0 };
     let inputs = splits.learn.inputs();

@@ -84,7 +84,10 @@ pub(crate) fn fabricated() -> Place {
     ] {
         let experiment = Config::named("mnist", method, Protocol::Quick, seed).unwrap();
         let folder = format!("all/runs/{}", experiment.run_name());
-        place.write(&format!("{folder}/result.csv"), to_csv(&[row(method.name(), seed, error, published, source)]));
+        place.write(
+            &format!("{folder}/result.csv"),
+            to_csv(&[row(&method.to_string(), seed, error, published, source)]),
+        );
         place.write(&format!("{folder}/config.toml"), experiment.to_toml());
         let phase = if method == Method::Biological { Phase::Readout } else { Phase::EndToEnd };
         place.write(&format!("{folder}/metrics.csv"), metrics(phase));

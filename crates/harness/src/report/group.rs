@@ -143,7 +143,7 @@ fn alike(ours: &[Setting], theirs: &[Setting], failed: bool) -> bool {
 /// The paper's methods first, in the order in which `--methods` lists them.
 fn rank(method: &str) -> usize {
     let known = [Method::Biological, Method::EndToEnd, Method::EndToEndSoftmax, Method::Random, Method::Shallow];
-    known.iter().position(|known| known.name() == method).unwrap_or(known.len())
+    known.iter().position(|known| known.to_string() == method).unwrap_or(known.len())
 }
 
 fn label(groups: &mut [Group<'_>]) {

@@ -76,7 +76,7 @@ fn labels_per_class(row: &ResultRow) -> Setting {
     if let Some(labels) = row.labels_per_class {
         return Setting::number(KEY, Some(labels as f64));
     }
-    let classes = row.dataset.parse().ok().filter(|_| row.task == Task::Class.name()).map(Name::classes);
+    let classes = row.dataset.parse().ok().filter(|_| row.task == Task::Class.to_string()).map(Name::classes);
     let number = row.train_samples.zip(classes).map(|(samples, classes)| samples as f64 / classes as f64);
     Setting { number, ..Setting::word(KEY, "all") }
 }

@@ -21,7 +21,7 @@ pub(super) fn run(job: &Job<'_>, checkpoint: &mut Checkpoint, saver: &mut Saver<
     let (labelled, evaluate) = (labelled.view()?, evaluate.view()?);
     let spec = BackpropSpec {
         inputs: labelled.inputs(),
-        hidden: experiment.hidden,
+        hidden: experiment.hidden.first(),
         classes: splits.classes,
         head: head(experiment),
         batch: experiment.readout_batch,

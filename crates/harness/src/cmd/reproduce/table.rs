@@ -139,7 +139,7 @@ impl Table<'_> {
     }
 
     fn summary(&self, experiment: &Config) -> Option<Summary> {
-        let name = experiment.method.name();
+        let name = experiment.method.to_string();
         let own = self.rows.iter().filter(|row| row.method == name);
         let errors: Vec<f64> = own.filter_map(|row| row.test_error_pct).collect();
         let MeanSd { mean, sd, .. } = MeanSd::of(&errors)?;

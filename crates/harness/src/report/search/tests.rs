@@ -118,7 +118,7 @@ fn damaged_files_are_set_aside_with_their_reason() {
         let entry = found.set_aside.iter().find(|(place, _)| place == name);
         entry.unwrap_or_else(|| panic!("no {name} in {:?}", found.set_aside)).1.clone()
     };
-    assert!(reason("good/config.toml").starts_with("key `dataset` in good/config.toml"), "below the root");
+    assert!(reason("good/config.toml").starts_with("good/config.toml names no data set"), "below the root");
     assert!(reason("good/metrics.csv").contains("the column `phase` is missing"));
     assert!(!reason("good/fields.png").is_empty() && !reason("good/env.json").is_empty());
     assert!(reason("old.csv").starts_with("the column `task` is missing"));

@@ -206,6 +206,6 @@ impl Slot<'_> {
             Method::Random | Method::Shallow => readout,
             Method::EndToEnd | Method::EndToEndSoftmax => 8.0 * f64::from(experiment.readout_epochs),
         };
-        passes * experiment.hidden as f64
+        passes * experiment.hidden.first() as f64
     }
 }
