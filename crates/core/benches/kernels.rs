@@ -11,7 +11,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use rivalry_core::ops::{self, AdamStep, Deltas, Exponent, PowerLoss};
+use rivalry_core::ops::{self, AdamStep, Exponent, PowerLoss};
 use rivalry_core::{Compute, Kernels, LANES, Layer, Matrix, Random, TopK, peak};
 
 /// Shapes of MNIST: inputs, examples of a minibatch, and units that one call of learning scores.
@@ -62,12 +62,11 @@ fn top_k(criterion: &mut Criterion) {
     for k in [2, 7] {
         each(criterion, &format!("top_k/{k}"), BATCH * FEATURES, |kernels| {
             let width = FEATURES / LANES;
-            let scores: Vec<_> = random(BATCH, FEATURES).padded().0.as_chunks::<LANES>().0.to_vec();
-            let stride = scores.len() / BATCH;
+            let scores: Vec<_> = random(BATCH, FEATURES).to_rows().as_chunks::<LANES>().0.to_vec();
             let mut lists = TopK::new(BATCH, k);
             Box::new(move || {
                 lists.clear();
-                lists.offer(kernels, black_box(&scores), stride, width * LANES, 0);
+                lists.offer(kernels, black_box(&scores), width, width * LANES, 0);
             })
         });
     }
@@ -79,8 +78,8 @@ fn readout(criterion: &mut Criterion) {
         let (fresh, exponent) = (random(1, FEATURES), Exponent::new(4.5));
         let mut scores = fresh.clone();
         Box::new(move || {
-            scores.lanes_mut(0).copy_from_slice(fresh.lanes(0));
-            ops::rectified_power(kernels, black_box(scores.lanes_mut(0)), 0.1, exponent);
+            scores.row_mut(0).copy_from_slice(fresh.row(0));
+            ops::rectified_power(kernels, black_box(&mut scores), 0..1, 0.1, exponent);
         })
     });
     each(criterion, "power_loss", BATCH, |kernels| {
@@ -89,17 +88,15 @@ fn readout(criterion: &mut Criterion) {
         let mut sums = fresh.clone();
         let loss = PowerLoss { beta: 0.1, m: 6.0, exponent: Exponent::new(6.0) };
         Box::new(move || {
-            sums.lanes_mut(0).copy_from_slice(fresh.lanes(0));
-            ops::power_loss(kernels, loss, black_box(sums.lanes_mut(0)), targets.lanes(0));
+            sums.row_mut(0).copy_from_slice(fresh.row(0));
+            ops::power_loss(kernels, loss, black_box(&mut sums), &targets);
         })
     });
     each(criterion, "gradient", 2 * CLASSES * FEATURES * BATCH, |kernels| {
         let (examples, deltas) = (random(BATCH, FEATURES), random(CLASSES, BATCH));
         let mut out = Matrix::zeros(CLASSES, FEATURES);
         Box::new(move || {
-            let (values, stride) = deltas.padded();
-            let deltas = Deltas { values, stride, classes: CLASSES };
-            ops::gemm_tn(kernels, examples.panel(0, BATCH), deltas, black_box(&mut out));
+            ops::gemm_tn(kernels, &deltas, examples.panel(0, BATCH), black_box(&mut out));
         })
     });
 }

@@ -12,7 +12,7 @@ pub enum Engine {
     Auto,
     /// Every unit is scored exactly.
     Dense,
-    /// IntegerNorm-number scores show which units can be among the k best; only those are scored exactly. For pixels only, at most
+    /// Int8 scores show which units can be among the k best; only those are scored exactly. For pixels only, at most
     /// 65 536 an example, and k up to 32.
     Screened,
 }

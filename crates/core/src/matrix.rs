@@ -4,6 +4,7 @@
 //! such rows fall on the same cache sets, and a tile of eight of them would push itself out of the cache.
 
 use crate::vector::{LANES, Lanes};
+use std::ops::Range;
 use wide::f32x16;
 
 /// A row-major matrix [rows × columns] with padded, aligned rows. The padding is always zero.
@@ -62,7 +63,7 @@ impl Matrix {
     ///
     /// # Panics
     /// If `row` is not below [`Matrix::rows`].
-    pub fn lanes(&self, row: usize) -> &[Lanes] {
+    pub(crate) fn lanes(&self, row: usize) -> &[Lanes] {
         assert!(row < self.rows, "row {row} of a matrix of {} rows", self.rows);
         &bytemuck::cast_slice(&self.memory)[row * self.stride..][..self.width()]
     }
@@ -71,19 +72,19 @@ impl Matrix {
     ///
     /// # Panics
     /// If `row` is not below [`Matrix::rows`].
-    pub fn lanes_mut(&mut self, row: usize) -> &mut [Lanes] {
+    pub(crate) fn lanes_mut(&mut self, row: usize) -> &mut [Lanes] {
         assert!(row < self.rows, "row {row} of a matrix of {} rows", self.rows);
         let width = self.width();
         &mut bytemuck::cast_slice_mut(&mut self.memory)[row * self.stride..][..width]
     }
 
     /// The width of a row in vectors of 16.
-    pub fn width(&self) -> usize {
+    pub(crate) fn width(&self) -> usize {
         self.columns.div_ceil(LANES)
     }
 
     /// All rows with their padding, and the number of floats from one row to the next.
-    pub fn padded(&self) -> (&[f32], usize) {
+    pub(crate) fn padded(&self) -> (&[f32], usize) {
         (bytemuck::cast_slice(&self.memory), self.stride * LANES)
     }
 
@@ -95,6 +96,15 @@ impl Matrix {
     /// All rows with their padding.
     pub(crate) fn memory_mut(&mut self) -> &mut [Lanes] {
         bytemuck::cast_slice_mut(&mut self.memory)
+    }
+
+    /// Sets the padding of some rows to zero, after a kernel that may have written to it.
+    pub(crate) fn clear_padding(&mut self, rows: Range<usize>) {
+        let (stride, columns) = (self.stride * LANES, self.columns);
+        let memory: &mut [f32] = bytemuck::cast_slice_mut(&mut self.memory);
+        for row in rows {
+            memory[row * stride + columns..(row + 1) * stride].fill(0.0);
+        }
     }
 
     /// Rows `first .. first + rows` as a panel for the score kernel.
@@ -141,7 +151,7 @@ impl<'a> Panel<'a> {
     }
 
     /// The width of a row in vectors of 16.
-    pub fn width(self) -> usize {
+    pub(crate) fn width(self) -> usize {
         self.width
     }
 

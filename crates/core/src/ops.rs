@@ -1,105 +1,28 @@
-//! Operations that networks are made of: matrix products, rectified powers, the power loss, Adam.
+//! Operations that networks are made of: matrix products, the rectified power, the power loss, Adam. Safe wrappers: each
+//! checks its shapes and calls a kernel.
+//!
+//! | name | result |
+//! |---|---|
+//! | [`gemm_nt`], [`gemm_nt_into`], [`gemm_nt_blocks`] | X Wᵀ: rows times rows, as forward passes need it |
+//! | [`gemm_tn`], [`gemm_tn_adam`] | δᵀ X: a weight gradient, written down or used at once |
+//! | [`rectified_power`] | (max(s, 0) · factor)ⁿ |
+//! | [`power_loss`] | ∂C/∂s of C = Σ \|tanh(β s) − t\|^m |
+//! | [`adam`] | a step of Adam with a given gradient |
+//!
+//! Kernels work on whole vectors of 16, so they also compute in the padding of a row. What they leave there may be anything
+//! (0⁰ is 1, 0 · ∞ is NaN); the wrappers set it to zero again, so that the padding of a [`Matrix`] is always zero.
+//!
+//! All results have the same bits on every instruction set.
 
 use crate::isa::Kernels;
 pub use crate::kernels::elementwise::{AdamStep, Exponent, PowerLoss};
 use crate::kernels::gemm_nt::BLOCK;
-pub use crate::kernels::gemm_tn::{Deltas, NonZeros, Products};
+pub use crate::kernels::gemm_tn::{NonZeros, Products};
 use crate::matrix::{Matrix, Panel};
-use crate::vector::{LANES, Lanes};
+use crate::vector::LANES;
+use std::ops::Range;
 
-/// Turns the scores of one example into features in place: h = (max(s, 0) · factor)^n.
-///
-/// With factor = c / scale this is h = (max(I, 0) / scale)^n, since the current is I = c·s.
-///
-/// Source: Krotov & Hopfield 2019, eq. 1; the scale is ours (it keeps h within f32 for large n; the paper has 1).
-///
-/// # Numerics
-/// For n a multiple of ½, products and one square root; otherwise `libm::pow` in f64. Padding stays zero for n > 0.
-pub fn rectified_power(kernels: &Kernels, scores: &mut [Lanes], factor: f32, n: Exponent) {
-    kernels.rectified_power(scores, factor, n);
-}
-
-/// Turns sums s into ∂C/∂s for C = Σ |tanh(β s) − t|^m, with targets t = ±1.
-///
-/// Source: Krotov & Hopfield 2019, eqs. 1 and 12, differentiated.
-///
-/// # Panics
-/// If there are more sums than targets.
-pub fn power_loss(kernels: &Kernels, loss: PowerLoss, sums: &mut [Lanes], targets: &[Lanes]) {
-    assert!(sums.len() <= targets.len(), "{} vectors of sums, {} of targets", sums.len(), targets.len());
-    kernels.power_loss(loss, sums, targets);
-}
-
-/// Sums a gradient over the examples of a minibatch: `out[class] = Σ_example δ(class, example) · h(example)`.
-///
-/// # Shapes
-/// `examples` [batch × features]; `deltas` [classes × stride], stride ≥ batch; `out` [classes × features].
-///
-/// # Numerics
-/// Fused multiply-add from +0, examples in order: the same bits however the features are divided.
-///
-/// # Panics
-/// If the shapes do not fit.
-pub fn gemm_tn(kernels: &Kernels, examples: Panel<'_>, deltas: Deltas<'_>, out: &mut Matrix) {
-    fits(examples, deltas, out);
-    let stride = out.stride();
-    kernels.gemm_tn(examples, deltas, out.memory_mut(), stride);
-}
-
-/// Takes a step of Adam on a matrix of weights with the gradient of a minibatch, as [`gemm_tn`] and [`adam`] in turn do, with
-/// the same bits. The gradient is never written down.
-///
-/// Source: Kingma & Ba 2015, algorithm 1.
-///
-/// # Shapes
-/// As [`gemm_tn`], with `weights` and both moments for its `out`.
-///
-/// # Numerics
-/// Where an example is zero, δ has no effect even if it is infinite or NaN, if the products bring the ink.
-///
-/// # Panics
-/// If the shapes do not fit, or the ink is that of a minibatch of another size.
-pub fn gemm_tn_adam(
-    kernels: &Kernels,
-    products: Products<'_>,
-    step: AdamStep,
-    moments: [&mut Matrix; 2],
-    weights: &mut Matrix,
-) {
-    fits(products.examples, products.deltas, weights);
-    let shape = (weights.rows(), weights.columns());
-    assert!(moments.iter().all(|moment| (moment.rows(), moment.columns()) == shape), "shapes of the moments");
-    let stride = weights.stride();
-    kernels.gemm_tn_adam(products, step, moments.map(Matrix::memory_mut), weights.memory_mut(), stride);
-}
-
-/// Refuses a gradient of another shape than `out`.
-fn fits(examples: Panel<'_>, deltas: Deltas<'_>, out: &Matrix) {
-    assert_eq!(out.rows(), deltas.classes, "classes of the gradient");
-    assert_eq!(out.width(), examples.width(), "width of the gradient");
-    assert!(deltas.classes * deltas.stride <= deltas.values.len() && examples.rows() <= deltas.stride, "deltas");
-}
-
-/// One step of Adam on a matrix of weights.
-///
-/// Source: Kingma & Ba 2015, algorithm 1.
-///
-/// # Panics
-/// If the matrices have different shapes.
-pub fn adam(kernels: &Kernels, step: AdamStep, gradient: &Matrix, moments: [&mut Matrix; 2], weights: &mut Matrix) {
-    let [first, second] = moments;
-    let shape = (weights.rows(), weights.columns());
-    let others = [gradient, first, second].map(|other| (other.rows(), other.columns()));
-    assert_eq!(others, [shape; 3], "shapes of the gradient and of the moments");
-    for row in 0..weights.rows() {
-        let moments = [first.lanes_mut(row), second.lanes_mut(row)];
-        kernels.adam(step, gradient.lanes(row), moments, weights.lanes_mut(row));
-    }
-}
-
-/// Computes the scores of units for examples.
-///
-/// s(unit, example) = Σ_i w_i x_i, written to `out[example · out_stride + unit]`.
+/// Multiplies examples by units: `out[example · out_stride + unit] = Σ_i units[unit, i] · examples[example, i]`.
 ///
 /// Source: the product ⟨W, v⟩ of Krotov & Hopfield 2019, eq. 2, with the powers already taken (w′ for p ≠ 2).
 ///
@@ -133,7 +56,7 @@ pub fn gemm_nt(kernels: &Kernels, units: Panel<'_>, examples: Panel<'_>, out: &m
     kernels.gemm_nt(units, examples, out, out_stride);
 }
 
-/// Computes scores as [`gemm_nt`] does, into the rows `first_row ..` and the columns `first_column ..` of a matrix: one row per
+/// Multiplies as [`gemm_nt`] does, into the rows `first_row ..` and the columns `first_column ..` of a matrix: one row per
 /// example, one column per unit.
 ///
 /// # Panics
@@ -155,9 +78,10 @@ pub fn gemm_nt_into(
     gemm_nt(kernels, units, examples, out, stride * LANES);
 }
 
-/// Computes the scores over each block of `block` inputs on their own, for units that memory holds and few examples.
+/// Multiplies as [`gemm_nt`] does, but each block of `block` inputs on its own.
 ///
-/// s_b(unit, example) = Σ_{i in block b} w_i x_i, written to row b · examples + example of `out`, column unit.
+/// `out[b · examples + example, unit] = Σ_{i in block b} units[unit, i] · examples[example, i]`. Made for few examples and
+/// units that come from memory.
 ///
 /// # Shapes
 /// `units` [units × inputs], `examples` [examples × inputs], `out` at least [blocks · examples × units].
@@ -178,4 +102,201 @@ pub fn gemm_nt_blocks(kernels: &Kernels, units: Panel<'_>, examples: Panel<'_>, 
     assert!(rows <= out.rows() && units.rows() <= out.columns(), "too small a matrix for scores");
     let stride = out.stride() * LANES;
     kernels.gemm_nt_blocks(units, examples, block, out.memory_mut().as_flattened_mut(), stride);
+}
+
+/// Sums outer products over the examples of a minibatch: `out[class, ·] = Σ_example deltas[class, example] · examples[example, ·]`.
+///
+/// This is the weight gradient δᵀ X, a product TN in the usual layout of δ. Here δ is stored transposed, class by class.
+///
+/// # Shapes
+/// `deltas` [classes × at least batch], `examples` [batch × features], `out` [classes × features]. Columns of `deltas` behind
+/// the batch are not read.
+///
+/// # Numerics
+/// Fused multiply-add from +0, examples in order: the same bits however the features are divided.
+///
+/// # Panics
+/// If the shapes do not fit.
+///
+/// # Allocates
+/// Nothing.
+pub fn gemm_tn(kernels: &Kernels, deltas: &Matrix, examples: Panel<'_>, out: &mut Matrix) {
+    check_shapes(deltas, examples, out);
+    let stride = out.stride();
+    kernels.gemm_tn(Products { deltas, examples, nonzeros: None }, out.memory_mut(), stride);
+    out.clear_padding(0..out.rows());
+}
+
+/// Takes a step of Adam with the gradient of a minibatch, as [`gemm_tn`] and [`adam`] in turn do, with the same bits. The
+/// gradient is never written to memory.
+///
+/// Source: Kingma & Ba 2015, algorithm 1.
+///
+/// # Shapes
+/// As [`gemm_tn`], with `weights` and both moments for its `out`.
+///
+/// # Numerics
+/// With [`NonZeros`], a δ that is infinite or NaN has no effect where 64 features of its example are all zero.
+///
+/// # Panics
+/// If the shapes do not fit, or if the [`NonZeros`] are those of examples of another number or width.
+///
+/// # Allocates
+/// Nothing.
+pub fn gemm_tn_adam(
+    kernels: &Kernels,
+    products: Products<'_>,
+    step: AdamStep,
+    moments: [&mut Matrix; 2],
+    weights: &mut Matrix,
+) {
+    let Products { deltas, examples, nonzeros } = products;
+    check_shapes(deltas, examples, weights);
+    let shape = [weights.rows(), weights.columns()];
+    assert!(moments.iter().all(|moment| [moment.rows(), moment.columns()] == shape), "shapes of the moments");
+    if let Some(nonzeros) = nonzeros {
+        let (found, expected) = (nonzeros.shape(), [examples.rows(), examples.width()]);
+        assert_eq!(found, expected, "the non-zeros are those of other examples [rows, vectors]");
+    }
+    let (stride, [first, second]) = (weights.stride(), moments);
+    let memory = [first.memory_mut(), second.memory_mut()];
+    kernels.gemm_tn_adam(products, step, memory, weights.memory_mut(), stride);
+    for matrix in [first, second, weights] {
+        matrix.clear_padding(0..matrix.rows());
+    }
+}
+
+/// Refuses a gradient of another shape than `out`.
+fn check_shapes(deltas: &Matrix, examples: Panel<'_>, out: &Matrix) {
+    assert_eq!(out.rows(), deltas.rows(), "classes of the gradient");
+    assert_eq!(out.width(), examples.width(), "width of the gradient");
+    assert!(
+        examples.rows() <= deltas.columns(),
+        "{} examples, {} columns of deltas",
+        examples.rows(),
+        deltas.columns()
+    );
+}
+
+/// Replaces each score s of some rows by (max(s, 0) · factor)^n.
+///
+/// With factor = c / scale this is h = (max(I, 0) / scale)^n, since the current is I = c·s. With n = 1 it is a ReLU.
+///
+/// Source: Krotov & Hopfield 2019, eq. 1; the scale is ours (it keeps h within f32 for large n; the paper has 1).
+///
+/// # Numerics
+/// For n a multiple of ½, products and one square root; otherwise `libm::pow` in f64. NaN stays NaN.
+///
+/// # Panics
+/// If a row does not exist.
+///
+/// # Example
+/// ```
+/// use rivalry_core::{Kernels, Matrix, ops};
+/// let mut scores = Matrix::zeros(1, 3);
+/// scores.row_mut(0).copy_from_slice(&[-1.0, 2.0, 3.0]);
+/// ops::rectified_power(Kernels::best(), &mut scores, 0..1, 0.5, ops::Exponent::new(2.0));
+/// assert_eq!(scores.row(0), [0.0, 1.0, 2.25]);
+/// ```
+pub fn rectified_power(kernels: &Kernels, scores: &mut Matrix, rows: Range<usize>, factor: f32, n: Exponent) {
+    for row in rows.clone() {
+        kernels.rectified_power(scores.lanes_mut(row), factor, n);
+    }
+    scores.clear_padding(rows);
+}
+
+/// Replaces each sum s by ∂C/∂s for C = Σ |tanh(β s) − t|^m, with targets t = ±1.
+///
+/// Source: Krotov & Hopfield 2019, eqs. 1 and 12, differentiated.
+///
+/// # Numerics
+/// NaN stays NaN.
+///
+/// # Panics
+/// If the shapes differ.
+pub fn power_loss(kernels: &Kernels, loss: PowerLoss, sums: &mut Matrix, targets: &Matrix) {
+    assert_eq!([sums.rows(), sums.columns()], [targets.rows(), targets.columns()], "shapes of sums and targets");
+    for row in 0..sums.rows() {
+        kernels.power_loss(loss, sums.lanes_mut(row), targets.lanes(row));
+    }
+    sums.clear_padding(0..sums.rows());
+}
+
+/// Takes one step of Adam on a matrix of weights.
+///
+/// Source: Kingma & Ba 2015, algorithm 1.
+///
+/// # Panics
+/// If the matrices have different shapes.
+pub fn adam(kernels: &Kernels, step: AdamStep, gradient: &Matrix, moments: [&mut Matrix; 2], weights: &mut Matrix) {
+    let [first, second] = moments;
+    let shape = [weights.rows(), weights.columns()];
+    let others = [gradient, first, second].map(|other| [other.rows(), other.columns()]);
+    assert_eq!(others, [shape; 3], "shapes of the gradient and of the moments");
+    for row in 0..weights.rows() {
+        let moments = [first.lanes_mut(row), second.lanes_mut(row)];
+        kernels.adam(step, gradient.lanes(row), moments, weights.lanes_mut(row));
+    }
+    for matrix in [first, second, weights] {
+        matrix.clear_padding(0..matrix.rows());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Numbers that make something of the zeros in a padding: 0⁰, 0 · ∞, 0 / 0.
+    const HARD: [f32; 6] = [0.0, -1.0, f32::INFINITY, f32::NEG_INFINITY, f32::NAN, 1e30];
+
+    fn hard(rows: usize, columns: usize) -> Matrix {
+        let mut matrix = Matrix::zeros(rows, columns);
+        for row in 0..rows {
+            matrix.row_mut(row).iter_mut().zip(row..).for_each(|(value, i)| *value = HARD[i % HARD.len()]);
+        }
+        matrix
+    }
+
+    fn assert_padding(what: &str, matrices: &[&Matrix]) {
+        for matrix in matrices {
+            for row in 0..matrix.rows() {
+                let padding = &matrix.lanes(row).as_flattened()[matrix.columns()..];
+                assert!(padding.iter().all(|pad| pad.to_bits() == 0), "{what}: {padding:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_operation_leaves_anything_in_the_padding() {
+        let step = AdamStep { first_decay: 0.9, second_decay: 0.999, rate: 0.1, correction: 1.0, epsilon: 0.0 };
+        for kernels in Kernels::all() {
+            for columns in [1, 15, 17, 33] {
+                let what = format!("{}, {columns} columns", kernels.name());
+                for n in [0.0, 0.5, 2.0, 2.3, -1.0] {
+                    let mut scores = hard(3, columns);
+                    rectified_power(kernels, &mut scores, 0..3, f32::INFINITY, Exponent::new(n));
+                    assert_padding(&format!("{what}, power {n}"), &[&scores]);
+                }
+                let mut sums = hard(3, columns);
+                let loss = PowerLoss { beta: 1.0, m: 6.0, exponent: Exponent::new(6.0) };
+                power_loss(kernels, loss, &mut sums, &hard(3, columns));
+                assert_padding(&format!("{what}, loss"), &[&sums]);
+                let (deltas, examples) = (hard(3, 6), hard(6, columns));
+                let mut gradient = hard(3, columns);
+                gemm_tn(kernels, &deltas, examples.panel(0, 6), &mut gradient);
+                assert_padding(&format!("{what}, gemm_tn"), &[&gradient]);
+                let [mut first, mut second, mut weights] = [hard(3, columns), hard(3, columns), hard(3, columns)];
+                adam(kernels, step, &gradient, [&mut first, &mut second], &mut weights);
+                assert_padding(&format!("{what}, adam"), &[&first, &second, &weights]);
+                let products = Products { deltas: &deltas, examples: examples.panel(0, 6), nonzeros: None };
+                gemm_tn_adam(kernels, products, step, [&mut first, &mut second], &mut weights);
+                assert_padding(&format!("{what}, gemm_tn_adam"), &[&first, &second, &weights]);
+                let mut out = hard(2 * columns.div_ceil(16), 5);
+                gemm_nt_blocks(kernels, hard(5, columns).panel(0, 5), hard(2, columns).panel(0, 2), 16, &mut out);
+                assert_padding(&format!("{what}, gemm_nt_blocks"), &[&out]);
+                gemm_nt_into(kernels, hard(3, columns).panel(0, 3), hard(2, columns).panel(0, 2), &mut out, [0, 2]);
+                assert_padding(&format!("{what}, gemm_nt_into"), &[&out]);
+            }
+        }
+    }
 }

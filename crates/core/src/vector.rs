@@ -12,7 +12,7 @@ pub const LANES: usize = 16;
 /// One vector's worth of memory.
 pub type Lanes = [f32; LANES];
 
-/// IntegerNorm numbers for one vector of the integer product: four inputs of each of sixteen units, or 64 inputs of one.
+/// Int8 levels for one vector of the integer product: four inputs of each of sixteen units, or 64 inputs of one.
 pub(crate) type Levels64 = [[i8; 4]; LANES];
 
 /// Pixels for one vector of the integer product.
@@ -119,7 +119,7 @@ pub(crate) trait Integers: Simd {
     fn sum_i32x16(self, a: Self::I32x16) -> i32;
     /// The nearest f32 of each whole number.
     fn float_i32x16(self, a: Self::I32x16) -> Self::F32x16;
-    /// IntegerNorm numbers −128 … 127 as bytes.
+    /// Integers −128 … 127 as bytes.
     fn store_i8x16(self, whole: Self::F32x16, to: &mut [i8; LANES]);
     /// Moves those of sixteen groups of four pixels that are not all 0 to the front, each beside its number counted from
     /// `first`, and returns how many they are. What lies behind them is undefined.

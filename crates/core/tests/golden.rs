@@ -5,7 +5,7 @@ mod common;
 
 use common::{bits, learn, pixels};
 use rivalry_core::ops::{Exponent, PowerLoss, power_loss, rectified_power};
-use rivalry_core::{Inputs, Kernels, Layer, Random, Rates, Rule};
+use rivalry_core::{Inputs, Kernels, Layer, Matrix, Random, Rates, Rule};
 
 /// FNV-1a of 64 bits.
 fn fnv(bytes: impl Iterator<Item = u8>) -> u64 {
@@ -98,16 +98,19 @@ fn features_and_the_gradient_of_the_loss() {
             (4.3, [0xdabe_2882_e3ae_7dd9, 0xe1b9_289d_f7e3_2ba5]),
         ] {
             let mut random = Random::keyed(2, "synthetic", 0);
-            let mut normals = || -> Vec<[f32; 16]> {
-                (0..100).map(|_| std::array::from_fn(|_| 2.0 * random.normal() as f32)).collect()
+            let mut normals = || {
+                let mut row = Matrix::zeros(1, 1600);
+                row.row_mut(0).fill_with(|| 2.0 * random.normal() as f32);
+                row
             };
-            let (mut scores, mut sums) = (normals(), normals());
-            let targets: Vec<[f32; 16]> =
-                (0..100).map(|i| std::array::from_fn(|lane| if (i + lane) % 3 == 0 { 1.0 } else { -1.0 })).collect();
+            let (mut scores, mut sums, mut targets) = (normals(), normals(), Matrix::zeros(1, 1600));
+            for (i, target) in targets.row_mut(0).iter_mut().enumerate() {
+                *target = if (i / 16 + i % 16) % 3 == 0 { 1.0 } else { -1.0 };
+            }
             let exponent = Exponent::new(exponent);
-            rectified_power(kernels, &mut scores, 0.37, exponent);
+            rectified_power(kernels, &mut scores, 0..1, 0.37, exponent);
             power_loss(kernels, PowerLoss { beta: 0.7, m: 4.5, exponent }, &mut sums, &targets);
-            let found = [scores, sums].map(|vectors| fnv_of(vectors.as_flattened()));
+            let found = [scores, sums].map(|row| fnv_of(row.row(0)));
             assert_eq!(found, expected, "{}, {exponent:?}: {found:#018x?}", kernels.name());
         }
     }

@@ -4,23 +4,17 @@ mod common;
 
 use common::{ROUNDING, assert_panics, bits, gamma, matrix, normals, wholes};
 use rivalry_core::ops::{
-    AdamStep, Deltas, Exponent, NonZeros, PowerLoss, Products, adam, gemm_tn, gemm_tn_adam, power_loss, rectified_power,
+    AdamStep, Exponent, NonZeros, PowerLoss, Products, adam, gemm_tn, gemm_tn_adam, power_loss, rectified_power,
 };
-use rivalry_core::{Kernels, Lanes, Matrix};
+use rivalry_core::{Kernels, Matrix};
 
-/// IntegerNorm vectors of values; the last one is repeated to the end.
-fn lanes(values: &[f32]) -> Vec<Lanes> {
-    let padded = |chunk: &[f32]| std::array::from_fn(|lane| chunk[lane.min(chunk.len() - 1)]);
-    values.chunks(16).map(padded).collect()
-}
-
-/// Runs a kernel in place on every instruction set and returns the result, which must have the same bits on all.
-fn on_all(values: &[f32], kernel: impl Fn(&Kernels, &mut [Lanes])) -> Vec<f32> {
+/// Runs an operation in place on every instruction set and returns the result, which must have the same bits on all.
+fn on_all(values: &[f32], operation: impl Fn(&Kernels, &mut Matrix)) -> Vec<f32> {
     let mut first: Option<Vec<f32>> = None;
     for kernels in Kernels::all() {
-        let mut vectors = lanes(values);
-        kernel(kernels, &mut vectors);
-        let found = vectors.as_flattened()[..values.len()].to_vec();
+        let mut row = matrix(1, values.len(), values);
+        operation(kernels, &mut row);
+        let found = row.to_rows();
         let first = first.get_or_insert_with(|| found.clone());
         assert!(bits(first) == bits(&found), "{} differs", kernels.name());
     }
@@ -43,7 +37,7 @@ fn features_are_powers_of_rectified_scores() {
     scores.extend([0.0, -0.0, -1e30, 1.0, 1e-3, 7.0]);
     for n in [0.5, 1.0, 1.5, 2.0, 3.0, 4.5, 6.0, 10.0, 12.5, 20.0, 0.3, 4.3, 9.99] {
         for factor in [1.0, 1.878, 0.3] {
-            let found = on_all(&scores, |kernels, vectors| rectified_power(kernels, vectors, factor, Exponent::new(n)));
+            let found = on_all(&scores, |kernels, row| rectified_power(kernels, row, 0..1, factor, Exponent::new(n)));
             for (score, h) in scores.iter().zip(found) {
                 let exact = (f64::from(score.max(0.0)) * f64::from(factor)).powf(n);
                 // The scaled score is rounded once and enters n times, the product has at most n more, the root 2.
@@ -58,7 +52,7 @@ fn features_are_powers_of_rectified_scores() {
 fn features_at_the_ends_are_0_or_infinite_and_never_nan() {
     let scores = [f32::NEG_INFINITY, -f32::MAX, 0.0, 1e-30, 1e-45, 1e30, f32::MAX, f32::INFINITY];
     for n in [0.5, 1.0, 4.5, 6.0, 40.0, 2.3] {
-        let found = on_all(&scores, |kernels, vectors| rectified_power(kernels, vectors, 1.0, Exponent::new(n)));
+        let found = on_all(&scores, |kernels, row| rectified_power(kernels, row, 0..1, 1.0, Exponent::new(n)));
         assert!(found.iter().all(|h| *h >= 0.0), "n {n}: {found:?}");
         assert_eq!(found[..3], [0.0; 3]);
         assert_eq!(found[7], f32::INFINITY);
@@ -84,10 +78,11 @@ fn the_power_loss_is_within_its_bound_of_f64() {
     sums.extend(normals(3, 200).iter().map(|s| 60.0 * s));
     sums.extend([0.0, -0.0, 1e-20, -1e-20, 1e-45]);
     let targets: Vec<f32> = (0..sums.len()).map(|i| if i % 3 == 0 { 1.0 } else { -1.0 }).collect();
+    let target_row = matrix(1, targets.len(), &targets);
     for beta in [0.01_f32, 0.1, 1.0, 6.0] {
         for m in [1.0_f32, 1.5, 2.0, 4.0, 4.3, 6.0, 10.0] {
             let loss = PowerLoss { beta, m, exponent: Exponent::new(f64::from(m)) };
-            let found = on_all(&sums, |kernels, vectors| power_loss(kernels, loss, vectors, &lanes(&targets)));
+            let found = on_all(&sums, |kernels, row| power_loss(kernels, loss, row, &target_row));
             let (beta, m) = (f64::from(beta), f64::from(m));
             for ((s, t), found) in sums.iter().zip(&targets).zip(found) {
                 let exact = exact_loss(beta, m, f64::from(*s), f64::from(*t));
@@ -113,10 +108,11 @@ fn the_power_loss_of_a_saturated_tanh_is_finite() {
     let ends = [1e3, 1e10, 1e30, f32::MAX, f32::INFINITY, 1e-30, 1e-45, 0.0];
     let sums: Vec<f32> = ends.iter().flat_map(|end| [*end, -*end, *end, -*end]).collect();
     let targets: Vec<f32> = (0..sums.len()).map(|i| if i % 4 < 2 { 1.0 } else { -1.0 }).collect();
+    let target_row = matrix(1, targets.len(), &targets);
     for beta in [0.01, 1.0, 1e6] {
         for m in [1.0, 2.0, 4.3, 6.0, 7.5, 40.0] {
             let loss = PowerLoss { beta, m, exponent: Exponent::new(f64::from(m)) };
-            let found = on_all(&sums, |kernels, vectors| power_loss(kernels, loss, vectors, &lanes(&targets)));
+            let found = on_all(&sums, |kernels, row| power_loss(kernels, loss, row, &target_row));
             for ((s, t), found) in sums.iter().zip(&targets).zip(found) {
                 assert!(found.is_finite() && found * t <= 0.0, "beta {beta}, m {m}, s {s}, t {t}: {found}");
                 // Far out there is nothing to learn from: neither if right nor, tanh being flat, if wrong.
@@ -147,7 +143,7 @@ fn the_gradient_is_the_sum_over_examples_in_order() {
                 for kernels in Kernels::all() {
                     let mut out = matrix(classes, features, &vec![f32::NAN; classes * features]);
                     let panel = h.panel(0, 8).gather(&which);
-                    gemm_tn(kernels, panel, Deltas { values: &deltas, stride, classes }, &mut out);
+                    gemm_tn(kernels, &matrix(classes, stride, &deltas), panel, &mut out);
                     for class in 0..classes {
                         let (mut size, deltas) = (0.0, &deltas[class * stride..][..batch]);
                         for (feature, found) in out.row(class).iter().enumerate() {
@@ -162,8 +158,6 @@ fn the_gradient_is_the_sum_over_examples_in_order() {
                             let bound = if whole { 0.0 } else { gamma(batch as f64) * size };
                             assert!((f64::from(*found) - exact).abs() <= bound, "{}: {found}", kernels.name());
                         }
-                        let padding = &out.lanes(class).as_flattened()[features..];
-                        assert!(padding.iter().all(|pad| *pad == 0.0), "padding of class {class}");
                     }
                 }
             }
@@ -194,9 +188,6 @@ fn adam_is_within_its_bound_of_f64() {
             };
             let (mut w, mut first, mut second) = (start(&w, 1.0), start(&first, keep), start(&second, keep));
             adam(kernels, step, &start(&g, 1.0), [&mut first, &mut second], &mut w);
-            for row in 0..rows {
-                assert!(w.lanes(row).as_flattened()[columns..].iter().all(|pad| *pad == 0.0), "padding");
-            }
             results.push([first.to_rows(), second.to_rows(), w.to_rows()]);
         }
         for result in &results {
@@ -249,26 +240,24 @@ fn descending_has_the_bits_of_a_gradient_and_a_step_of_adam() {
             let (example, block) = (i / features, i % features / 64);
             *x = if (example + block).is_multiple_of(3) || i.is_multiple_of(5) { 0.0 } else { *x };
         }
-        let (examples, deltas) = (matrix(batch, features, &examples), normals(2, classes * batch));
-        let deltas = Deltas { values: &deltas, stride: batch, classes };
-        let mut ink = NonZeros::new(batch, features);
-        ink.note(examples.panel(0, batch));
+        let (examples, deltas) =
+            (matrix(batch, features, &examples), matrix(classes, batch, &normals(2, classes * batch)));
+        let mut nonzeros = NonZeros::new(batch, features);
+        nonzeros.record(examples.panel(0, batch));
         let count = classes * features;
         let second: Vec<f32> = normals(5, count).iter().map(|v| v * v).collect();
         let fresh = || [normals(3, count), normals(4, count), second.clone()].map(|v| matrix(classes, features, &v));
         for kernels in Kernels::all() {
             let ([mut w, mut first, mut second], mut gradients) = (fresh(), Matrix::zeros(classes, features));
-            gemm_tn(kernels, examples.panel(0, batch), deltas, &mut gradients);
+            gemm_tn(kernels, &deltas, examples.panel(0, batch), &mut gradients);
             adam(kernels, step, &gradients, [&mut first, &mut second], &mut w);
-            for ink in [None, Some(&ink)] {
+            for nonzeros in [None, Some(&nonzeros)] {
                 let [mut found, mut found_first, mut found_second] = fresh();
-                let products = Products { examples: examples.panel(0, batch), ink, deltas };
+                let products = Products { deltas: &deltas, examples: examples.panel(0, batch), nonzeros };
                 gemm_tn_adam(kernels, products, step, [&mut found_first, &mut found_second], &mut found);
                 for (expected, found) in [(&w, found), (&first, found_first), (&second, found_second)] {
                     let place = format!("{}: {classes} x {features}, batch {batch}", kernels.name());
                     assert_eq!(bits(&found.to_rows()), bits(&expected.to_rows()), "{place}");
-                    let padding = |row| found.lanes(row).as_flattened()[features..].iter().all(|pad| *pad == 0.0);
-                    assert!((0..classes).all(padding), "{place}: padding");
                 }
             }
         }
@@ -279,17 +268,22 @@ fn descending_has_the_bits_of_a_gradient_and_a_step_of_adam() {
 fn shapes_that_do_not_fit_are_refused() {
     let kernels = Kernels::best();
     let loss = PowerLoss { beta: 1.0, m: 6.0, exponent: Exponent::Halves(12) };
-    assert_panics("more sums than targets", || power_loss(kernels, loss, &mut [[0.0; 16]; 2], &[[1.0; 16]]));
+    for shape in [(1, 33), (2, 32), (3, 33)] {
+        let targets = Matrix::zeros(shape.0, shape.1);
+        assert_panics("other targets", || power_loss(kernels, loss, &mut Matrix::zeros(2, 33), &targets));
+    }
+    let mut scores = Matrix::zeros(2, 5);
+    assert_panics("a row behind the end", || rectified_power(kernels, &mut scores, 1..3, 1.0, Exponent::Halves(2)));
 
     let h = Matrix::zeros(4, 20);
-    let run = |values: &[f32], stride, classes, rows, columns| {
-        gemm_tn(kernels, h.panel(0, 4), Deltas { values, stride, classes }, &mut Matrix::zeros(rows, columns));
+    let run = |deltas: Matrix, rows, columns| {
+        gemm_tn(kernels, &deltas, h.panel(0, 4), &mut Matrix::zeros(rows, columns));
     };
-    run(&[0.0; 12], 4, 3, 3, 20);
-    assert_panics("too few deltas", || run(&[0.0; 11], 4, 3, 3, 20));
-    assert_panics("a stride below the minibatch", || run(&[0.0; 12], 3, 3, 3, 20));
-    assert_panics("other classes", || run(&[0.0; 12], 4, 3, 2, 20));
-    assert_panics("another width", || run(&[0.0; 12], 4, 3, 3, 33));
+    run(Matrix::zeros(3, 4), 3, 20);
+    run(Matrix::zeros(3, 9), 3, 20);
+    assert_panics("fewer deltas than examples", || run(Matrix::zeros(3, 3), 3, 20));
+    assert_panics("other classes", || run(Matrix::zeros(3, 4), 2, 20));
+    assert_panics("another width", || run(Matrix::zeros(3, 4), 3, 33));
 
     let step = AdamStep { first_decay: 0.9, second_decay: 0.999, rate: 0.1, correction: 1.0, epsilon: 1e-8 };
     let good = (3, 20);
@@ -299,8 +293,8 @@ fn shapes_that_do_not_fit_are_refused() {
     };
     let run_at_once = |[first, second, w]: [(usize, usize); 3]| {
         let [mut first, mut second, mut w] = [first, second, w].map(|(rows, columns)| Matrix::zeros(rows, columns));
-        let deltas = Deltas { values: &[0.0; 12], stride: 4, classes: 3 };
-        let products = Products { examples: h.panel(0, 4), ink: None, deltas };
+        let deltas = Matrix::zeros(3, 4);
+        let products = Products { deltas: &deltas, examples: h.panel(0, 4), nonzeros: None };
         gemm_tn_adam(kernels, products, step, [&mut first, &mut second], &mut w);
     };
     run([good; 4]);
@@ -317,4 +311,48 @@ fn shapes_that_do_not_fit_are_refused() {
             assert_panics(&format!("matrix {place} of shape {wrong:?}, at once"), || run_at_once(shapes));
         }
     }
+}
+
+#[test]
+fn the_non_zeros_of_other_examples_are_refused() {
+    let step = AdamStep { first_decay: 0.9, second_decay: 0.999, rate: 0.1, correction: 1.0, epsilon: 1e-8 };
+    let (ones, deltas) = (matrix(9, 70, &[1.0; 630]), matrix(2, 9, &[1.0; 18]));
+    let run = |recorded: Option<(&Matrix, usize)>, kernels: &Kernels| {
+        let mut nonzeros = NonZeros::new(9, 140);
+        if let Some((examples, rows)) = recorded {
+            nonzeros.record(examples.panel(0, rows));
+        }
+        let [mut first, mut second, mut weights] = [(); 3].map(|()| Matrix::zeros(2, 70));
+        let products = Products { deltas: &deltas, examples: ones.panel(0, 5), nonzeros: Some(&nonzeros) };
+        gemm_tn_adam(kernels, products, step, [&mut first, &mut second], &mut weights);
+        first.to_rows()
+    };
+    for kernels in Kernels::all() {
+        assert!(run(Some((&ones, 5)), kernels).iter().all(|moment| *moment > 0.49), "{}", kernels.name());
+        // With those of fewer examples, the gradient would leave out the rest in silence.
+        assert_panics("fewer examples", || _ = run(Some((&ones, 4)), kernels));
+        assert_panics("more examples", || _ = run(Some((&ones, 6)), kernels));
+        assert_panics("another width", || _ = run(Some((&Matrix::zeros(9, 140), 5)), kernels));
+        assert_panics("nothing recorded", || _ = run(None, kernels));
+    }
+}
+
+#[test]
+fn nan_stays_nan() {
+    // Any NaN will do: they are made alike, so that instruction sets can be compared.
+    let alike = |row: &mut Matrix| row.row_mut(0).iter_mut().filter(|x| x.is_nan()).for_each(|x| *x = f32::NAN);
+    let values = [f32::NAN, 1.0, -f32::NAN];
+    for n in [0.5, 1.0, 4.5, 2.3] {
+        let found = on_all(&values, |kernels, row| {
+            rectified_power(kernels, row, 0..1, 1.0, Exponent::new(n));
+            alike(row);
+        });
+        assert!(found[0].is_nan() && found[1] == 1.0 && found[2].is_nan(), "n {n}: {found:?}");
+    }
+    let (loss, targets) = (PowerLoss { beta: 1.0, m: 6.0, exponent: Exponent::new(6.0) }, matrix(1, 3, &[1.0; 3]));
+    let found = on_all(&values, |kernels, row| {
+        power_loss(kernels, loss, row, &targets);
+        alike(row);
+    });
+    assert!(found[0].is_nan() && found[1].is_finite() && found[2].is_nan(), "{found:?}");
 }

@@ -1,4 +1,4 @@
-//! IntegerNorm minibatches to the bit of the specification: every norm, both kinds of inputs, blocks and tiles and their edges.
+//! Whole minibatches to the bit of the specification: every norm, both kinds of inputs, blocks and tiles and their edges.
 
 mod common;
 

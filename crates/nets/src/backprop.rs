@@ -152,7 +152,7 @@ impl Backprop {
             for (i, minibatch) in order.chunks(this.spec.batch).enumerate() {
                 let samples = minibatch.iter().map(|&sample| sample as usize);
                 stage(this.kernels, inputs, samples, &mut own.scratch.examples);
-                own.scratch.ink.note(own.scratch.examples.panel(0, minibatch.len()));
+                own.scratch.nonzeros.record(own.scratch.examples.panel(0, minibatch.len()));
                 for (number, block) in own.numbers.clone().zip(&mut own.blocks) {
                     block.forward(this.kernels, &mut own.scratch, minibatch.len());
                     this.shares.publish(i % 2, number, &own.scratch.share, minibatch.len());

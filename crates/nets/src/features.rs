@@ -174,7 +174,7 @@ fn compute_part(
         ops::gemm_nt_into(kernels, units, rows, &mut values, [first, 0]);
         for sample in first..first + examples {
             let factor = (f64::from(inputs.scale(sample)) / spec.current_scale) as f32;
-            ops::rectified_power(kernels, values.lanes_mut(sample), factor, exponent);
+            ops::rectified_power(kernels, &mut values, sample..sample + 1, factor, exponent);
             if let Some(at) = values.row(sample).iter().position(|h| !h.is_finite()) {
                 let found = format!("{} at sample {sample}, unit {}", values.row(sample)[at], columns.start + at);
                 let hint = "scale the currents (current_scale = \"auto\") or lower power_n";

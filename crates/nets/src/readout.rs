@@ -17,7 +17,7 @@ use crate::adam::Adam;
 use crate::error::{Error, Result};
 use crate::features::{BLOCK, Features, Part};
 use crate::shares::{Shares, shares};
-use rivalry_core::ops::{self, Deltas, Exponent, PowerLoss, Products};
+use rivalry_core::ops::{self, Exponent, PowerLoss, Products};
 use rivalry_core::{Barrier, Compute, Kernels, Matrix, Random, range_of};
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -153,11 +153,9 @@ impl Readout {
             for (target, &sample) in targets.iter_mut().zip(minibatch) {
                 *target = if usize::from(labels[sample as usize]) == class { 1.0 } else { -1.0 };
             }
-            ops::power_loss(self.kernels, self.loss, own.sums.lanes_mut(class), own.targets.lanes(class));
         }
-        let (values, stride) = own.sums.padded();
-        let deltas = Deltas { values, stride, classes: self.spec.classes };
-        let products = Products { examples: part.gather(minibatch), ink: None, deltas };
+        ops::power_loss(self.kernels, self.loss, &mut own.sums, &own.targets);
+        let products = Products { deltas: &own.sums, examples: part.gather(minibatch), nonzeros: None };
         own.adam.descend(self.kernels, self.steps + i as u64 + 1, rate, products, &mut own.weights);
     }
 

@@ -15,7 +15,7 @@
 use crate::error::{Error, Result};
 use crate::kernels;
 use crate::kernels::elementwise::{AdamStep, Exponent, Moments, PowerLoss};
-use crate::kernels::gemm_tn::{Deltas, Products};
+use crate::kernels::gemm_tn::Products;
 use crate::kernels::pack::{Packed, Pixels};
 use crate::kernels::power::IntegerNorm;
 use crate::kernels::quantise::{QuantiseBuffers, Quantised};
@@ -77,7 +77,7 @@ macro_rules! for_every_kernel {
             /// See [`crate::ops::power_loss`].
             fn power_loss(loss: PowerLoss, sums: &mut [Lanes], targets: &[Lanes]) = kernels::elementwise::power_loss;
             /// See [`crate::ops::gemm_tn`].
-            fn gemm_tn(examples: Panel<'_>, deltas: Deltas<'_>, out: &mut [Lanes], out_stride: usize)
+            fn gemm_tn(products: Products<'_>, out: &mut [Lanes], out_stride: usize)
                 = kernels::gemm_tn::gemm_tn::<_, { GEMM_TN.0 }, { GEMM_TN.1 }>;
             /// See [`crate::ops::gemm_tn_adam`].
             fn gemm_tn_adam(

@@ -58,7 +58,8 @@ fn raised<S: Simd>(simd: S, x: S::F32x16, exponent: Exponent) -> S::F32x16 {
 pub(crate) fn rectified_power<S: Simd>(simd: S, scores: &mut [Lanes], factor: f32, n: Exponent) {
     let (zero, factor) = (simd.splat_f32x16(0.0), simd.splat_f32x16(factor));
     for lanes in scores {
-        let rectified = simd.max_f32x16(simd.load_f32x16(lanes), zero);
+        // The maximum is its second operand where one is NaN. That may be −0, which the addition turns into +0.
+        let rectified = simd.add_f32x16(simd.max_f32x16(zero, simd.load_f32x16(lanes)), zero);
         simd.store_f32x16(raised(simd, simd.mul_f32x16(rectified, factor), n), lanes);
     }
 }
@@ -99,7 +100,7 @@ pub(crate) fn power_loss<S: Simd>(simd: S, loss: PowerLoss, sums: &mut [Lanes], 
 #[inline(always)]
 fn exp<S: Simd>(simd: S, x: S::F32x16) -> S::F32x16 {
     let scaled = simd.mul_f32x16(x, simd.splat_f32x16(std::f32::consts::LOG2_E));
-    let y = simd.max_f32x16(simd.min_f32x16(scaled, simd.splat_f32x16(126.0)), simd.splat_f32x16(-126.0));
+    let y = simd.max_f32x16(simd.splat_f32x16(-126.0), simd.min_f32x16(simd.splat_f32x16(126.0), scaled));
     let whole = simd.round_f32x16(y);
     let part = simd.sub_f32x16(y, whole);
     // (ln 2)^j / j! for j = 7 … 0.

@@ -6,22 +6,11 @@
 //! first-level cache while all classes go by.
 
 use super::elementwise::{Adam, AdamStep, Moments};
-use crate::matrix::Panel;
+use crate::matrix::{Matrix, Panel};
 use crate::vector::{LANES, Lanes, Simd};
 
-/// δ [classes × stride], of which the first examples of each row are in use.
-#[derive(Debug, Clone, Copy)]
-pub struct Deltas<'a> {
-    /// ∂C/∂s, one row per class.
-    pub values: &'a [f32],
-    /// Floats per class.
-    pub stride: usize,
-    /// The number of classes.
-    pub classes: usize,
-}
-
-/// Vectors of features that [`NonZeros`] knows as one.
-const INK: usize = 4;
+/// Vectors of features that share a list of [`NonZeros`].
+const LIST: usize = 4;
 
 /// Which examples are not all zero, for every 64 features: the others add nothing to a gradient there.
 #[derive(Debug)]
@@ -29,56 +18,62 @@ pub struct NonZeros {
     /// Where the examples of each 64 features begin, and where the last end.
     starts: Vec<u32>,
     examples: Vec<u32>,
+    /// The rows and vectors of the examples that were looked at.
+    shape: [usize; 2],
 }
 
 impl NonZeros {
     /// Makes room for a minibatch.
     pub fn new(batch: usize, features: usize) -> NonZeros {
-        let blocks = features.div_ceil(INK * LANES);
-        NonZeros { starts: Vec::with_capacity(blocks + 1), examples: Vec::with_capacity(blocks * batch) }
+        let blocks = features.div_ceil(LIST * LANES);
+        NonZeros { starts: Vec::with_capacity(blocks + 1), examples: Vec::with_capacity(blocks * batch), shape: [0; 2] }
     }
 
     /// Looks at the examples of a minibatch. Allocates nothing if it is no larger than those there is room for.
-    pub fn note(&mut self, examples: Panel<'_>) {
+    pub fn record(&mut self, examples: Panel<'_>) {
+        self.shape = [examples.rows(), examples.width()];
         self.starts.clear();
         self.examples.clear();
-        for first in (0..examples.width()).step_by(INK) {
+        for first in (0..examples.width()).step_by(LIST) {
             self.starts.push(self.examples.len() as u32);
-            let block = examples.columns(first, INK.min(examples.width() - first));
+            let block = examples.columns(first, LIST.min(examples.width() - first));
             let inked = |example: &u32| block.lanes(*example as usize).as_flattened().iter().any(|x| *x != 0.0);
             self.examples.extend((0..examples.rows() as u32).filter(inked));
         }
         self.starts.push(self.examples.len() as u32);
     }
 
+    /// The rows and vectors of the examples that were recorded.
+    pub(crate) fn shape(&self) -> [usize; 2] {
+        self.shape
+    }
+
     /// The examples that are not zero at vector `i`, unless it is all of them.
     fn at(&self, i: usize, examples: usize) -> Option<&[u32]> {
-        let [start, end] = [0, 1].map(|behind| self.starts[i / INK + behind] as usize);
+        let [start, end] = [0, 1].map(|behind| self.starts[i / LIST + behind] as usize);
         (end - start < examples).then(|| &self.examples[start..end])
     }
 }
 
-/// The products δ·h that a gradient sums up.
+/// The operands of a gradient.
 #[derive(Debug, Clone, Copy)]
 pub struct Products<'a> {
+    /// δ [classes × at least batch].
+    pub deltas: &'a Matrix,
     /// h [batch × features].
     pub examples: Panel<'a>,
-    /// What [`NonZeros::note`] saw in these examples: worth its while where much is zero and many classes share it.
-    pub ink: Option<&'a NonZeros>,
-    /// δ [classes × batch].
-    pub deltas: Deltas<'a>,
+    /// What [`NonZeros::record`] saw in these examples. It pays where much is zero and many classes share it.
+    pub nonzeros: Option<&'a NonZeros>,
 }
 
 /// Writes the gradient to `out`, whose rows are `stride` vectors apart.
 #[inline(always)]
 pub(crate) fn gemm_tn<S: Simd, const C: usize, const V: usize>(
     simd: S,
-    examples: Panel<'_>,
-    deltas: Deltas<'_>,
+    products: Products<'_>,
     out: &mut [Lanes],
     stride: usize,
 ) {
-    let products = Products { examples, ink: None, deltas };
     tiles::<S, C, V>(simd, products, stride, &mut Written { out });
 }
 
@@ -149,10 +144,10 @@ fn tiles<S: Simd, const C: usize, const V: usize>(
     stride: usize,
     sink: &mut impl Sink<S>,
 ) {
-    const { assert!(INK.is_multiple_of(V), "a tile lies within one list of examples") };
+    const { assert!(LIST.is_multiple_of(V), "a tile lies within one list of examples") };
     let width = products.examples.width();
     for first in (0..width).step_by(V) {
-        for class in (0..products.deltas.classes).step_by(C) {
+        for class in (0..products.deltas.rows()).step_by(C) {
             if first + V <= width {
                 tile::<S, C, V>(simd, products, [class, first], stride, sink);
             } else {
@@ -168,19 +163,19 @@ fn tiles<S: Simd, const C: usize, const V: usize>(
 #[inline(always)]
 fn tile<S: Simd, const C: usize, const V: usize>(
     simd: S,
-    Products { examples, ink, deltas }: Products<'_>,
+    Products { deltas, examples, nonzeros }: Products<'_>,
     [class, i]: [usize; 2],
     stride: usize,
     sink: &mut impl Sink<S>,
 ) {
     let mut rows: [&[f32]; C] = [&[]; C];
     for (c, row) in rows.iter_mut().enumerate() {
-        *row = &deltas.values[(class + c).min(deltas.classes - 1) * deltas.stride..][..examples.rows()];
+        *row = &deltas.lanes((class + c).min(deltas.rows() - 1)).as_flattened()[..examples.rows()];
     }
     let mut sums = [[simd.splat_f32x16(0.0); V]; C];
-    let inked = ink.and_then(|ink| ink.at(i, examples.rows()));
-    for number in 0..inked.map_or(examples.rows(), <[u32]>::len) {
-        let example = inked.map_or(number, |inked| inked[number] as usize);
+    let listed = nonzeros.and_then(|nonzeros| nonzeros.at(i, examples.rows()));
+    for number in 0..listed.map_or(examples.rows(), <[u32]>::len) {
+        let example = listed.map_or(number, |listed| listed[number] as usize);
         if number < C * V {
             sink.expect(simd, (class + number / V) * stride + i + number % V);
         }
@@ -199,7 +194,7 @@ fn tile<S: Simd, const C: usize, const V: usize>(
             simd.store_f32x16(sums[c][v], &mut finished[c][v]);
         }
     }
-    for (c, finished) in finished.iter().enumerate().take(deltas.classes - class) {
+    for (c, finished) in finished.iter().enumerate().take(deltas.rows() - class) {
         for (v, sum) in finished.iter().enumerate() {
             sink.take(simd, (class + c) * stride + i + v, simd.load_f32x16(sum));
         }

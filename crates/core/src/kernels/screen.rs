@@ -1,4 +1,4 @@
-//! IntegerNorm-number scores of sixteen units at a time, turned into intervals at once; and the units that an interval leaves in
+//! Int8 scores of sixteen units at a time, turned into intervals at once; and the units that an interval leaves in
 //! the running. `crate::screen` has the proof.
 //!
 //! Plainly: Q = Σ digit · pixel; c = step · Q (of two digits the sum of both); the score lies in c ± uniform · X, and also in

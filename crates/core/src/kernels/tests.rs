@@ -5,7 +5,7 @@ mod digits;
 mod few;
 mod tile;
 
-use super::gemm_tn::Deltas;
+use super::gemm_tn::Products;
 use super::power::{IntegerNorm, power_real};
 use super::update::{ActiveRow, Contribution, Step};
 use crate::inputs::Inputs;
@@ -269,12 +269,13 @@ fn a_gradient_writes_nothing_between_its_rows_nor_behind_them() {
     let canary = [f32::from_bits(0x7fc0_dead); 16];
     for (classes, width) in [(1, 1), (4, 3), (5, 4), (7, 9), (10, 13)] {
         let examples = Matrix::zeros(3, width * 16);
-        let deltas = vec![1.0; classes * 3];
+        let mut deltas = Matrix::zeros(classes, 3);
+        (0..classes).for_each(|class| deltas.row_mut(class).fill(1.0));
         for kernels in Kernels::all() {
             let stride = width + 2;
             let mut out = vec![canary; classes * stride + 3];
-            let deltas = Deltas { values: &deltas, stride: 3, classes };
-            kernels.gemm_tn(examples.panel(0, 3), deltas, &mut out, stride);
+            let products = Products { deltas: &deltas, examples: examples.panel(0, 3), nonzeros: None };
+            kernels.gemm_tn(products, &mut out, stride);
             for (i, lanes) in out.iter().enumerate() {
                 let inside = i < classes * stride && i % stride < width;
                 let expected = if inside { [0.0; 16] } else { canary };

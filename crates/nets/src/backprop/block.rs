@@ -8,7 +8,7 @@
 //! runs along rows (`score`: W x, δ hᵀ) or one that adds up rows (`gradient`: S h, Sᵀδ, e xᵀ).
 
 use crate::adam::Adam;
-use rivalry_core::ops::{self, Deltas, Exponent, NonZeros, Products};
+use rivalry_core::ops::{self, Exponent, NonZeros, Products};
 use rivalry_core::{Kernels, Matrix, Panel};
 
 /// Hidden units of a block. Blocks are the same whatever the number of threads, and the shares of their units in the sums
@@ -35,7 +35,7 @@ pub(super) struct Scratch {
     /// x [batch × inputs], scaled.
     pub(super) examples: Matrix,
     /// Where these are not zero.
-    pub(super) ink: NonZeros,
+    pub(super) nonzeros: NonZeros,
     /// [classes × batch]: the share of a block in the sums.
     pub(super) share: Matrix,
     /// [classes × batch]: the sums, then δ.
@@ -62,7 +62,7 @@ impl Scratch {
     pub(super) fn new(inputs: usize, classes: usize, batch: usize) -> Scratch {
         Scratch {
             examples: Matrix::zeros(batch, inputs),
-            ink: NonZeros::new(batch, inputs),
+            nonzeros: NonZeros::new(batch, inputs),
             share: Matrix::zeros(classes, batch),
             deltas: Matrix::zeros(classes, batch),
             targets: Matrix::zeros(classes, batch),
@@ -103,16 +103,14 @@ impl Block {
                 *weight = self.readout.row(class)[unit];
             }
         }
-        let (values, stride) = scratch.transposed.padded();
-        ops::gemm_tn(kernels, deltas, Deltas { values, stride, classes: UNITS }, &mut scratch.errors);
+        ops::gemm_tn(kernels, &scratch.transposed, deltas, &mut scratch.errors);
         for unit in 0..UNITS {
             for (error, &h) in scratch.errors.row_mut(unit).iter_mut().zip(self.activations.row(unit)) {
                 *error = if h > 0.0 { *error } else { 0.0 };
             }
         }
-        let (values, stride) = scratch.errors.padded();
-        let deltas = Deltas { values, stride, classes: UNITS };
-        let products = Products { examples: scratch.examples.panel(0, examples), ink: Some(&scratch.ink), deltas };
+        let (deltas, examples) = (&scratch.errors, scratch.examples.panel(0, examples));
+        let products = Products { deltas, examples, nonzeros: Some(&scratch.nonzeros) };
         self.adam.descend(kernels, step.number, step.rate, products, &mut self.weights);
         self.readout_adam.step(kernels, step.number, step.rate, &scratch.readout_gradient, &mut self.readout);
     }
@@ -122,14 +120,10 @@ impl Block {
 pub(super) fn activate(kernels: &Kernels, weights: &Matrix, x: Panel<'_>, activations: &mut Matrix) {
     // The roles of units and examples are exchanged, so that the activations of a unit lie side by side.
     ops::gemm_nt_into(kernels, x, weights.panel(0, UNITS), activations, [0, 0]);
-    for unit in 0..UNITS {
-        ops::rectified_power(kernels, activations.lanes_mut(unit), 1.0, Exponent::Halves(2));
-    }
+    ops::rectified_power(kernels, activations, 0..UNITS, 1.0, Exponent::Halves(2));
 }
 
 /// The share Σ_unit S(class, unit) h(unit, example) [classes × batch], units in order.
 pub(super) fn add_up(kernels: &Kernels, readout: &Matrix, activations: &Matrix, share: &mut Matrix) {
-    let (values, stride) = readout.padded();
-    let deltas = Deltas { values, stride, classes: readout.rows() };
-    ops::gemm_tn(kernels, activations.panel(0, UNITS), deltas, share);
+    ops::gemm_tn(kernels, readout, activations.panel(0, UNITS), share);
 }

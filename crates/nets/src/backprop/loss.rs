@@ -37,8 +37,8 @@ impl Loss {
                     for (target, label) in targets.row_mut(class).iter_mut().zip(labels.clone()) {
                         *target = if usize::from(label) == class { 1.0 } else { -1.0 };
                     }
-                    ops::power_loss(kernels, loss, sums.lanes_mut(class), targets.lanes(class));
                 }
+                ops::power_loss(kernels, loss, sums, targets);
             }
             Loss::Softmax => {
                 for (example, label) in labels.enumerate() {

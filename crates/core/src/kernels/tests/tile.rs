@@ -48,7 +48,7 @@ fn assert_tile(kernels: &Kernels, two: bool, units: usize, pixels: Pixels<'_>, p
         slack[LANES - 2..].copy_from_slice(&[f32::INFINITY, f32::NAN]);
     }
     kernels.pack(pixels, packed);
-    // IntegerNorm numbers, as everything is.
+    // Integers, as everything is.
     for (ink, example) in packed.stats.iter_mut().zip(0_u8..) {
         let (level, norm) = (f32::from(example % 7), f32::from(example) * 3.0);
         ink.contrast = (example % 2 == 0).then_some(Contrast { level, norm });
