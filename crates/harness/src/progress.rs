@@ -1,15 +1,16 @@
-//! Progress on a terminal: epoch, error, examples per second, time left; bytes for downloads.
+//! Progress on a terminal: epoch, error, examples per second, time left; bytes for downloads; the points of a sweep.
 //!
 //! Everything goes to stderr, and only when stderr is a terminal and `--quiet` is not given: a pipe or a log gets
-//! nothing at all. Colour is used unless NO_COLOR is set.
+//! nothing at all. Colour is used unless NO_COLOR is set. Rates and times left are indicatif's.
 
-pub mod points;
+use std::io::{IsTerminal, Write};
 
-use std::time::{Duration, Instant};
-
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::cli::Common;
+
+/// Redraws per second: epochs can be shorter than the eye can follow.
+const REDRAWS_PER_SECOND: u8 = 10;
 
 /// Where bars are drawn.
 #[derive(Debug, Clone)]
@@ -37,17 +38,12 @@ impl Screen {
     }
 }
 
-/// Redraws per second: epochs can be shorter than the eye can follow.
-const REDRAWS_PER_SECOND: u8 = 10;
-
-/// The bar of one phase of a run.
+/// The bar of one phase of a run. It counts examples, so that the rate is that of examples.
 #[derive(Debug)]
 pub struct Progress {
     bar: ProgressBar,
-    started: Instant,
-    examples: u64,
+    total_epochs: u64,
     error_pct: Option<f64>,
-    first_epoch: Option<u64>,
 }
 
 impl Progress {
@@ -57,28 +53,27 @@ impl Progress {
     }
 
     fn on(screen: &Screen, what: &str, total_epochs: u64) -> Self {
-        let template = coloured(
-            "{prefix:<12} epoch {pos}/{len} [{wide_bar:.cyan/dim}] {msg}",
-            "{prefix:<12} epoch {pos}/{len} [{wide_bar}] {msg}",
-        );
-        let bar = ProgressBar::with_draw_target(Some(total_epochs), screen.target())
-            .with_style(style(template))
-            .with_prefix(what.to_owned());
-        Self { bar, started: Instant::now(), examples: 0, error_pct: None, first_epoch: None }
+        let template = "{prefix:<12} {msg} [{wide_bar}] {per_sec} examples, {eta} left";
+        let bar = ProgressBar::with_draw_target(None, screen.target()).with_style(style(template));
+        Self { bar: bar.with_prefix(what.to_owned()), total_epochs, error_pct: None }
     }
 
-    /// Reports that `epoch` epochs are done, the last one over `examples` examples. An error stays on display until
-    /// the next one, because it is not measured in every epoch.
+    /// Reports that `epoch` epochs are done, each over `examples` examples. An error stays on display until the next one,
+    /// because it is not measured in every epoch.
     pub fn tick(&mut self, epoch: u64, examples: u64, error_pct: Option<f64>) {
-        // A resumed run starts at a later epoch: only what this process did counts for its speed.
-        let first = *self.first_epoch.get_or_insert(epoch.saturating_sub(1));
-        self.examples += examples;
+        if self.bar.length().is_none() {
+            self.bar.set_length(self.total_epochs * examples);
+            if epoch > 1 {
+                // A resumed run: only what this process did counts for its speed.
+                self.bar.set_position((epoch - 1) * examples);
+                self.bar.reset_eta();
+            }
+        }
         self.error_pct = error_pct.or(self.error_pct);
-        let left = self.bar.length().unwrap_or(epoch).saturating_sub(epoch);
-        let pace = Pace { elapsed: self.started.elapsed(), done: epoch.saturating_sub(first), left };
-        // The message last: drawing it shows the new position too, whereas the position alone may be drawn with old words.
-        self.bar.set_position(epoch);
-        self.bar.set_message(message(&pace, self.examples, self.error_pct));
+        let error = self.error_pct.map_or(String::new(), |error| format!(", error {error:.2} %"));
+        // The message last: drawing it shows the new position too.
+        self.bar.set_position(epoch * examples);
+        self.bar.set_message(format!("epoch {epoch}/{}{error}", self.total_epochs));
     }
 
     /// Prints a line above the bar without tearing it.
@@ -89,49 +84,6 @@ impl Progress {
     /// Removes the bar: what it said is in the results.
     pub fn finish(self) {
         self.bar.finish_and_clear();
-    }
-}
-
-/// How far a phase has come, in epochs.
-struct Pace {
-    elapsed: Duration,
-    done: u64,
-    left: u64,
-}
-
-fn message(pace: &Pace, examples: u64, error_pct: Option<f64>) -> String {
-    let seconds = pace.elapsed.as_secs_f64().max(1e-9);
-    let mut parts = Vec::new();
-    if let Some(error_pct) = error_pct {
-        parts.push(format!("error {error_pct:.2} %"));
-    }
-    parts.push(format!("{} examples/s", thousands(examples as f64 / seconds)));
-    let left_s = seconds / pace.done.max(1) as f64 * pace.left as f64;
-    parts.push(format!("{} left", clock(left_s)));
-    parts.join(", ")
-}
-
-/// `1 234 567`: digits in threes, which the eye can read at a glance.
-fn thousands(value: f64) -> String {
-    let digits = format!("{value:.0}");
-    let mut grouped = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            grouped.push(' ');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
-
-/// `59 s`, `4:05`, `1:02:03`.
-fn clock(seconds: f64) -> String {
-    let seconds = seconds.round().clamp(0.0, 1e9) as u64;
-    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    match (hours, minutes) {
-        (0, 0) => format!("{seconds} s"),
-        (0, _) => format!("{minutes}:{seconds:02}"),
-        _ => format!("{hours}:{minutes:02}:{seconds:02}"),
     }
 }
 
@@ -151,13 +103,14 @@ impl Bytes {
     /// Shows how far a step of `rivalry-data` has come.
     pub fn update(&mut self, step: rivalry_data::Progress<'_>) {
         let rivalry_data::Progress { what, done, total } = step;
-        let same = self.current.as_ref().is_some_and(|(name, _)| name == what);
-        if !same {
+        if self.current.as_ref().is_none_or(|(name, _)| name != what) {
             self.clear();
-            let bar = ProgressBar::with_draw_target(total, self.screen.target())
-                .with_style(style(bytes_template(total)))
-                .with_prefix(what.to_owned());
-            self.current = Some((what.to_owned(), bar));
+            let template = match total {
+                Some(_) => "{prefix} [{wide_bar}] {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left",
+                None => "{prefix} {bytes}, {bytes_per_sec}",
+            };
+            let bar = ProgressBar::with_draw_target(total, self.screen.target()).with_style(style(template));
+            self.current = Some((what.to_owned(), bar.with_prefix(what.to_owned())));
         }
         if let Some((_, bar)) = &self.current {
             bar.set_position(done);
@@ -178,23 +131,57 @@ impl Drop for Bytes {
     }
 }
 
-fn bytes_template(total: Option<u64>) -> &'static str {
-    match total {
-        Some(_) => coloured(
-            "{prefix} [{wide_bar:.cyan/dim}] {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left",
-            "{prefix} [{wide_bar}] {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left",
-        ),
-        None => "{prefix} {bytes}, {bytes_per_sec}",
+/// The points of a sweep: a line for each, with the time left. The epochs of the point have their own bar below it.
+#[derive(Debug)]
+pub struct Points {
+    shown: bool,
+    name: String,
+    /// How much each point has to do, beside the others.
+    work: Vec<f64>,
+    /// Counts thousandths of all work and is never drawn; it estimates the time left.
+    bar: ProgressBar,
+    done: f64,
+}
+
+impl Points {
+    /// Nothing is printed off a terminal and with `--quiet`.
+    pub fn new(common: &Common, name: &str, work: Vec<f64>) -> Self {
+        let shown = !common.quiet && std::io::stderr().is_terminal();
+        let bar = ProgressBar::with_draw_target(Some(1000), ProgressDrawTarget::hidden());
+        Self { shown, name: name.to_owned(), work, bar, done: 0.0 }
+    }
+
+    /// Says which point begins.
+    pub fn begin(&self, index: usize, label: &str) {
+        if self.shown {
+            let _ = writeln!(std::io::stderr(), "{}", self.line(index, label));
+        }
+    }
+
+    /// Counts a point as done.
+    pub fn done(&mut self, index: usize) {
+        self.done += self.work[index];
+        let all: f64 = self.work.iter().sum();
+        if all > 0.0 {
+            self.bar.set_position((1000.0 * self.done / all) as u64);
+        }
+    }
+
+    fn line(&self, index: usize, label: &str) -> String {
+        let time = match self.bar.eta() {
+            left if left.is_zero() => String::new(),
+            left => format!(", about {} left", HumanDuration(left)),
+        };
+        format!("{} {}/{}: {label}{time}", self.name, index + 1, self.work.len())
     }
 }
 
 /// NO_COLOR counts when it is set to anything but nothing (no-color.org).
-fn coloured(with: &'static str, without: &'static str) -> &'static str {
-    if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) { without } else { with }
-}
-
 fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).expect("the templates of this file are valid").progress_chars("=> ")
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let bar = if plain { "{wide_bar}" } else { "{wide_bar:.cyan/dim}" };
+    let template = template.replace("{wide_bar}", bar);
+    ProgressStyle::with_template(&template).expect("the templates of this file are valid").progress_chars("=> ")
 }
 
 #[cfg(test)]
@@ -215,31 +202,14 @@ mod tests {
         progress.tick(6, 60_000, Some(2.345));
         progress.bar.force_draw();
         let line = terminal.contents();
-        for part in ["readout", "epoch 6/60", "error 2.35 %", "examples/s", "left"] {
+        for part in ["readout", "epoch 6/60", "error 2.35 %", "/s examples", "left"] {
             assert!(line.contains(part), "no {part:?} in {line:?}");
         }
         progress.tick(7, 60_000, None);
         progress.bar.force_draw();
-        assert!(terminal.contents().contains("epoch 7/60"), "{:?}", terminal.contents());
-        assert!(terminal.contents().contains("error 2.35 %"), "{:?}", terminal.contents());
+        assert!(terminal.contents().contains("epoch 7/60, error 2.35 %"), "{:?}", terminal.contents());
         progress.finish();
         assert_eq!(terminal.contents(), "");
-    }
-
-    #[test]
-    fn speed_and_time_left_follow_from_what_this_process_did() {
-        let pace = Pace { elapsed: Duration::from_secs(10), done: 2, left: 50 };
-        assert_eq!(message(&pace, 12_345_670, Some(1.5)), "error 1.50 %, 1 234 567 examples/s, 4:10 left");
-        assert_eq!(message(&pace, 20, None), "2 examples/s, 4:10 left");
-        // Nothing done in no time must not divide by zero.
-        let nothing = Pace { elapsed: Duration::ZERO, done: 0, left: 0 };
-        assert_eq!(message(&nothing, 0, None), "0 examples/s, 0 s left");
-    }
-
-    #[test]
-    fn times_are_seconds_minutes_hours() {
-        assert_eq!([clock(0.4), clock(59.6), clock(245.0), clock(3723.0)], ["0 s", "1:00", "4:05", "1:02:03"]);
-        assert_eq!([clock(f64::NAN), clock(-1.0)], ["0 s", "0 s"]);
     }
 
     #[test]
@@ -254,9 +224,22 @@ mod tests {
         }
         assert!(!terminal.contents().contains("first"), "{:?}", terminal.contents());
         bytes.update(rivalry_data::Progress { what: "no size", done: 1024, total: None });
-        assert!(bytes_template(None).starts_with("{prefix} {bytes}"));
+        bytes.current.as_ref().unwrap().1.force_draw();
+        assert!(terminal.contents().starts_with("no size 1.00 KiB, "), "{:?}", terminal.contents());
         drop(bytes);
         assert_eq!(terminal.contents(), "");
+    }
+
+    #[test]
+    fn the_points_of_a_sweep_are_counted_and_the_time_left_is_known_after_the_first() {
+        let mut points = Points::new(&Common { quiet: true, ..Common::default() }, "k-sweep", vec![0.0, 2.0, 6.0]);
+        assert!(!points.shown);
+        points.done(0);
+        assert_eq!(points.line(1, "k 3"), "k-sweep 2/3: k 3", "a point without work says nothing about time");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        points.done(1);
+        let line = points.line(2, "k 5");
+        assert!(line.starts_with("k-sweep 3/3: k 5, about ") && line.ends_with(" left"), "{line}");
     }
 
     #[test]

@@ -10,8 +10,7 @@
 
 use anyhow::Context;
 
-use super::canvas::{Area, Canvas, number_size};
-use super::colour::{Rgb, brightness, diverging};
+use super::canvas::{Area, Canvas, Rgb, brightness, diverging, number_size};
 use crate::failure::failure;
 
 /// How many units are shown when nobody says: fourteen by fourteen.
@@ -130,37 +129,26 @@ pub fn receptive_fields(weights: &[f32], inputs: usize, tile: Tile, units: &[usi
 }
 
 fn selected<'a>(weights: &'a [f32], inputs: usize, tile: Tile, units: &[usize]) -> anyhow::Result<Vec<&'a [f32]>> {
-    let found = |what: String, expected: String, found: String, hint: &str| {
-        Err(failure(format!("receptive fields, {what}, expected {expected}, found {found}"), hint))
-    };
-    let hint = "the weights of a run are in its weights.npy, [hidden, inputs]";
+    let refuse =
+        |message: String| Err(failure(message, "the weights of a run are in its weights.npy, [hidden, inputs]"));
     if inputs == 0 || units.is_empty() {
-        return found(
-            "weights".into(),
-            "at least one unit of one input".into(),
-            format!("{} of {inputs}", units.len()),
-            hint,
-        );
+        return refuse(format!("there is nothing to draw: {} units of {inputs} inputs", units.len()));
     }
     if !weights.len().is_multiple_of(inputs) {
-        return found("weights".into(), format!("rows of {inputs}"), format!("{} weights", weights.len()), hint);
+        return refuse(format!("{} weights are no rows of {inputs}", weights.len()));
     }
     let places = tile.height * tile.width * tile.planes();
     if places < inputs || (tile.colours == Colours::RgbPlanes && places != inputs) {
-        return found("tile".into(), format!("room for {inputs} inputs"), format!("{places} places"), hint);
+        return refuse(format!("a tile of {places} places cannot show {inputs} inputs"));
     }
     let mut rows = Vec::with_capacity(units.len());
     for &unit in units {
         let Some(row) = weights.chunks_exact(inputs).nth(unit) else {
-            return found("units".into(), format!("below {}", weights.len() / inputs), unit.to_string(), hint);
+            return refuse(format!("there is no unit {unit} among {}", weights.len() / inputs));
         };
         if let Some(bad) = row.iter().find(|weight| !weight.is_finite()) {
-            return found(
-                format!("unit {unit}"),
-                "finite weights".into(),
-                bad.to_string(),
-                "the run diverged: lower its rate",
-            );
+            let message = format!("cannot draw unit {unit}: a weight is {bad}");
+            return Err(failure(message, "the run diverged: lower its rate"));
         }
         rows.push(row);
     }

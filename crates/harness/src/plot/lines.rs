@@ -1,7 +1,10 @@
-//! Lines in one chart, as an SVG: curves over epochs, sweeps with error bars.
+//! One line plot, as an SVG: errors over epochs, shares of units over epochs, errors over a setting with error bars.
 //!
-//! For a page that has its own legend the background is left out and every colour is one of [`PALETTE`] or of two greys, so
-//! that the page's style sheet can turn the greys for a dark screen. With a legend the chart stands alone, on white.
+//! 1. [`Layout`] chooses the axes: epochs from zero, per cent of units, or the values of a setting (logarithmic where they
+//!    are far apart), with ticks where something was measured.
+//! 2. Lines are drawn in the order in which they are given, each in a colour of [`PALETTE`].
+//! 3. A page has its own legend and its own background: there the chart is transparent, and its greys are two fixed ones
+//!    that the page's style sheet can turn for a dark screen. With a legend the chart stands alone, on white.
 
 use std::ops::Range;
 
@@ -9,8 +12,14 @@ use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
 use plotters::prelude::*;
 use plotters::style::FontFamily;
 
-use super::axis::{Drawn, GRID, INK, below, round_steps, top};
 use crate::failure::failure;
+
+/// Text and axes.
+const INK: RGBColor = RGBColor(60, 60, 60);
+/// Lines behind the curves.
+const GRID: RGBColor = RGBColor(225, 225, 225);
+/// The axis of errors ends at this many times the last error.
+const HEADROOM: f64 = 4.0;
 
 /// Okabe & Ito's palette, made to be told apart with any colour vision, without the yellow that paper swallows.
 pub const PALETTE: [(u8, u8, u8); 6] = [
@@ -33,8 +42,8 @@ const LEGEND_WIDTH: u32 = 240;
 /// What is drawn, and on which axes.
 #[derive(Debug, Clone)]
 pub struct Chart<'a> {
-    /// What the picture shows, as errors name it.
-    pub description: &'a str,
+    /// What the picture shows; a chart with a legend has it as its title.
+    pub title: &'a str,
     /// Name of the horizontal axis.
     pub x: &'a str,
     /// Name of the vertical axis.
@@ -87,8 +96,8 @@ pub struct Dot {
     pub x: f64,
     /// How high.
     pub y: f64,
-    /// Half the length of its error bar, where it has one.
-    pub spread: Option<f64>,
+    /// Standard deviation: half the length of its error bar, where it has one.
+    pub sd: Option<f64>,
 }
 
 impl Chart<'_> {
@@ -103,30 +112,30 @@ impl Chart<'_> {
     /// ```
     /// use rivalry::plot::lines::{Chart, Dot, Layout, Line, Stroke};
     ///
-    /// let points = [(2.0, 1.9), (3.0, 1.6)].map(|(x, y)| Dot { x, y, spread: Some(0.05) }).to_vec();
+    /// let points = [(2.0, 1.9), (3.0, 1.6)].map(|(x, y)| Dot { x, y, sd: Some(0.05) }).to_vec();
     /// let lines = [Line { colour: 0, stroke: Stroke::Thick, points }];
     /// let (x, y, layout) = ("p", "test error (%)", Layout::Sweep);
-    /// let chart = Chart { description: "error over p", x, y, layout, lines: &lines, legend: Some(&["ours"]) };
+    /// let chart = Chart { title: "error over p", x, y, layout, lines: &lines, legend: Some(&["ours"]) };
     /// assert!(chart.svg()?.starts_with("<svg"));
     /// # Ok::<(), anyhow::Error>(())
     /// ```
     pub fn svg(&self) -> anyhow::Result<String> {
         self.check()?;
         let mut svg = String::new();
-        self.draw(&mut svg).map_err(|error| anyhow::anyhow!("cannot draw {}: {error}", self.description))?;
+        self.draw(&mut svg).map_err(|error| anyhow::anyhow!("cannot draw {}: {error}", self.title))?;
         Ok(svg)
     }
 
     fn check(&self) -> anyhow::Result<()> {
         let hint = "a plot is made of the finite numbers of metrics.csv or of result rows";
         if self.dots().next().is_none() {
-            return Err(failure(format!("plot, {}, expected at least one point, found none", self.description), hint));
+            return Err(failure(format!("there is nothing to draw: {} has no point", self.title), hint));
         }
-        let finite = |dot: &&Dot| dot.x.is_finite() && dot.y.is_finite() && dot.spread.is_none_or(f64::is_finite);
+        let finite = |dot: &&Dot| dot.x.is_finite() && dot.y.is_finite() && dot.sd.is_none_or(f64::is_finite);
         match self.dots().find(|dot| !finite(dot)) {
             None => Ok(()),
             Some(dot) => {
-                let message = format!("plot, {}, expected finite numbers, found {dot:?}", self.description);
+                let message = format!("cannot draw {}: the point ({}, {}) is not finite", self.title, dot.x, dot.y);
                 Err(failure(message, hint))
             }
         }
@@ -136,7 +145,7 @@ impl Chart<'_> {
         self.lines.iter().flat_map(|line| &line.points)
     }
 
-    fn draw(&self, svg: &mut String) -> Drawn {
+    fn draw(&self, svg: &mut String) -> Result<(), Box<dyn std::error::Error>> {
         let font = |size: u32| (FontFamily::SansSerif, size).into_font().color(&INK);
         let horizontal = Horizontal::of(self);
         let (bottom, top) = self.vertical();
@@ -146,6 +155,10 @@ impl Chart<'_> {
             Some(names) => {
                 let whole = SVGBackend::with_string(svg, (width + LEGEND_WIDTH, height)).into_drawing_area();
                 whole.fill(&WHITE)?;
+                let whole = match self.title {
+                    "" => whole,
+                    title => whole.titled(title, font(18))?,
+                };
                 let (area, beside) = whole.split_horizontally(width);
                 (area, Some((beside, names)))
             }
@@ -195,9 +208,9 @@ impl Chart<'_> {
             }
             if self.layout == Layout::Sweep {
                 let cap = 0.008 * (high - low);
-                let bars = line.points.iter().zip(&points).filter_map(|(dot, point)| Some((*point, dot.spread?)));
-                let strokes = bars.flat_map(|((x, y), spread)| {
-                    let (from, to) = (y - spread, y + spread);
+                let bars = line.points.iter().zip(&points).filter_map(|(dot, point)| Some((*point, dot.sd?)));
+                let strokes = bars.flat_map(|((x, y), sd)| {
+                    let (from, to) = (y - sd, y + sd);
                     [[(x, from), (x, to)], [(x - cap, from), (x + cap, from)], [(x - cap, to), (x + cap, to)]]
                 });
                 chart.draw_series(strokes.map(|stroke| PathElement::new(stroke, colour.stroke_width(1))))?;
@@ -218,7 +231,7 @@ impl Chart<'_> {
                 (0.0, top(lines.iter().map(|line| &line[..])))
             }
             Layout::Sweep => {
-                let ends = |sign: f64| self.dots().map(move |dot| dot.y + sign * dot.spread.unwrap_or(0.0));
+                let ends = |sign: f64| self.dots().map(move |dot| dot.y + sign * dot.sd.unwrap_or(0.0));
                 let low = ends(-1.0).fold(f64::INFINITY, f64::min);
                 let high = ends(1.0).fold(f64::NEG_INFINITY, f64::max);
                 // Equal errors still need an axis of some height.
@@ -289,6 +302,85 @@ impl Ranged for Horizontal {
     fn range(&self) -> Range<f64> {
         self.range.0..self.range.1
     }
+}
+
+/// One evaluated epoch of a run; an error that was not measured is left out of its line.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Epoch {
+    /// Epoch of its phase, counted from 1.
+    pub epoch: u32,
+    /// Wrong among the training examples, in per cent.
+    pub train_error_pct: Option<f64>,
+    /// Wrong among the held-out examples, in per cent.
+    pub held_out_error_pct: Option<f64>,
+}
+
+/// The error curves of one run: training and held-out error over epochs, with title and legend. `held_out` says which
+/// examples those are (`test`), `x` what the horizontal axis is called.
+///
+/// # Errors
+///
+/// No epoch with an error.
+pub fn error_curves(title: &str, epochs: &[Epoch], held_out: &str, x: &str) -> anyhow::Result<String> {
+    let points = |error: fn(&Epoch) -> Option<f64>| -> Vec<Dot> {
+        let dot = |epoch: &Epoch| Some(Dot { x: f64::from(epoch.epoch), y: error(epoch)?, sd: None });
+        epochs.iter().filter_map(dot).collect()
+    };
+    let both =
+        [("training", points(|epoch| epoch.train_error_pct)), (held_out, points(|epoch| epoch.held_out_error_pct))];
+    let (mut lines, mut names) = (Vec::new(), Vec::new());
+    for (colour, (name, points)) in both.into_iter().enumerate() {
+        // The last value is what one looks for first.
+        let Some(last) = points.last() else { continue };
+        names.push(format!("{name} ({:.2} %)", last.y));
+        lines.push(Line { colour, stroke: Stroke::Thick, points });
+    }
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    Chart { title, x, y: "error (%)", layout: Layout::Curves, lines: &lines, legend: Some(&names) }.svg()
+}
+
+/// The end of the axis of errors. The first epochs can be ten times worse than the last and would press everything that
+/// matters into the bottom line, so the axis ends at four times the last error.
+fn top<'a>(lines: impl Iterator<Item = &'a [(f64, f64)]> + Clone) -> f64 {
+    let largest = lines.clone().flatten().fold(0.0_f64, |top, point| top.max(point.1));
+    let last = lines.filter_map(<[_]>::last).fold(0.0_f64, |top, point| top.max(point.1));
+    let top = if last > 0.0 { (1.05 * largest).min(HEADROOM * last) } else { 1.05 * largest };
+    if top > 0.0 { top.min(100.0) } else { 1.0 }
+}
+
+/// The pieces of a line below `top`, cut where they cross it.
+fn below(points: &[(f64, f64)], top: f64) -> Vec<Vec<(f64, f64)>> {
+    let mut pieces: Vec<Vec<(f64, f64)>> = vec![Vec::new()];
+    for (index, &point) in points.iter().enumerate() {
+        if let Some(&before) = index.checked_sub(1).and_then(|before| points.get(before))
+            && (before.1 > top) != (point.1 > top)
+        {
+            let share = (top - before.1) / (point.1 - before.1);
+            let crossing = (before.0 + share * (point.0 - before.0), top);
+            pieces.last_mut().expect("never empty").push(crossing);
+            if point.1 > top {
+                pieces.push(Vec::new());
+            }
+        }
+        if point.1 <= top {
+            pieces.last_mut().expect("never empty").push(point);
+        }
+    }
+    pieces.retain(|piece| !piece.is_empty());
+    pieces
+}
+
+/// Round numbers (1, 2 or 5 times a power of ten apart) that divide a range into at most `most` steps.
+fn round_steps(low: f64, high: f64, most: usize) -> Vec<f64> {
+    let least = (high - low) / most as f64;
+    if !(least > 0.0 && least.is_finite()) {
+        return vec![low];
+    }
+    let power = 10.0_f64.powf(least.log10().floor());
+    let step = [1.0, 2.0, 5.0, 10.0].map(|digit| digit * power).into_iter().find(|step| *step >= least * (1.0 - 1e-9));
+    let step = step.unwrap_or(10.0 * power);
+    let (first, last) = ((low / step - 1e-9).ceil() as i64, (high / step + 1e-9).floor() as i64);
+    (first..=last).map(|index| index as f64 * step).collect()
 }
 
 #[cfg(test)]

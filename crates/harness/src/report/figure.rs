@@ -36,7 +36,15 @@ impl Figure {
         let lines: Vec<Line> = self.named.iter().map(|named| named.line.clone()).collect();
         let names: Vec<&str> = self.named.iter().map(|named| named.name.as_str()).collect();
         let legend = legend.then_some(&names[..]);
-        Chart { description: &self.caption, x: &self.x, y: &self.y, layout: self.layout, lines: &lines, legend }.svg()
+        Chart {
+            title: if legend.is_some() { "" } else { &self.caption },
+            x: &self.x,
+            y: &self.y,
+            layout: self.layout,
+            lines: &lines,
+            legend,
+        }
+        .svg()
     }
 }
 
@@ -56,12 +64,12 @@ pub(super) fn sweeps(part: &Part<'_>) -> Vec<(&'static str, Figure)> {
         for chunk in sweep.lines.chunks(PALETTE.len()) {
             let mut named = Vec::new();
             for (colour, swept) in chunk.iter().enumerate() {
-                let dots = swept.points.iter().map(|(x, spread, _)| Dot { x: *x, y: spread.mean, spread: spread.sd });
+                let dots = swept.points.iter().map(|(x, spread, _)| Dot { x: *x, y: spread.mean, sd: spread.sd });
                 let line = Line { colour, stroke: Stroke::Thick, points: dots.collect() };
                 named.push(Named { name: swept.label.clone(), line });
             }
             if !sweep.published.is_empty() {
-                let points = sweep.published.iter().map(|&(x, y)| Dot { x, y, spread: None }).collect();
+                let points = sweep.published.iter().map(|&(x, y)| Dot { x, y, sd: None }).collect();
                 let line = Line { colour: PALETTE.len() - 1, stroke: Stroke::Triangles, points };
                 named.push(Named { name: "published (triangles)".to_owned(), line });
             }

@@ -16,8 +16,8 @@ use super::{Job, Outcome, check_finite};
 use crate::config::{Method, OffSphere};
 use crate::dataset::Evaluated;
 use crate::env::Environment;
-use crate::plot::curves::{HeldOut, Point, error_curves};
 use crate::plot::fields::{DEFAULT_UNITS, Tile, receptive_fields, shown};
+use crate::plot::lines::{Epoch, error_curves};
 use crate::rows::{self, MetricsRow, Phase, ResultRow, rounded};
 use crate::run::checkpoint::Checkpoint;
 use crate::run::{self, hex};
@@ -151,18 +151,18 @@ fn fields(job: &Job<'_>, layer: &Layer, checkpoint: &Checkpoint) -> anyhow::Resu
 }
 
 fn curves(job: &Job<'_>, metrics: &[MetricsRow]) -> anyhow::Result<String> {
-    let points: Vec<Point> = metrics
+    let points: Vec<Epoch> = metrics
         .iter()
         .filter(|row| row.phase != Phase::Unsupervised)
-        .map(|row| Point {
-            epoch: row.epoch.into(),
+        .map(|row| Epoch {
+            epoch: row.epoch,
             train_error_pct: row.train_error_pct,
             held_out_error_pct: row.test_error_pct.or(row.validation_error_pct),
         })
         .collect();
     let held_out = match job.splits.evaluated {
-        Evaluated::Test => HeldOut::Test,
-        Evaluated::Validation => HeldOut::Validation,
+        Evaluated::Test => "test",
+        Evaluated::Validation => "validation",
     };
     let experiment = job.experiment;
     let units = match experiment.method {

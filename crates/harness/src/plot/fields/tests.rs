@@ -150,12 +150,12 @@ fn what_cannot_be_drawn_is_said() {
         receptive_fields(weights, inputs, tile, units).unwrap_err().to_string()
     };
     let tile = Tile::guess(4);
-    assert!(refused(&[], 0, tile, &[0]).contains("expected at least one unit of one input"));
-    assert!(refused(&[0.0; 4], 4, tile, &[]).contains("expected at least one unit of one input"));
-    assert!(refused(&[0.0; 5], 4, tile, &[0]).contains("expected rows of 4, found 5 weights"));
-    assert!(refused(&[0.0; 4], 4, tile, &[1]).contains("units, expected below 1, found 1"));
-    assert!(refused(&[0.0; 9], 9, tile, &[0]).contains("expected room for 9 inputs, found 4 places"));
-    assert!(refused(&[0.0, f32::NAN, 0.0, 0.0], 4, tile, &[0]).contains("unit 0, expected finite weights, found NaN"));
+    assert!(refused(&[], 0, tile, &[0]).contains("there is nothing to draw"));
+    assert!(refused(&[0.0; 4], 4, tile, &[]).contains("there is nothing to draw"));
+    assert!(refused(&[0.0; 5], 4, tile, &[0]).contains("5 weights are no rows of 4"));
+    assert!(refused(&[0.0; 4], 4, tile, &[1]).contains("there is no unit 1 among 1"));
+    assert!(refused(&[0.0; 9], 9, tile, &[0]).contains("a tile of 4 places cannot show 9 inputs"));
+    assert!(refused(&[0.0, f32::NAN, 0.0, 0.0], 4, tile, &[0]).contains("cannot draw unit 0: a weight is NaN"));
     // Another unit's bad weights do not stop the picture of the good ones.
     assert!(receptive_fields(&[0.0, f32::NAN], 1, Tile::guess(1), &[0]).is_ok());
 }

@@ -1,7 +1,7 @@
 use super::*;
 
 fn dots(points: &[(f64, f64)]) -> Vec<Dot> {
-    points.iter().map(|&(x, y)| Dot { x, y, spread: None }).collect()
+    points.iter().map(|&(x, y)| Dot { x, y, sd: None }).collect()
 }
 
 fn line(points: &[(f64, f64)]) -> Line {
@@ -9,7 +9,7 @@ fn line(points: &[(f64, f64)]) -> Line {
 }
 
 fn svg(layout: Layout, lines: &[Line]) -> String {
-    Chart { description: "a picture", x: "epoch", y: "error (%)", layout, lines, legend: None }.svg().unwrap()
+    Chart { title: "a picture", x: "epoch", y: "error (%)", layout, lines, legend: None }.svg().unwrap()
 }
 
 fn texts(svg: &str) -> Vec<String> {
@@ -43,7 +43,7 @@ fn lines_have_their_colour_and_their_width() {
 #[test]
 fn a_sweep_has_dots_with_bars_and_a_tick_at_each_value() {
     let mut swept = line(&[(2.0, 1.8), (3.0, 1.6), (5.0, 1.7)]);
-    swept.points[1].spread = Some(0.1);
+    swept.points[1].sd = Some(0.1);
     let svg = svg(Layout::Sweep, &[swept]);
     let texts = texts(&svg);
     for tick in ["2", "3", "5"] {
@@ -106,7 +106,7 @@ fn single_points_and_equal_errors_can_be_drawn() {
 #[test]
 fn names_of_axes_are_escaped() {
     let lines = [line(&[(1.0, 2.0)])];
-    let chart = Chart { description: "", x: "<b>", y: "\"&", layout: Layout::Curves, lines: &lines, legend: None };
+    let chart = Chart { title: "", x: "<b>", y: "\"&", layout: Layout::Curves, lines: &lines, legend: None };
     let svg = chart.svg().unwrap();
     assert!(svg.contains("&lt;b&gt;") && svg.contains("&quot;&amp;") && !svg.contains("<b>"), "{svg}");
 }
@@ -114,28 +114,80 @@ fn names_of_axes_are_escaped() {
 #[test]
 fn what_cannot_be_drawn_is_said() {
     let message = |lines: &[Line]| {
-        let chart = Chart { description: "this", x: "x", y: "y", layout: Layout::Sweep, lines, legend: None };
+        let chart = Chart { title: "this", x: "x", y: "y", layout: Layout::Sweep, lines, legend: None };
         chart.svg().unwrap_err().to_string()
     };
-    assert!(message(&[]).contains("plot, this, expected at least one point, found none"));
-    assert!(message(&[line(&[])]).contains("found none"));
-    assert!(message(&[line(&[(1.0, f64::NAN)])]).contains("expected finite numbers, found"));
-    let bar = Line { points: vec![Dot { x: 1.0, y: 1.0, spread: Some(f64::INFINITY) }], ..line(&[]) };
-    assert!(message(&[bar]).contains("expected finite numbers, found"));
+    assert!(message(&[]).contains("there is nothing to draw: this has no point"));
+    assert!(message(&[line(&[])]).contains("this has no point"));
+    assert!(message(&[line(&[(1.0, f64::NAN)])]).contains("is not finite"));
+    let bar = Line { points: vec![Dot { x: 1.0, y: 1.0, sd: Some(f64::INFINITY) }], ..line(&[]) };
+    assert!(message(&[bar]).contains("is not finite"));
 }
 
 #[test]
 fn with_a_legend_the_chart_stands_alone() {
     let lines = [line(&[(2.0, 1.9), (3.0, 1.6)]), Line { colour: 1, ..line(&[(2.0, 1.8), (3.0, 1.7)]) }];
     let names = ["ours <b>", "theirs"];
-    let (description, x, y, layout) = ("", "p", "error (%)", Layout::Sweep);
-    let svg = Chart { description, x, y, layout, lines: &lines, legend: Some(&names) }.svg().unwrap();
+    let (title, x, y, layout) = ("a title", "p", "error (%)", Layout::Sweep);
+    let svg = Chart { title, x, y, layout, lines: &lines, legend: Some(&names) }.svg().unwrap();
     assert!(svg.contains("fill=\"#FFFFFF\""), "{svg}");
     let texts = texts(&svg);
-    assert!(["ours &lt;b&gt;", "theirs"].iter().all(|name| texts.iter().any(|text| text == name)), "{texts:?}");
+    assert!(
+        ["a title", "ours &lt;b&gt;", "theirs"].iter().all(|name| texts.iter().any(|text| text == name)),
+        "{texts:?}"
+    );
     for colour in ["#0072B2", "#D55E00"] {
         let keys = svg.lines().filter(|line| line.contains("<rect") && line.contains(colour));
         assert_eq!(keys.count(), 1, "{colour}: {svg}");
     }
     assert_eq!(centres(&svg).len(), 4);
+}
+
+#[test]
+fn the_curves_of_a_run_have_their_last_values_in_the_legend() {
+    let epoch = |epoch, train, test| Epoch { epoch, train_error_pct: train, held_out_error_pct: test };
+    let both = [epoch(1, Some(4.0), Some(9.0)), epoch(2, Some(0.3), Some(1.7))];
+    let svg = error_curves("mnist <1>", &both, "test", "readout epoch").unwrap();
+    let found = texts(&svg);
+    for text in ["mnist &lt;1&gt;", "readout epoch", "error (%)", "training (0.30 %)", "test (1.70 %)"] {
+        assert!(found.iter().any(|found| found == text), "no {text:?} in {found:?}");
+    }
+    let svg = error_curves("x", &[epoch(1, None, Some(3.0))], "validation", "epoch").unwrap();
+    assert!(!svg.contains("training") && svg.contains("validation (3.00 %)") && centres(&svg).len() == 1, "{svg}");
+    let error = error_curves("x", &[epoch(3, None, None)], "test", "epoch").unwrap_err();
+    assert_eq!(error.to_string(), "there is nothing to draw: x has no point");
+}
+
+#[test]
+fn lines_are_cut_at_the_top_and_nowhere_else() {
+    let line = [(1.0, 10.0), (2.0, 6.0), (3.0, 2.0), (4.0, 6.0), (5.0, 1.0)];
+    let pieces = below(&line, 4.0);
+    assert_eq!(pieces[0], [(2.5, 4.0), (3.0, 2.0), (3.5, 4.0)]);
+    assert_eq!(pieces[1][1], (5.0, 1.0));
+    assert_eq!(pieces.len(), 2);
+    assert_eq!(below(&line, 10.0), [line.to_vec()]);
+    assert!(below(&line, 0.5).is_empty());
+}
+
+#[test]
+fn the_axis_ends_at_four_times_the_last_error_or_the_largest() {
+    let top = |points: &[(f64, f64)]| top([points].into_iter());
+    assert_eq!(top(&[(1.0, 90.0), (2.0, 2.0)]), 8.0);
+    assert_eq!(top(&[(1.0, 60.0), (2.0, 48.0)]), 63.0);
+    assert_eq!(top(&[(1.0, 99.0), (2.0, 98.0)]), 100.0);
+    assert_eq!(top(&[(1.0, 0.0)]), 1.0);
+    assert_eq!(top(&[(1.0, 2.0), (2.0, 0.0)]), 2.1);
+}
+
+#[test]
+fn steps_are_round_and_inside() {
+    assert_eq!(round_steps(0.0, 300.0, 6), [0.0, 50.0, 100.0, 150.0, 200.0, 250.0, 300.0]);
+    assert_eq!(round_steps(1.0, 3.0, 8), [1.0, 1.5, 2.0, 2.5, 3.0]);
+    assert_eq!(round_steps(0.0, 1.0, 10).len(), 11);
+    assert_eq!(round_steps(2.0, 2.0, 5), [2.0]);
+    for (low, high) in [(0.3, 0.9), (17.0, 1234.0), (1e-6, 3e-6)] {
+        let steps = round_steps(low, high, 7);
+        assert!((2..=8).contains(&steps.len()), "{low} {high}: {steps:?}");
+        assert!(steps.iter().all(|step| (low..=high).contains(step)), "{low} {high}: {steps:?}");
+    }
 }

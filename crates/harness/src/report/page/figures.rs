@@ -172,7 +172,7 @@ fn curve(group: &Group<'_>, unsupervised: bool, value: impl Fn(&MetricsRow, Opti
     let whole: Vec<Dot> = epochs
         .iter()
         .filter(|(_, values)| values.len() == most)
-        .map(|(epoch, values)| Dot { x: f64::from(*epoch), y: values.iter().sum::<f64>() / most as f64, spread: None })
+        .map(|(epoch, values)| Dot { x: f64::from(*epoch), y: values.iter().sum::<f64>() / most as f64, sd: None })
         .collect();
     let step = whole.len().div_ceil(MOST_POINTS).max(1);
     let last = whole.len().saturating_sub(1);

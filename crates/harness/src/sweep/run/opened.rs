@@ -13,7 +13,7 @@ use crate::dataset::{Datasets, Splits};
 use crate::env::{Build, Machine};
 use crate::failure::line;
 use crate::output;
-use crate::progress::points::Points;
+use crate::progress::Points;
 use crate::rows::{ResultRow, to_csv};
 use crate::run::{CHECKPOINT, Existing, RunFolder, files};
 use crate::sweep::Point;
