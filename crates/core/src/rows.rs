@@ -1,7 +1,7 @@
 //! The weights of a shard, and what is kept beside them: powers for p ≠ 2, digits where scores are screened.
 
 use crate::isa::Kernels;
-use crate::kernels::power::IntegerNorm;
+use crate::kernels::IntegerNorm;
 use crate::layer::Layer;
 use crate::matrix::Matrix;
 use crate::rule::Rule;

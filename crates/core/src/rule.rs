@@ -13,7 +13,7 @@
 
 use crate::error::{Error, Result};
 use crate::isa::Kernels;
-use crate::kernels::power::{IntegerNorm, power_real};
+use crate::kernels::{IntegerNorm, power_real};
 use crate::vector::Lanes;
 
 /// The learning rule of Krotov & Hopfield 2019: Lebesgue norm p, anti-Hebbian rank k, anti-Hebbian strength Δ.

@@ -241,7 +241,7 @@ impl Screen {
         let count = kernels.select_ge(upper, bar, &mut self.candidates);
         let (candidates, sums) = (&self.candidates[..count], &mut self.sums[..count]);
         self.image.as_flattened_mut().as_flattened_mut()[..pixels.inputs].copy_from_slice(pixels.example(example));
-        let closer = RefineRows { digits: self.digits.second(), rows: candidates, example: &self.image };
+        let closer = RefineRows { levels: self.digits.second(), rows: candidates, example: &self.image };
         kernels.refine_dot(closer, sums);
         let (vectors, ink) = (count.div_ceil(LANES), self.packed.stats[example]);
         let lower = &mut self.lower_of_candidates[..vectors];

@@ -1,7 +1,7 @@
 //! The k best units of every example of a minibatch: the lists, and the safe front of the kernel that keeps them.
 
 use crate::isa::Kernels;
-use crate::kernels::top_k::{self, ScoreBlock};
+use crate::kernels::select::{self, ScoreBlock};
 use crate::vector::{LANES, Lanes};
 
 /// The unit of a place in a list that nobody has taken.
@@ -77,7 +77,7 @@ impl TopK {
     /// Offers one score. Units must come in increasing order to each list.
     pub(crate) fn insert(&mut self, example: usize, score: f32, unit: u32) {
         let places = example * self.k..(example + 1) * self.k;
-        top_k::insert(&mut self.best[places.clone()], &mut self.who[places], score, unit);
+        select::insert(&mut self.best[places.clone()], &mut self.who[places], score, unit);
     }
 
     /// The list of one example, best first; places not taken hold [`NOBODY`].

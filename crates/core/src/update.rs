@@ -5,7 +5,7 @@
 
 use crate::inputs::{Elements, Inputs};
 use crate::isa::Kernels;
-use crate::kernels::update::{ActiveRow, Contribution, Step};
+use crate::kernels::update::{ActiveRow, Contribution, UpdateStep};
 use crate::matrix::Matrix;
 use crate::offers::{Ranked, larger};
 use crate::rows::Rows;
@@ -119,7 +119,7 @@ impl Update {
 
     /// Adds size · ds to every active row.
     pub(crate) fn apply(&self, kernels: &Kernels, rule: &Rule, inputs: &Inputs<'_>, size: f32, rows: &mut Rows) {
-        let step = Step { size, smallest: rule.smallest() };
+        let step = UpdateStep { size, smallest: rule.smallest() };
         let mut start = 0;
         for (&row, &(end, decay)) in self.active.iter().zip(&self.ends) {
             let pulls = &self.pulls[start..end as usize];

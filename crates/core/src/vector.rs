@@ -49,19 +49,19 @@ pub(crate) trait Simd: Copy {
     /// The nearest whole number, halves to even.
     fn round_f32x16(self, a: Self::F32x16) -> Self::F32x16;
     /// 2^a for a whole number −126 ≤ a ≤ 127.
-    fn exp2_whole_f32x16(self, a: Self::F32x16) -> Self::F32x16;
+    fn exp2_int_f32x16(self, a: Self::F32x16) -> Self::F32x16;
     /// Bit i is set where lane i of `a` is greater than lane i of `b`; never for NaN.
-    fn greater_f32x16(self, a: Self::F32x16, b: Self::F32x16) -> u16;
+    fn gt_f32x16(self, a: Self::F32x16, b: Self::F32x16) -> u16;
 
     /// Bit i is set where lane i of `a` is at least lane i of `b`; never for NaN.
-    fn at_least_f32x16(self, a: Self::F32x16, b: Self::F32x16) -> u16;
+    fn ge_f32x16(self, a: Self::F32x16, b: Self::F32x16) -> u16;
     /// Lanes below a bound, −∞ in place of the others.
-    fn below_f32x16(self, a: Self::F32x16, bound: f32) -> Self::F32x16;
+    fn keep_lt_f32x16(self, a: Self::F32x16, bound: f32) -> Self::F32x16;
     /// +0 in place of lanes whose magnitude is below a bound; NaN stays. Arithmetic with subnormal numbers, whose magnitude is
     /// below 2⁻¹²⁶, takes many times as long, so what would end there is taken for 0 earlier.
     fn flush_f32x16(self, a: Self::F32x16, bound: f32) -> Self::F32x16;
     /// The largest lane, of lanes that are not NaN.
-    fn largest_f32x16(self, a: Self::F32x16) -> f32;
+    fn reduce_max_f32x16(self, a: Self::F32x16) -> f32;
 
     fn zero_register(self) -> Self::Register;
     /// Register number 0, or 1 where there are two.
@@ -72,25 +72,25 @@ pub(crate) trait Simd: Copy {
     fn join(self, parts: [Self::Register; 2]) -> Self::F32x16;
 
     /// The lanes of each vector added by the tree +8, +4, +2, +1.
-    fn sum4_f32x16(self, vectors: [Self::F32x16; 4]) -> [f32; 4];
+    fn reduce_sum4_f32x16(self, vectors: [Self::F32x16; 4]) -> [f32; 4];
     /// The lanes added by the tree +8, +4, +2, +1.
-    fn sum_f32x16(self, vector: Self::F32x16) -> f32;
+    fn reduce_sum_f32x16(self, vector: Self::F32x16) -> f32;
 
     /// Asks for the cache line at an address, which may be any address, into the second-level cache: no effect on any value.
     fn prefetch(self, address: *const Lanes);
 
     /// Sums every vector of an array by the tree +8, +4, +2, +1; four at a time where that is possible.
     #[inline(always)]
-    fn sums_f32x16<const N: usize>(self, vectors: [Self::F32x16; N]) -> [f32; N] {
+    fn reduce_sums_f32x16<const N: usize>(self, vectors: [Self::F32x16; N]) -> [f32; N] {
         let mut sums = [0.0; N];
         let mut i = 0;
         while i + 4 <= N {
-            let four = self.sum4_f32x16([vectors[i], vectors[i + 1], vectors[i + 2], vectors[i + 3]]);
+            let four = self.reduce_sum4_f32x16([vectors[i], vectors[i + 1], vectors[i + 2], vectors[i + 3]]);
             sums[i..i + 4].copy_from_slice(&four);
             i += 4;
         }
         while i < N {
-            sums[i] = self.sum_f32x16(vectors[i]);
+            sums[i] = self.reduce_sum_f32x16(vectors[i]);
             i += 1;
         }
         sums
@@ -116,9 +116,9 @@ pub(crate) trait Integers: Simd {
     /// sum + Σ of four pixels times four digits, lane by lane, exactly: digits are at most [`Integers::MAX_LEVEL`] in magnitude.
     fn dot_u8i8x16(self, pixels: Self::U8x64, digits: &Levels64, sum: Self::I32x16) -> Self::I32x16;
     /// The lanes added.
-    fn sum_i32x16(self, a: Self::I32x16) -> i32;
+    fn reduce_sum_i32x16(self, a: Self::I32x16) -> i32;
     /// The nearest f32 of each whole number.
-    fn float_i32x16(self, a: Self::I32x16) -> Self::F32x16;
+    fn to_f32_i32x16(self, a: Self::I32x16) -> Self::F32x16;
     /// Integers −128 … 127 as bytes.
     fn store_i8x16(self, whole: Self::F32x16, to: &mut [i8; LANES]);
     /// Moves those of sixteen groups of four pixels that are not all 0 to the front, each beside its number counted from

@@ -216,13 +216,13 @@ impl TileProduct for Configured {
 static TABLE: Kernels = Kernels { name: "amx", pack, screen, ..avx512::KERNELS };
 
 fn pack(pixels: Pixels<'_>, packed: &mut Packed) {
-    kernels::tiles::pack(pixels, packed);
+    kernels::pack::pack_tiles(pixels, packed);
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 fn screen(block: WeightPanels<'_>, packed: &Packed, bounds: Bounds<'_>) {
     // Tokens out of nothing: this function is reached only through a table that a machine with AMX was given.
-    kernels::tiles::screen(Avx512(()), Amx(()), block, packed, bounds);
+    kernels::screen::screen_tiles(Avx512(()), Amx(()), block, packed, bounds);
 }
 
 #[cfg(test)]

@@ -126,7 +126,7 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    fn exp2_whole_f32x16(self, a: Pair) -> Pair {
+    fn exp2_int_f32x16(self, a: Pair) -> Pair {
         // SAFETY: the token proves AVX2.
         unsafe {
             let bias = _mm256_set1_epi32(127);
@@ -137,7 +137,7 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    fn greater_f32x16(self, a: Pair, b: Pair) -> u16 {
+    fn gt_f32x16(self, a: Pair, b: Pair) -> u16 {
         // SAFETY: the token proves AVX2.
         unsafe {
             let low = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(a.0, b.0)) as u16;
@@ -147,7 +147,7 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    fn at_least_f32x16(self, a: Pair, b: Pair) -> u16 {
+    fn ge_f32x16(self, a: Pair, b: Pair) -> u16 {
         // SAFETY: the token proves AVX2.
         unsafe {
             let low = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_GE_OQ>(a.0, b.0)) as u16;
@@ -157,7 +157,7 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    fn below_f32x16(self, a: Pair, bound: f32) -> Pair {
+    fn keep_lt_f32x16(self, a: Pair, bound: f32) -> Pair {
         // SAFETY: the token proves AVX2.
         unsafe {
             let (bound, nothing) = (_mm256_set1_ps(bound), _mm256_set1_ps(f32::NEG_INFINITY));
@@ -178,7 +178,7 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    fn largest_f32x16(self, a: Pair) -> f32 {
+    fn reduce_max_f32x16(self, a: Pair) -> f32 {
         // SAFETY: the token proves AVX2, and with it AVX and SSE3.
         unsafe {
             let eight = _mm256_max_ps(a.0, a.1);
@@ -214,7 +214,7 @@ impl Simd for Avx2 {
 
     /// Two vectors share each shuffle, so four sums cost what two cost one by one; each addition is one of the tree.
     #[inline(always)]
-    fn sum4_f32x16(self, [a, b, c, d]: [Pair; 4]) -> [f32; 4] {
+    fn reduce_sum4_f32x16(self, [a, b, c, d]: [Pair; 4]) -> [f32; 4] {
         let mut lanes = [0.0; 8];
         // SAFETY: the token proves AVX2; the store writes the eight floats of `lanes`, unaligned.
         unsafe {
@@ -233,7 +233,7 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    fn sum_f32x16(self, vector: Pair) -> f32 {
+    fn reduce_sum_f32x16(self, vector: Pair) -> f32 {
         // SAFETY: the token proves AVX2, and with it AVX and SSE3.
         unsafe {
             let eight = _mm256_add_ps(vector.0, vector.1);
@@ -251,24 +251,24 @@ impl Simd for Avx2 {
 }
 
 /// Lanes 0–7, then lanes 8–15.
-type WholePair = (__m256i, __m256i);
+type IntegerPair = (__m256i, __m256i);
 
 impl Integers for Avx2 {
-    type I32x16 = WholePair;
-    type U8x64 = WholePair;
+    type I32x16 = IntegerPair;
+    type U8x64 = IntegerPair;
 
     /// Two products of a pixel and a digit are added in 16 bits: 2 · 255 · 64 = 32 640 is the most that fits.
     const MAX_LEVEL: i8 = 64;
 
     #[inline(always)]
-    fn zero_i32x16(self) -> WholePair {
+    fn zero_i32x16(self) -> IntegerPair {
         // SAFETY: the token proves AVX2.
         let zero = unsafe { _mm256_setzero_si256() };
         (zero, zero)
     }
 
     #[inline(always)]
-    fn load_i32x16(self, from: &[i32; LANES]) -> WholePair {
+    fn load_i32x16(self, from: &[i32; LANES]) -> IntegerPair {
         // SAFETY: the token proves AVX2; `from` is 64 readable bytes and the loads need no alignment.
         unsafe {
             let from = from.as_ptr().cast::<__m256i>();
@@ -277,14 +277,14 @@ impl Integers for Avx2 {
     }
 
     #[inline(always)]
-    fn splat_u8x4(self, pixels: [u8; 4]) -> WholePair {
+    fn splat_u8x4(self, pixels: [u8; 4]) -> IntegerPair {
         // SAFETY: the token proves AVX2.
         let half = unsafe { _mm256_set1_epi32(i32::from_le_bytes(pixels)) };
         (half, half)
     }
 
     #[inline(always)]
-    fn load_u8x64(self, from: &Pixels64) -> WholePair {
+    fn load_u8x64(self, from: &Pixels64) -> IntegerPair {
         // SAFETY: the token proves AVX2; `from` is 64 readable bytes and the loads need no alignment.
         unsafe {
             let from = from.as_ptr().cast::<__m256i>();
@@ -294,7 +294,7 @@ impl Integers for Avx2 {
 
     /// Pairs of products in 16 bits, which [`Integers::MAX_LEVEL`] keeps from saturating, then pairs of those in 32.
     #[inline(always)]
-    fn dot_u8i8x16(self, pixels: WholePair, digits: &Levels64, sum: WholePair) -> WholePair {
+    fn dot_u8i8x16(self, pixels: IntegerPair, digits: &Levels64, sum: IntegerPair) -> IntegerPair {
         // SAFETY: the token proves AVX2; `digits` is 64 readable bytes and the loads need no alignment.
         unsafe {
             let (from, ones) = (digits.as_ptr().cast::<__m256i>(), _mm256_set1_epi16(1));
@@ -308,7 +308,7 @@ impl Integers for Avx2 {
     }
 
     #[inline(always)]
-    fn sum_i32x16(self, a: WholePair) -> i32 {
+    fn reduce_sum_i32x16(self, a: IntegerPair) -> i32 {
         // SAFETY: the token proves AVX2.
         unsafe {
             let eight = _mm256_add_epi32(a.0, a.1);
@@ -319,7 +319,7 @@ impl Integers for Avx2 {
     }
 
     #[inline(always)]
-    fn float_i32x16(self, a: WholePair) -> Pair {
+    fn to_f32_i32x16(self, a: IntegerPair) -> Pair {
         // SAFETY: the token proves AVX2.
         unsafe { (_mm256_cvtepi32_ps(a.0), _mm256_cvtepi32_ps(a.1)) }
     }

@@ -115,7 +115,7 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    fn exp2_whole_f32x16(self, a: __m512) -> __m512 {
+    fn exp2_int_f32x16(self, a: __m512) -> __m512 {
         // SAFETY: the token proves AVX-512F.
         unsafe {
             let biased = _mm512_add_epi32(_mm512_cvtps_epi32(a), _mm512_set1_epi32(127));
@@ -124,19 +124,19 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    fn greater_f32x16(self, a: __m512, b: __m512) -> u16 {
+    fn gt_f32x16(self, a: __m512, b: __m512) -> u16 {
         // SAFETY: the token proves AVX-512F.
         unsafe { _mm512_cmp_ps_mask::<_CMP_GT_OQ>(a, b) }
     }
 
     #[inline(always)]
-    fn at_least_f32x16(self, a: __m512, b: __m512) -> u16 {
+    fn ge_f32x16(self, a: __m512, b: __m512) -> u16 {
         // SAFETY: the token proves AVX-512F.
         unsafe { _mm512_cmp_ps_mask::<_CMP_GE_OQ>(a, b) }
     }
 
     #[inline(always)]
-    fn below_f32x16(self, a: __m512, bound: f32) -> __m512 {
+    fn keep_lt_f32x16(self, a: __m512, bound: f32) -> __m512 {
         // SAFETY: the token proves AVX-512F.
         unsafe {
             let below = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(a, _mm512_set1_ps(bound));
@@ -154,7 +154,7 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    fn largest_f32x16(self, a: __m512) -> f32 {
+    fn reduce_max_f32x16(self, a: __m512) -> f32 {
         // SAFETY: the token proves AVX-512F.
         unsafe { _mm512_reduce_max_ps(a) }
     }
@@ -181,7 +181,7 @@ impl Simd for Avx512 {
 
     /// Two vectors share each shuffle, so four sums cost what two cost one by one; each addition is one of the tree.
     #[inline(always)]
-    fn sum4_f32x16(self, [a, b, c, d]: [__m512; 4]) -> [f32; 4] {
+    fn reduce_sum4_f32x16(self, [a, b, c, d]: [__m512; 4]) -> [f32; 4] {
         let mut sums = [0.0; 4];
         // SAFETY: the token proves AVX-512 F, DQ and VL; the store writes the four floats of `sums`, unaligned.
         unsafe {
@@ -199,7 +199,7 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    fn sum_f32x16(self, vector: __m512) -> f32 {
+    fn reduce_sum_f32x16(self, vector: __m512) -> f32 {
         // SAFETY: the token proves AVX-512 F and DQ, and with them AVX and SSE3.
         unsafe {
             let eight = _mm256_add_ps(_mm512_castps512_ps256(vector), _mm512_extractf32x8_ps::<1>(vector));
@@ -254,13 +254,13 @@ impl Integers for Avx512 {
     }
 
     #[inline(always)]
-    fn sum_i32x16(self, a: __m512i) -> i32 {
+    fn reduce_sum_i32x16(self, a: __m512i) -> i32 {
         // SAFETY: the token proves AVX-512F.
         unsafe { _mm512_reduce_add_epi32(a) }
     }
 
     #[inline(always)]
-    fn float_i32x16(self, a: __m512i) -> __m512 {
+    fn to_f32_i32x16(self, a: __m512i) -> __m512 {
         // SAFETY: the token proves AVX-512F.
         unsafe { _mm512_cvtepi32_ps(a) }
     }

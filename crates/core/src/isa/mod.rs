@@ -14,14 +14,14 @@
 
 use crate::error::{Error, Result};
 use crate::kernels;
+use crate::kernels::IntegerNorm;
 use crate::kernels::elementwise::{AdamStep, Exponent, Moments, PowerLoss};
 use crate::kernels::gemm_tn::Products;
 use crate::kernels::pack::{Packed, Pixels};
-use crate::kernels::power::IntegerNorm;
 use crate::kernels::quantise::{QuantiseBuffers, Quantised};
 use crate::kernels::screen::{Bounds, RefineRows, WeightPanels};
-use crate::kernels::top_k::ScoreBlock;
-use crate::kernels::update::{ActiveRow, Step};
+use crate::kernels::select::ScoreBlock;
+use crate::kernels::update::{ActiveRow, UpdateStep};
 use crate::matrix::Panel;
 use crate::vector::Lanes;
 
@@ -32,9 +32,9 @@ macro_rules! for_every_kernel {
         $macro! {
             [$($arguments)*]
             /// Copies a u8 example into a padded row of f32.
-            fn stage_u8(example: &[u8], row: &mut [Lanes]) = kernels::stage::stage;
+            fn stage_u8(example: &[u8], row: &mut [Lanes]) = kernels::stage;
             /// Copies an f32 example into a padded row.
-            fn stage_f32(example: &[f32], row: &mut [Lanes]) = kernels::stage::stage;
+            fn stage_f32(example: &[f32], row: &mut [Lanes]) = kernels::stage;
             /// See [`crate::ops::gemm_nt`].
             fn gemm_nt(units: Panel<'_>, examples: Panel<'_>, out: &mut [f32], out_stride: usize)
                 = kernels::gemm_nt::gemm_nt::<_, { GEMM_NT.0 }, { GEMM_NT.1 }>;
@@ -45,17 +45,17 @@ macro_rules! for_every_kernel {
             fn gemv_gathered(units: Panel<'_>, power: Option<IntegerNorm>, example: &[u8], out: &mut [f32])
                 = kernels::gemm_nt::gemv_gathered;
             /// Writes w′ of p = 3, 4 or 5.
-            fn power(p: IntegerNorm, weights: &[Lanes], powers: &mut [Lanes]) = kernels::power::power;
+            fn power(p: IntegerNorm, weights: &[Lanes], powers: &mut [Lanes]) = kernels::power;
             /// Inserts a block of scores into every list of k.
-            fn top_k(block: ScoreBlock<'_>, k: usize, best: &mut [f32], who: &mut [u32]) = kernels::top_k::top_k;
+            fn top_k(block: ScoreBlock<'_>, k: usize, best: &mut [f32], who: &mut [u32]) = kernels::select::top_k;
             /// Returns max |ds| of a row, of u8 inputs.
             fn change_u8(row: ActiveRow<'_>, inputs: &[u8], weights: &[Lanes]) -> f32 = kernels::update::change;
             /// Returns max |ds| of a row, of f32 inputs.
             fn change_f32(row: ActiveRow<'_>, inputs: &[f32], weights: &[Lanes]) -> f32 = kernels::update::change;
             /// Adds step · ds to a row, of u8 inputs.
-            fn apply_u8(row: ActiveRow<'_>, inputs: &[u8], step: Step, weights: &mut [Lanes]) = kernels::update::apply;
+            fn apply_u8(row: ActiveRow<'_>, inputs: &[u8], step: UpdateStep, weights: &mut [Lanes]) = kernels::update::apply;
             /// Adds step · ds to a row, of f32 inputs.
-            fn apply_f32(row: ActiveRow<'_>, inputs: &[f32], step: Step, weights: &mut [Lanes]) = kernels::update::apply;
+            fn apply_f32(row: ActiveRow<'_>, inputs: &[f32], step: UpdateStep, weights: &mut [Lanes]) = kernels::update::apply;
             /// Writes the coarse and the residual int8 levels of a row or of its powers.
             fn quantise(row: &[Lanes], power: Option<IntegerNorm>, to: QuantiseBuffers<'_>) -> Quantised
                 = kernels::quantise::quantise;
@@ -67,11 +67,11 @@ macro_rules! for_every_kernel {
             /// Computes the residual dot products of some rows.
             fn refine_dot(at: RefineRows<'_>, sums: &mut [f32]) = kernels::screen::refine_dot;
             /// Finds the largest distinct numbers of a few vectors.
-            fn top_distinct(numbers: &[Lanes], best: &mut [f32]) = kernels::screen::top_distinct;
+            fn top_distinct(numbers: &[Lanes], best: &mut [f32]) = kernels::select::top_distinct;
             /// Lists the units whose upper bound is at least a threshold.
-            fn select_ge(upper: &[Lanes], threshold: f32, found: &mut [u32]) -> usize = kernels::screen::select_ge;
+            fn select_ge(upper: &[Lanes], threshold: f32, found: &mut [u32]) -> usize = kernels::select::select_ge;
             /// Prefetches every cache line of some memory.
-            fn prefetch(memory: &[u8]) = kernels::stage::prefetch;
+            fn prefetch(memory: &[u8]) = kernels::prefetch;
             /// See [`crate::ops::rectified_power`].
             fn rectified_power(scores: &mut [Lanes], factor: f32, n: Exponent) = kernels::elementwise::rectified_power;
             /// See [`crate::ops::power_loss`].
@@ -91,7 +91,7 @@ macro_rules! for_every_kernel {
             fn adam(step: AdamStep, gradient: &[Lanes], moments: Moments<'_>, weights: &mut [Lanes])
                 = kernels::elementwise::adam;
             /// Runs multiply-adds in registers; returns the floating-point operations done, and a result to keep.
-            fn peak(rounds: u64) -> (u64, f32) = kernels::peak::peak::<_, PEAK_CHAINS>;
+            fn peak(rounds: u64) -> (u64, f32) = kernels::gemm_nt::peak::<_, PEAK_CHAINS>;
         }
     };
 }

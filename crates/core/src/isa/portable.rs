@@ -110,12 +110,12 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
-    fn exp2_whole_f32x16(self, a: f32x16) -> f32x16 {
+    fn exp2_int_f32x16(self, a: f32x16) -> f32x16 {
         f32x16::from(a.to_array().map(|power| f32::from_bits(((power as i32 + 127) as u32) << 23)))
     }
 
     #[inline(always)]
-    fn greater_f32x16(self, a: f32x16, b: f32x16) -> u16 {
+    fn gt_f32x16(self, a: f32x16, b: f32x16) -> u16 {
         let (a, b) = (a.to_array(), b.to_array());
         let mut mask = 0;
         for lane in 0..LANES {
@@ -125,7 +125,7 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
-    fn at_least_f32x16(self, a: f32x16, b: f32x16) -> u16 {
+    fn ge_f32x16(self, a: f32x16, b: f32x16) -> u16 {
         let (a, b) = (a.to_array(), b.to_array());
         let mut mask = 0;
         for lane in 0..LANES {
@@ -135,7 +135,7 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
-    fn below_f32x16(self, a: f32x16, bound: f32) -> f32x16 {
+    fn keep_lt_f32x16(self, a: f32x16, bound: f32) -> f32x16 {
         f32x16::from(a.to_array().map(|lane| if lane < bound { lane } else { f32::NEG_INFINITY }))
     }
 
@@ -145,7 +145,7 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
-    fn largest_f32x16(self, a: f32x16) -> f32 {
+    fn reduce_max_f32x16(self, a: f32x16) -> f32 {
         let mut largest = f32::NEG_INFINITY;
         for lane in a.to_array() {
             largest = if lane > largest { lane } else { largest };
@@ -174,12 +174,12 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
-    fn sum4_f32x16(self, [a, b, c, d]: [f32x16; 4]) -> [f32; 4] {
-        [self.sum_f32x16(a), self.sum_f32x16(b), self.sum_f32x16(c), self.sum_f32x16(d)]
+    fn reduce_sum4_f32x16(self, [a, b, c, d]: [f32x16; 4]) -> [f32; 4] {
+        [self.reduce_sum_f32x16(a), self.reduce_sum_f32x16(b), self.reduce_sum_f32x16(c), self.reduce_sum_f32x16(d)]
     }
 
     #[inline(always)]
-    fn sum_f32x16(self, vector: f32x16) -> f32 {
+    fn reduce_sum_f32x16(self, vector: f32x16) -> f32 {
         let mut lanes = vector.to_array();
         for step in [8, 4, 2, 1] {
             for lane in 0..step {
@@ -230,12 +230,12 @@ impl Integers for Portable {
     }
 
     #[inline(always)]
-    fn sum_i32x16(self, a: [i32; LANES]) -> i32 {
+    fn reduce_sum_i32x16(self, a: [i32; LANES]) -> i32 {
         a.iter().sum()
     }
 
     #[inline(always)]
-    fn float_i32x16(self, a: [i32; LANES]) -> f32x16 {
+    fn to_f32_i32x16(self, a: [i32; LANES]) -> f32x16 {
         f32x16::from(a.map(|whole| whole as f32))
     }
 

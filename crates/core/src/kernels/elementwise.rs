@@ -1,7 +1,7 @@
-//! The loops of a supervised readout: powers of currents, the gradient of the power loss, Adam.
+//! Elementwise kernels of a supervised readout: rectified powers, the gradient of the power loss, Adam.
 //!
-//! All of them are whole vectors in, whole vectors out, and use only operations with one rounding, so a readout has the
-//! same bits on every instruction set.
+//! Each reads and writes whole vectors. They use only operations with one rounding and their own exponential, so the results have
+//! the same bits on every instruction set.
 
 use crate::vector::{LANES, Lanes, Simd};
 
@@ -26,7 +26,7 @@ impl Exponent {
     }
 }
 
-/// x^exponent for x ≥ 0: squares are multiplied in from the lowest bit of the exponent, the root last.
+/// x^exponent for x ≥ 0, by repeated squaring from the lowest bit of the exponent; the root comes last.
 #[inline(always)]
 fn raised<S: Simd>(simd: S, x: S::F32x16, exponent: Exponent) -> S::F32x16 {
     match exponent {
@@ -78,7 +78,8 @@ pub struct PowerLoss {
 /// Turns sums s into ∂C/∂s, with targets t = ±1.
 ///
 /// With E = exp(2 t β s): |c − t| = 2/(E + 1) =: d and 1 − c² = d·(d·E), without cancellation at either end, so
-/// ∂C/∂s = −t·m·β·d^m·(d·E). Where d^m is below 2⁻⁶⁰, the example is told perfectly and the derivative is 0.
+/// ∂C/∂s = −t·m·β·d^m·(d·E). Where d^m is below 2⁻⁶⁰, the example is predicted
+/// perfectly and the derivative is 0.
 #[inline(always)]
 pub(crate) fn power_loss<S: Simd>(simd: S, loss: PowerLoss, sums: &mut [Lanes], targets: &[Lanes]) {
     let one = simd.splat_f32x16(1.0);
@@ -118,7 +119,7 @@ fn exp<S: Simd>(simd: S, x: S::F32x16) -> S::F32x16 {
     for coefficient in &TAYLOR[1..] {
         power = simd.fma_f32x16(power, part, simd.splat_f32x16(*coefficient));
     }
-    simd.mul_f32x16(power, simd.exp2_whole_f32x16(whole))
+    simd.mul_f32x16(power, simd.exp2_int_f32x16(whole))
 }
 
 /// One step of Adam (Kingma & Ba 2015), with the bias corrections worked into `rate` and `root`.

@@ -1,17 +1,22 @@
-//! Scores of many units for many examples, s(unit, example) = Σ_i w_i x_i, in the canonical order.
+//! The product X Wᵀ, s(unit, example) = Σ_i w_i x_i, in the canonical order of sums. Both operands are contiguous along i, so
+//! nothing is packed and an updated row can be used at once.
 //!
-//! Plainly: for each pair, sixteen running sums (lane = i mod 16) take one fused multiply-add per vector of inputs; they
-//! are added by the tree +8, +4, +2, +1; this over blocks of 1024 inputs, blocks added in order.
+//! ```text
+//! for each block of 1024 inputs, for each unit and example:
+//!     lane[i mod 16] = fma(w_i, x_i, lane[i mod 16])    from +0, i increasing
+//!     s += lanes reduced by the tree +8, +4, +2, +1
+//! ```
 //!
-//! Tricks, and why the bits stay the same: M units × N examples run side by side so that each vector loaded serves N or M
-//! multiply-adds (pairs never mix). Where sixteen lanes take two registers, a tile is summed up once for each half, so that
-//! it can be twice as large. M unit rows stay in the first-level cache while the examples stream past, and the next units
-//! are prefetched during the present tiles (no arithmetic). Left-over pairs repeat the last row and drop the result.
+//! 1. A tile of M units × N examples runs at once, so that each vector that is loaded serves N or M multiply-adds. Every pair
+//!    keeps its own sums, so the bits stay the same.
+//! 2. Where sixteen lanes take two registers, a tile runs once per register. Then it can be twice as large.
+//! 3. M rows of units stay in the first-level cache while the examples stream past. Each tile prefetches its share of the next
+//!    M units.
+//! 4. A tile at the edge repeats the last row and drops the result.
 
-use super::power::{IntegerNorm, powered_by};
-use super::stage::{Element, vector};
+use super::{Element, IntegerNorm, powered_by, vector};
 use crate::matrix::Panel;
-use crate::vector::{Lanes, Simd};
+use crate::vector::{LANES, Lanes, Simd};
 
 /// Vectors in a block of 1024 inputs.
 pub(crate) const BLOCK: usize = 64;
@@ -42,7 +47,7 @@ pub(crate) fn gemm_nt<S: Simd, const M: usize, const N: usize>(
 }
 
 /// Writes s(unit, example) over each block of `block` vectors on its own to `out[(number · examples + example) · out_stride +
-/// unit]`. A unit is read from end to end before the next few, which are asked for meanwhile: memory is fastest that way.
+/// unit]`. A tile of units is read from end to end while the next one is prefetched, which suits units that come from memory.
 #[inline(always)]
 pub(crate) fn gemm_nt_blocks<S: Simd, const M: usize, const N: usize>(
     simd: S,
@@ -79,7 +84,7 @@ fn tiles<S: Simd, const M: usize, const N: usize>(
     }
     let wanted = M.min(units.rows() - unit);
     let last = examples.rows().saturating_sub(1);
-    // The next M units come from far away: each tile asks for its part of every one of them.
+    // Each tile prefetches its share of the next M units.
     let part = units.width().div_ceil(examples.rows().div_ceil(N).max(1));
     let coming = unit + M..(unit + 2 * M).min(units.rows());
     for (number, example) in (0..examples.rows()).step_by(N).enumerate() {
@@ -134,13 +139,13 @@ fn tile<S: Simd, const M: usize, const N: usize>(
         for m in 0..M {
             joined[m] = simd.join([running[0][n][m], running[1][n][m]]);
         }
-        sums[n] = simd.sums_f32x16(joined);
+        sums[n] = simd.reduce_sums_f32x16(joined);
     }
     sums
 }
 
-/// Writes s(rows[i], example) to `out[i]` for a few rows of a panel and one example as it stands. The rows are w′, or
-/// weights of which w′ is computed on the way.
+/// Writes s(rows[i], example) to `out[i]` for the rows of a panel and one example of raw inputs. The rows hold w′, or weights of
+/// which w′ is computed on the fly.
 #[inline(always)]
 pub(crate) fn gemv_gathered<S: Simd, E: Element>(
     simd: S,
@@ -157,7 +162,7 @@ pub(crate) fn gemv_gathered<S: Simd, E: Element>(
     }
 }
 
-/// P is the norm, or 1 for rows as they are.
+/// 8, 4, 2, then 1 rows at once. P is the norm, or 1 for rows as they are.
 #[inline(always)]
 fn few<S: Simd, E: Element, const P: u8>(simd: S, units: Panel<'_>, example: &[E], out: &mut [f32]) {
     let mut unit = 0;
@@ -203,7 +208,7 @@ fn few_tile<S: Simd, E: Element, const P: u8, const M: usize>(
                 running[m] = simd.fma_f32x16(w, x, running[m]);
             }
         }
-        for (out, sum) in out.iter_mut().zip(simd.sums_f32x16(running)) {
+        for (out, sum) in out.iter_mut().zip(simd.reduce_sums_f32x16(running)) {
             *out = if first > 0 { *out + sum } else { sum };
         }
         first += BLOCK;
@@ -211,4 +216,22 @@ fn few_tile<S: Simd, E: Element, const P: u8, const M: usize>(
             return;
         }
     }
+}
+
+/// Runs N independent chains of multiply-adds: enough to hide the latency of one, few enough to stay in registers. Returns
+/// the floating-point operations done (a multiply-add is two), and a result that keeps the work from being removed.
+#[inline(always)]
+pub(crate) fn peak<S: Simd, const N: usize>(simd: S, rounds: u64) -> (u64, f32) {
+    let (a, b) = (simd.splat_f32x16(std::hint::black_box(0.999)), simd.splat_f32x16(std::hint::black_box(1e-3)));
+    let mut chains = [simd.splat_f32x16(1.0); N];
+    for _ in 0..rounds {
+        for chain in &mut chains {
+            *chain = simd.fma_f32x16(*chain, a, b);
+        }
+    }
+    let mut sum = 0.0;
+    for chain in chains {
+        sum += simd.reduce_sum_f32x16(chain);
+    }
+    (rounds * (2 * LANES * N) as u64, sum)
 }

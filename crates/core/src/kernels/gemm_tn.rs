@@ -1,9 +1,14 @@
-//! A gradient summed over the examples of a minibatch, written down or stepped on at once.
+//! The product δᵀ X, a weight gradient summed over the examples of a minibatch: written to memory, or handed to Adam.
 //!
-//! Plainly: G(class, ·) = Σ_examples δ(class, example) · h(example, ·), examples in order, by fused multiply-add from +0.
+//! ```text
+//! for each class, for each example in order:
+//!     G[class, ·] = fma(δ[class, example], h[example, ·], G[class, ·])     from +0
+//! ```
 //!
-//! The tile: C classes × V vectors of features stay in registers over all examples. Some columns of all examples stay in the
-//! first-level cache while all classes go by.
+//! 1. A tile of C classes × V vectors of features stays in registers over all examples.
+//! 2. The columns of a tile of all examples stay in the first-level cache while all classes pass.
+//! 3. An example that is zero in the columns of a tile adds ±0 and can be left out: [`NonZeros`] lists the others.
+//! 4. With Adam, weights and moments are prefetched while the sums are added up.
 
 use super::elementwise::{Adam, AdamStep, Moments};
 use crate::matrix::{Matrix, Panel};
@@ -12,7 +17,7 @@ use crate::vector::{LANES, Lanes, Simd};
 /// Vectors of features that share a list of [`NonZeros`].
 const LIST: usize = 4;
 
-/// Which examples are not all zero, for every 64 features: the others add nothing to a gradient there.
+/// For every 64 features, the examples that are not all zero there. The others add nothing to a gradient.
 #[derive(Debug)]
 pub struct NonZeros {
     /// Where the examples of each 64 features begin, and where the last end.
@@ -29,7 +34,8 @@ impl NonZeros {
         NonZeros { starts: Vec::with_capacity(blocks + 1), examples: Vec::with_capacity(blocks * batch), shape: [0; 2] }
     }
 
-    /// Looks at the examples of a minibatch. Allocates nothing if it is no larger than those there is room for.
+    /// Records where the examples of a minibatch are not zero. Allocates nothing if the minibatch is no larger than the one there is
+    /// room for.
     pub fn record(&mut self, examples: Panel<'_>) {
         self.shape = [examples.rows(), examples.width()];
         self.starts.clear();
@@ -37,8 +43,8 @@ impl NonZeros {
         for first in (0..examples.width()).step_by(LIST) {
             self.starts.push(self.examples.len() as u32);
             let block = examples.columns(first, LIST.min(examples.width() - first));
-            let inked = |example: &u32| block.lanes(*example as usize).as_flattened().iter().any(|x| *x != 0.0);
-            self.examples.extend((0..examples.rows() as u32).filter(inked));
+            let is_nonzero = |example: &u32| block.lanes(*example as usize).as_flattened().iter().any(|x| *x != 0.0);
+            self.examples.extend((0..examples.rows() as u32).filter(is_nonzero));
         }
         self.starts.push(self.examples.len() as u32);
     }
@@ -91,9 +97,9 @@ pub(crate) fn gemm_tn_adam<S: Simd, const C: usize, const V: usize>(
     tiles::<S, C, V>(simd, products, stride, &mut stepped);
 }
 
-/// What becomes of the gradient.
+/// Takes the vectors of a gradient.
 trait Sink<S: Simd> {
-    /// Says that the sum for this place, which may be behind the end, is being added up.
+    /// Announces the sum for this place, which may be behind the end.
     fn expect(&self, simd: S, place: usize);
     /// Takes the sum for this place.
     fn take(&mut self, simd: S, place: usize, sum: S::F32x16);
@@ -120,7 +126,7 @@ struct Stepped<'a, S: Simd> {
 }
 
 impl<S: Simd> Sink<S> for Stepped<'_, S> {
-    /// Asks memory for weights and moments, so that waiting for them and adding up go on at the same time.
+    /// Prefetches weights and moments.
     #[inline(always)]
     fn expect(&self, simd: S, place: usize) {
         let [first, second] = &self.moments;
@@ -136,7 +142,7 @@ impl<S: Simd> Sink<S> for Stepped<'_, S> {
     }
 }
 
-/// Hands out every vector of the gradient.
+/// Computes every vector of the gradient.
 #[inline(always)]
 fn tiles<S: Simd, const C: usize, const V: usize>(
     simd: S,
@@ -187,7 +193,7 @@ fn tile<S: Simd, const C: usize, const V: usize>(
             }
         }
     }
-    // Written down once: an index that is not known when this is compiled would keep the sums in memory all along.
+    // Copied to memory first: an index that is not known at compile time would keep the sums in memory all the time.
     let mut finished = [[[0.0; LANES]; V]; C];
     for c in 0..C {
         for v in 0..V {

@@ -1,17 +1,17 @@
-//! The kernels that no public function runs alone, on every instruction set: powers, changes, their application; and
-//! what lies between the rows that a kernel writes.
+//! The kernels that no public function runs alone, on every instruction set: powers, staging, changes and their application,
+//! products of gathered rows; and what lies between the rows that a kernel writes.
 
-mod digits;
-mod few;
-mod tile;
+mod quantise;
+mod screen;
 
 use super::gemm_tn::Products;
-use super::power::{IntegerNorm, power_real};
-use super::update::{ActiveRow, Contribution, Step};
+use super::update::{ActiveRow, Contribution, UpdateStep};
+use super::{IntegerNorm, power_real};
 use crate::inputs::Inputs;
 use crate::isa::Kernels;
 use crate::matrix::Matrix;
 use crate::random::Random;
+use crate::vector::LANES;
 
 /// The largest relative error of one rounding to f32.
 const ROUNDING: f64 = 1.0 / (1 << 24) as f64;
@@ -206,7 +206,7 @@ fn expected_change(
 
 #[test]
 fn changes_have_the_bits_of_the_specification_and_are_within_the_bound_of_f64() {
-    const STEP: Step = Step { size: 0.037, smallest: 0.01 };
+    const STEP: UpdateStep = UpdateStep { size: 0.037, smallest: 0.01 };
     for width in widths() {
         let bytes: Vec<u8> = (0..5 * width).map(|i| (i * 53 % 256) as u8).collect();
         let as_floats: Vec<f32> = bytes.iter().map(|&byte| f32::from(byte)).collect();
@@ -280,6 +280,82 @@ fn a_gradient_writes_nothing_between_its_rows_nor_behind_them() {
                 let inside = i < classes * stride && i % stride < width;
                 let expected = if inside { [0.0; 16] } else { canary };
                 assert_eq!(bits(lanes), bits(&expected), "{}: vector {i}, {classes} x {width}", kernels.name());
+            }
+        }
+    }
+}
+
+/// A bit pattern of NaN that no arithmetic makes.
+const CANARY: u32 = 0x7fc0_dead;
+
+fn example(seed: u64, inputs: usize) -> Vec<u8> {
+    let mut random = Random::keyed(seed, "synthetic", 0);
+    (0..inputs).map(|_| random.next_u64()).map(|bits| if bits % 3 == 0 { 0 } else { (bits >> 32) as u8 }).collect()
+}
+
+fn powered(power: Option<IntegerNorm>, weights: &[f32]) -> Vec<f32> {
+    let of = |w: &f32| match power {
+        None => *w,
+        Some(IntegerNorm::Three) => w * w.abs(),
+        Some(IntegerNorm::Four) => w * (w * w),
+        Some(IntegerNorm::Five) => (w * w.abs()) * (w * w),
+    };
+    weights.iter().map(of).collect()
+}
+
+/// The rows that are named, in that order, and nothing beside the places for them.
+fn assert_scores(
+    place: &str,
+    kernels: &Kernels,
+    layer: &Matrix,
+    order: &[u32],
+    power: Option<IntegerNorm>,
+    example: &[u8],
+) {
+    let mut out = vec![f32::from_bits(CANARY); order.len() + 2];
+    let panel = layer.panel(0, layer.rows()).gather(order);
+    kernels.gemv_gathered(panel, power, example, &mut out[1..=order.len()]);
+    for (&row, found) in order.iter().zip(&out[1..]) {
+        let expected = canonical(&powered(power, layer.row(row as usize)), example);
+        let same = found.to_bits() == expected.to_bits() || (found.is_nan() && expected.is_nan());
+        assert!(same, "{}, {place}, {power:?}, row {row}: {found} for {expected}", kernels.name());
+    }
+    assert_eq!([out[0].to_bits(), out[order.len() + 1].to_bits()], [CANARY; 2], "{place}: written beside");
+}
+
+const POWERS: [Option<IntegerNorm>; 4] =
+    [None, Some(IntegerNorm::Three), Some(IntegerNorm::Four), Some(IntegerNorm::Five)];
+
+#[test]
+fn any_number_of_rows_has_the_canonical_bits() {
+    for inputs in [1, 16, 67, 1025] {
+        let mut layer = Matrix::zeros(40, inputs);
+        normals(1, 40 * inputs).chunks(inputs).enumerate().for_each(|(row, w)| layer.row_mut(row).copy_from_slice(w));
+        let example = example(2, inputs);
+        for rows in 0..=2 * LANES + 1 {
+            let order: Vec<u32> = (0..rows as u32).map(|row| row * 7 % 40).collect();
+            for kernels in Kernels::all() {
+                for power in POWERS {
+                    assert_scores(&format!("{rows} x {inputs}"), kernels, &layer, &order, power, &example);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn rows_of_any_width_and_kind_have_the_canonical_bits() {
+    for inputs in widths() {
+        let rows: Vec<Vec<f32>> =
+            adversarial_rows(inputs).into_iter().chain(unknown_rows(inputs)).map(|(_, row)| row).collect();
+        let mut layer = Matrix::zeros(rows.len(), inputs);
+        rows.iter().enumerate().for_each(|(row, values)| layer.row_mut(row).copy_from_slice(values));
+        let order: Vec<u32> = (0..rows.len() as u32).collect();
+        for example in [example(3, inputs), vec![255; inputs], vec![0; inputs]] {
+            for kernels in Kernels::all() {
+                for power in POWERS {
+                    assert_scores(&format!("width {inputs}"), kernels, &layer, &order, power, &example);
+                }
             }
         }
     }

@@ -1,10 +1,15 @@
-//! The weight change of one active row, ds = Σ_examples g·x − (Σ g·I)·w, its largest magnitude, and its application.
+//! The weight change of one active row: its largest magnitude, then its application.
 //!
-//! Plainly, examples in increasing order: d = fma(g·c, x, d) from +0; then ds = fma(−a, w, d) with a = Σ g·I. Applying is
-//! w = fma(t, ds, w), and 0 for a weight that became too small to matter. A tile of four vectors of d stays in registers over all examples of the row. ds is computed twice, for
-//! its maximum and to apply it: that costs less than to write it down and read it again.
+//! ```text
+//! d  = Σ fma(coefficient, x, d)      examples in order; coefficient = g·c
+//! ds = fma(−a, w, d)                 a = Σ g·I
+//! w  = fma(t, ds, w)                 t = ε / max |ds| over all rows; magnitudes below a threshold become 0
+//! ```
+//!
+//! 1. A tile of four vectors of d stays in registers over all examples of the row.
+//! 2. ds is computed twice, for its maximum and to apply it. That costs less than to write it to memory and read it back.
 
-use super::stage::{Element, vector};
+use super::{Element, vector};
 use crate::vector::{Lanes, Simd};
 
 /// Vectors of ds that are built side by side.
@@ -15,7 +20,7 @@ const TILE: usize = 4;
 pub(crate) fn change<S: Simd, E: Element>(simd: S, row: ActiveRow<'_>, inputs: &[E], weights: &[Lanes]) -> f32 {
     let zero = simd.splat_f32x16(0.0);
     let mut largest = zero;
-    // 0 · ds summed: 0 while every ds is a number, NaN for ever after one that is not, which a maximum would overlook.
+    // The sum of 0 · ds is 0 if every ds is finite, and NaN otherwise. A maximum could miss a NaN.
     let mut alarm = zero;
     for (tile, weights) in weights.chunks(TILE).enumerate() {
         for ds in changes(simd, row, inputs, weights, tile).into_iter().take(weights.len()) {
@@ -23,13 +28,19 @@ pub(crate) fn change<S: Simd, E: Element>(simd: S, row: ActiveRow<'_>, inputs: &
             alarm = simd.fma_f32x16(ds, zero, alarm);
         }
     }
-    simd.largest_f32x16(largest) + simd.sum_f32x16(alarm)
+    simd.reduce_max_f32x16(largest) + simd.reduce_sum_f32x16(alarm)
 }
 
 /// Applies the changes of one row.
 #[inline(always)]
-pub(crate) fn apply<S: Simd, E: Element>(simd: S, row: ActiveRow<'_>, inputs: &[E], step: Step, weights: &mut [Lanes]) {
-    let Step { size, smallest } = step;
+pub(crate) fn apply<S: Simd, E: Element>(
+    simd: S,
+    row: ActiveRow<'_>,
+    inputs: &[E],
+    step: UpdateStep,
+    weights: &mut [Lanes],
+) {
+    let UpdateStep { size, smallest } = step;
     let size = simd.splat_f32x16(size);
     for (tile, weights) in weights.chunks_mut(TILE).enumerate() {
         let changes = changes(simd, row, inputs, weights, tile);
@@ -66,14 +77,14 @@ fn changes<S: Simd, E: Element>(
 
 /// How the changes of a minibatch are applied.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Step {
+pub(crate) struct UpdateStep {
     /// ε / max |ds|.
     pub(crate) size: f32,
-    /// The smallest magnitude of a weight that is not taken for 0.
+    /// The smallest magnitude of a weight that is kept. Smaller ones become 0.
     pub(crate) smallest: f32,
 }
 
-/// How strongly one example pulls a row: g·c.
+/// The contribution of one example to the change of a row.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Contribution {
     /// The index of the example among the inputs.
@@ -82,13 +93,13 @@ pub(crate) struct Contribution {
     pub(crate) coefficient: f32,
 }
 
-/// What pulls a row that is rank 1 or rank k for some example.
+/// A row that is rank 1 or rank k for some example.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ActiveRow<'a> {
-    /// The examples that pull it, in increasing order of their place in the minibatch.
+    /// The contributions of its examples, in their order in the minibatch.
     pub(crate) contributions: &'a [Contribution],
     /// a = Σ g·I.
     pub(crate) decay: f32,
-    /// The length of an example.
+    /// Elements from one example to the next.
     pub(crate) inputs: usize,
 }

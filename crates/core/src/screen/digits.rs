@@ -9,12 +9,12 @@ use crate::rows::Scored;
 use crate::vector::{LANES, Lanes, Levels64};
 use wide::f32x16;
 
-/// Levels64, and what has to be known beside them.
+/// Int8 levels, and what has to be known beside them.
 #[derive(Debug)]
 pub(super) struct RowDigits {
     /// γ.
     rounding: f64,
-    /// Levels64 of sixteen units side by side, panel after panel; with two digits the panels of both alternate.
+    /// Int8 levels of sixteen units side by side, panel after panel; with two digits the panels of both alternate.
     panels: Vec<f32x16>,
     /// Vectors of digits from one panel to the next.
     stride: usize,
@@ -95,10 +95,10 @@ impl RowDigits {
         let units = (PANELS / digits).min(self.panels() - first);
         let all: &[Levels64] = bytemuck::cast_slice(&self.panels);
         WeightPanels {
-            digits: &all[first * digits * self.stride..],
+            levels: &all[first * digits * self.stride..],
             stride: self.stride,
             scales: &self.scales[first * digits..][..units * digits],
-            bounds: &self.slack[first..][..units],
+            errors: &self.slack[first..][..units],
         }
     }
 
@@ -108,7 +108,7 @@ impl RowDigits {
         let (panel, lane, width) = (row / LANES, row % LANES, values.len().div_ceil(4));
         let second: &mut [Levels64] = &mut bytemuck::cast_slice_mut(&mut self.second)[row * width..][..width];
         let second: &mut [LevelLanes] = &mut bytemuck::cast_slice_mut(second)[..values.len()];
-        let places = QuantiseBuffers { residual: &mut self.rest, digits: [&mut self.first, second] };
+        let places = QuantiseBuffers { residual: &mut self.rest, levels: [&mut self.first, second] };
         let found = kernels.quantise(values, scored.power, places);
         let panels: &mut [Levels64] = bytemuck::cast_slice_mut(&mut self.panels);
         for (digit, from) in [&self.first[..], second].into_iter().enumerate().take(digits) {

@@ -5,7 +5,7 @@ mod courses;
 use super::*;
 use crate::error::Error;
 use crate::inputs::Inputs;
-use crate::kernels::power::IntegerNorm;
+use crate::kernels::IntegerNorm;
 use crate::kernels::tests::{adversarial_rows, canonical, exact, normals, unknown_rows};
 use crate::matrix::Matrix;
 use crate::offers::{BarsAt, Offers};

@@ -62,15 +62,15 @@ fn check(examples: usize, inputs: usize, panels: usize, two: bool) {
         .map(|p| [0.0, 0.5, 0.25, 1.0].map(|more| std::array::from_fn(|u| (p * u) as f32 + more)))
         .map(|[uniform, rounding, norm, shift]| ErrorBound { uniform, rounding, norm, shift })
         .collect();
-    let block = WeightPanels { digits: &digits, stride, scales: &steps, bounds: &slack };
+    let block = WeightPanels { levels: &digits, stride, scales: &steps, errors: &slack };
     let run = |tiles: bool| {
         let mut packed = Packed::new(examples, inputs);
         let mut upper = vec![[f32::NAN; LANES]; examples * (units + 1)];
         let mut lower = vec![[[f32::NEG_INFINITY; LANES]; PANELS]; examples];
         let ends = Bounds { upper: &mut upper, stride: units + 1, first: 1, lower: &mut lower };
         if tiles {
-            kernels::tiles::pack(from, &mut packed);
-            kernels::tiles::screen(Portable, Plain, block, &packed, ends);
+            kernels::pack::pack_tiles(from, &mut packed);
+            kernels::screen::screen_tiles(Portable, Plain, block, &packed, ends);
         } else {
             Portable.kernels().pack(from, &mut packed);
             Portable.kernels().screen(block, &packed, ends);

@@ -1,9 +1,9 @@
-//! Levels64 of rows against their definition in f64, and packed examples against plain loops.
+//! Quantised rows against their definition in f64, and packed examples against plain loops.
 
 use super::{adversarial_rows, row, unknown_rows, widths};
 use crate::isa::Kernels;
+use crate::kernels::IntegerNorm;
 use crate::kernels::pack::{Contrast, Group, ImageStats, Packed, Pixels, groups_of};
-use crate::kernels::power::IntegerNorm;
 use crate::kernels::quantise::{LARGEST, QuantiseBuffers, Quantised, SMALLEST};
 use crate::random::Random;
 use crate::vector::LANES;
@@ -12,20 +12,20 @@ const ULP: f64 = 1.0 / (1 << 23) as f64;
 /// Half of the smallest f32.
 const LOST: f64 = 7.1e-46;
 
-/// Levels64 (padding included), what is left of the row, and what the kernel says of them.
+/// Both levels (padding included), the residual, and what the kernel says of them.
 fn quantised(kernels: &Kernels, values: &[f32]) -> ([Vec<i8>; 2], Vec<f32>, Quantised) {
     let mut rest = row(values);
     let width = rest.width();
     let [mut first, mut second] = [vec![[77; LANES]; width], vec![[77; LANES]; width]];
     let from = rest.clone();
-    let to = QuantiseBuffers { residual: rest.lanes_mut(0), digits: [&mut first, &mut second] };
+    let to = QuantiseBuffers { residual: rest.lanes_mut(0), levels: [&mut first, &mut second] };
     let found = kernels.quantise(from.lanes(0), None, to);
     let rest = rest.lanes(0).as_flattened().to_vec();
-    ([first, second].map(|digits| digits.as_flattened().to_vec()), rest, found)
+    ([first, second].map(|levels| levels.as_flattened().to_vec()), rest, found)
 }
 
 #[test]
-fn digits_are_as_near_to_the_row_as_they_say() {
+fn residuals_are_as_small_as_they_say() {
     for width in widths() {
         for (name, values) in adversarial_rows(width) {
             for kernels in Kernels::all() {
@@ -42,11 +42,11 @@ fn digits_are_as_near_to_the_row_as_they_say() {
                     (sum, squares) = (sum + one, squares + one * one);
                 }
                 let [one, both] = found.residual_max.map(f64::from);
-                // The proof's point 2: a factor 1 + u, and behind the second digit u m / 60 more.
+                // The proof's point 2: a factor 1 + u, and behind the second level u m / 60 more.
                 assert!(behind[0] <= one * (1.0 + ULP / 2.0) + LOST, "{place}: {} is left, not {one}", behind[0]);
                 let more = f64::from(largest) * ULP / 2.0 / 60.0;
                 assert!(behind[1] <= both * (1.0 + ULP / 2.0) + more + LOST, "{place}: {}, not {both}", behind[1]);
-                // What the proof grants both sums over what the first digit leaves.
+                // What the proof grants both sums over what the first level leaves.
                 let of_sums = (rest.len() / LANES + 16) as f64 * ULP / 2.0;
                 let [all, norm] = [found.residual_stats.sum, found.residual_stats.norm].map(f64::from);
                 assert!((all - sum).abs() <= of_sums * one * width as f64 + LOST, "{place}: {sum} is left, not {all}");
@@ -55,13 +55,13 @@ fn digits_are_as_near_to_the_row_as_they_say() {
                     "{place}: {}, not {norm}",
                     squares.sqrt()
                 );
-                // And not much more than has to be left: half a step, of a step that uses all digits.
+                // And not much more than has to be left: half a step, of a step that uses all levels.
                 assert!(one <= s * (0.5 + 1e-4), "{place}: {one} of step {s}");
                 assert!(t == 0.0 || both <= t * (0.5 + 1e-4) + LOST, "{place}: {both} of step {t}");
                 if largest > 0.0 {
-                    let most = first.iter().map(|digit| digit.unsigned_abs()).max().unwrap();
+                    let most = first.iter().map(|level| level.unsigned_abs()).max().unwrap();
                     assert!(s * f64::from(most) >= f64::from(largest) * (1.0 - 2.0 * ULP), "{place}: {most} levels");
-                    assert!(second.iter().all(|digit| digit.unsigned_abs() <= most), "{place}");
+                    assert!(second.iter().all(|level| level.unsigned_abs() <= most), "{place}");
                 }
                 let padding = (width..first.len()).all(|i| first[i] == 0 && second[i] == 0 && rest[i] == 0.0);
                 assert!(padding, "{place}: padding");
@@ -71,13 +71,13 @@ fn digits_are_as_near_to_the_row_as_they_say() {
 }
 
 #[test]
-fn nothing_is_said_of_rows_out_of_range() {
+fn rows_out_of_range_have_no_levels() {
     for width in widths() {
         for kernels in Kernels::all() {
             for (name, values) in unknown_rows(width) {
-                let (digits, _, found) = quantised(kernels, &values);
+                let (levels, _, found) = quantised(kernels, &values);
                 assert_eq!(found.largest, f32::INFINITY, "{}, {name}, width {width}", kernels.name());
-                assert_eq!((found.scales, digits.concat().iter().all(|&digit| digit == 0)), ([0.0; 2], true));
+                assert_eq!((found.scales, levels.concat().iter().all(|&level| level == 0)), ([0.0; 2], true));
             }
             for known in [SMALLEST, LARGEST] {
                 assert_eq!(quantised(kernels, &vec![-known; width]).2.largest, known);
@@ -87,10 +87,10 @@ fn nothing_is_said_of_rows_out_of_range() {
 }
 
 /// Examples of one kind: how many of a hundred pixels have ink.
-fn examples(random: &mut Random, count: usize, inputs: usize, inked: u64) -> Vec<u8> {
+fn examples(random: &mut Random, count: usize, inputs: usize, filled: u64) -> Vec<u8> {
     (0..count * inputs)
         .map(|_| random.next_u64())
-        .map(|bits| if bits % 100 < inked { (bits >> 56) as u8 | 1 } else { 0 })
+        .map(|bits| if bits % 100 < filled { (bits >> 56) as u8 | 1 } else { 0 })
         .collect()
 }
 
@@ -117,19 +117,19 @@ fn assert_ink(place: &str, example: &[u8], ink: ImageStats) {
     }
 }
 
-/// One example a list: its groups with ink. Several: all groups.
+/// One example a list: its groups non-zero. Several: all groups.
 fn assert_packed(place: &str, pixels: Pixels<'_>, packed: &Packed) {
-    for list in 0..pixels.samples.len().div_ceil(packed.together) {
+    for list in 0..pixels.samples.len().div_ceil(packed.per_list) {
         let found = packed.list(list);
-        assert_eq!(found.first, list * packed.together, "{place}");
-        let of = found.first..(found.first + packed.together).min(pixels.samples.len());
+        assert_eq!(found.first, list * packed.per_list, "{place}");
+        let of = found.first..(found.first + packed.per_list).min(pixels.samples.len());
         let all = (0..groups_of(pixels.inputs)).map(|number| {
-            let mut four = vec![[0; 4]; packed.together];
+            let mut four = vec![[0; 4]; packed.per_list];
             of.clone().zip(&mut four).for_each(|(at, four)| *four = group(pixels.example(at), number));
             (number as u32, four)
         });
         let (groups, expected): (Vec<u32>, Vec<Vec<Group>>) =
-            all.filter(|(_, four)| packed.together > 1 || four[0] != [0; 4]).unzip();
+            all.filter(|(_, four)| packed.per_list > 1 || four[0] != [0; 4]).unzip();
         assert_eq!(found.groups, groups, "{place}, list {list}");
         assert_eq!(found.pixels, expected.concat(), "{place}, list {list}");
     }
@@ -148,17 +148,17 @@ fn packed_examples_are_their_groups_with_ink_in_order() {
             let most = 13;
             // Kept from one minibatch to the next: what is left in it must not matter.
             let mut packed = Packed::new(most, inputs);
-            for (count, inked) in
+            for (count, filled) in
                 (1..=most).zip([0, 100, 3, 50, 90].into_iter().cycle()).chain([(most, 100), (1, 0), (most, 10)])
             {
-                let all = examples(&mut random, count + 3, inputs, inked);
+                let all = examples(&mut random, count + 3, inputs, filled);
                 // In any order, and one of them twice.
                 let samples: Vec<u32> =
                     (0..count as u32).rev().map(|sample| if sample == 1 { 0 } else { sample + 2 }).collect();
                 let pixels = Pixels { all: &all, inputs, samples: &samples };
                 kernels.pack(pixels, &mut packed);
-                assert_packed(&format!("{}, {count} x {inputs}, {inked} % ink", kernels.name()), pixels, &packed);
-                together.push(packed.together);
+                assert_packed(&format!("{}, {count} x {inputs}, {filled} % non-zero", kernels.name()), pixels, &packed);
+                together.push(packed.per_list);
             }
             // One pixel, wherever it is.
             for place in 0..inputs {
@@ -186,7 +186,7 @@ fn the_longest_and_brightest_example_has_an_exact_sum() {
 }
 
 #[test]
-fn digits_of_powers_are_those_of_the_powers_written_down() {
+fn levels_of_powers_are_those_of_the_powers_written_to_memory() {
     for width in widths() {
         for (name, values) in adversarial_rows(width) {
             for power in [IntegerNorm::Three, IntegerNorm::Four, IntegerNorm::Five] {
@@ -196,11 +196,11 @@ fn digits_of_powers_are_those_of_the_powers_written_down() {
                     let expected = quantised(kernels, powers.row(0));
                     let mut rest = from.clone();
                     let [mut first, mut second] = [vec![[77; LANES]; rest.width()], vec![[77; LANES]; rest.width()]];
-                    let to = QuantiseBuffers { residual: rest.lanes_mut(0), digits: [&mut first, &mut second] };
+                    let to = QuantiseBuffers { residual: rest.lanes_mut(0), levels: [&mut first, &mut second] };
                     let found = kernels.quantise(from.lanes(0), Some(power), to);
-                    let digits = [first, second].map(|digits| digits.as_flattened().to_vec());
+                    let levels = [first, second].map(|levels| levels.as_flattened().to_vec());
                     let place = format!("{}, {name}, width {width}, {power:?}", kernels.name());
-                    assert!((digits, found) == (expected.0, expected.2), "{place}");
+                    assert!((levels, found) == (expected.0, expected.2), "{place}");
                 }
             }
         }
