@@ -117,11 +117,11 @@ fn what_cannot_be_is_refused_before_anything_starts() {
         (vec!["--vary", "k=2,21", "--out", "x.csv"], "k = 21 needs as many hidden units, there are 20"),
         (
             vec!["--vary", "train_samples=60,61", "--out", "x.csv"],
-            "point 2 (train_samples 61, seed 1): key `train_samples`",
+            "point 2 (train_samples 61, seed 1): train_samples = 61",
         ),
         (
             vec!["--vary", "labels_per_class=1,50", "--out", "x.csv"],
-            "point 2 (labels_per_class 50, seed 1): key `labels_per_class`",
+            "point 2 (labels_per_class 50, seed 1): labels_per_class = 50",
         ),
         (vec!["--vary", "p=2,3", "--out", "x.txt"], "output x.txt: expected a file named FILE.csv"),
         (vec!["--vary", "p=2,3", "--out", "digits/train-images.npy/x.csv"], "output digits/train-images.npy/x.runs"),

@@ -7,7 +7,7 @@
 //!
 //! Samples without labels form one class.
 
-use std::ops::Range;
+use std::ops::{Range, RangeBounds};
 
 /// Samples by class, each class in file order or shuffled.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,6 +92,15 @@ impl ByClass {
         Self(self.0.iter().map(|class| class[..class.len().min(count)].to_vec()).collect())
     }
 
+    /// The samples of some classes; the other classes become empty.
+    #[must_use]
+    pub fn classes(&self, classes: impl RangeBounds<usize>) -> Self {
+        let kept = |(class, samples): (usize, &Vec<usize>)| {
+            if classes.contains(&class) { samples.clone() } else { Vec::new() }
+        };
+        Self(self.0.iter().enumerate().map(kept).collect())
+    }
+
     /// The samples, ascending.
     #[must_use]
     pub fn in_file_order(&self) -> Vec<usize> {
@@ -156,6 +165,13 @@ mod tests {
         let (taken, others) = shuffled(&[], 10, 5).split(3);
         assert_eq!((taken.in_file_order().len(), others.in_file_order().len()), (3, 7));
         assert_ne!(taken.in_file_order(), [0, 1, 2]);
+    }
+
+    #[test]
+    fn classes_can_be_left_out() {
+        let all = shuffled(&[0, 1, 2, 0, 1, 2], 6, 1);
+        assert_eq!(all.classes(1..).in_file_order(), [1, 2, 4, 5]);
+        assert_eq!(all.classes(..1).sizes().collect::<Vec<_>>(), [2, 0, 0]);
     }
 
     #[test]

@@ -3,12 +3,15 @@
 //! Data sets are searched in `--data DIR`, `$RIVALRY_DATA`, `data/` of the current directory and the user's cache folder,
 //! in this order; `rivalry-data` does the rest.
 //!
-//! Splits of a run, in this order:
-//! 1. `validation` holds out the last share of the training set; that share is evaluated and the test set is not touched.
-//! 2. `train_samples` keeps the first so many of the rest, for both phases.
-//! 3. `task = half` gives the classes of the lower half to the unsupervised phase, those of the upper half to the readout.
-//! 4. `labels_per_class` keeps the first so many of each class, for the readout only.
-//! 5. The task turns classes into what the readout has to tell.
+//! The examples of a run, in this order:
+//! 1. `validation` holds out a share of the training set. That share is evaluated, and the test set is not touched.
+//! 2. `train_samples` keeps some of the rest for both phases.
+//! 3. `task = half` gives the lower half of the classes to the unsupervised phase, the upper half to the readout.
+//! 4. `labels_per_class` keeps some of each class for the readout.
+//! 5. The task turns classes into the labels of the readout.
+//!
+//! `split = "shuffled"` makes these choices at random by the seed, and every class keeps its share. `"file-order"` holds
+//! out the last examples and keeps the first, as early records did: on data sorted by class it misses whole classes.
 
 mod examples;
 mod splits;

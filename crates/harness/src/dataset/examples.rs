@@ -1,15 +1,16 @@
-//! Some examples of a data set: a run of them borrowed where they are, or a selection copied together.
+//! Some examples of a data set: borrowed where they lie side by side, else copied.
 
 use std::borrow::Cow;
 
 use rivalry_core::Inputs;
-use rivalry_data::Values;
+use rivalry_data::{ByClass, Split, Values};
 
 /// Examples and their labels, [samples, inputs], contiguous.
 #[derive(Debug, Clone)]
 pub struct Examples<'a> {
     values: Numbers<'a>,
     inputs: usize,
+    samples: usize,
     labels: Vec<u8>,
 }
 
@@ -20,27 +21,23 @@ enum Numbers<'a> {
 }
 
 impl<'a> Examples<'a> {
-    /// The examples `start..end` of a split.
-    pub(super) fn range(values: Values<'a>, inputs: usize, labels: &[u8], start: usize, end: usize) -> Self {
-        let values = match values {
-            Values::U8(values) => Numbers::U8(Cow::Borrowed(&values[start * inputs..end * inputs])),
-            Values::F32(values) => Numbers::F32(Cow::Borrowed(&values[start * inputs..end * inputs])),
+    /// The selected examples in file order; without labels where the split has none.
+    pub(super) fn of(split: &'a Split, selected: &ByClass) -> Self {
+        let (inputs, selected) = (split.inputs(), selected.in_file_order());
+        let values = match split.values() {
+            Values::U8(values) => Numbers::U8(gather(values, inputs, &selected)),
+            Values::F32(values) => Numbers::F32(gather(values, inputs, &selected)),
         };
-        Self { values, inputs, labels: labels[start..end].to_vec() }
+        let labels = match split.labels() {
+            [] => Vec::new(),
+            labels => selected.iter().map(|&sample| labels[sample]).collect(),
+        };
+        Self { values, inputs, samples: selected.len(), labels }
     }
 
-    /// Only the examples whose label `accept` accepts, in order; borrowed still when that is all of them.
-    pub(super) fn only(self, mut accept: impl FnMut(u8) -> bool) -> Self {
-        let kept: Vec<usize> = (0..self.labels.len()).filter(|&sample| accept(self.labels[sample])).collect();
-        if kept.len() == self.labels.len() {
-            return self;
-        }
-        let values = match &self.values {
-            Numbers::U8(values) => Numbers::U8(Cow::Owned(gather(values, self.inputs, &kept))),
-            Numbers::F32(values) => Numbers::F32(Cow::Owned(gather(values, self.inputs, &kept))),
-        };
-        let labels = kept.iter().map(|&sample| self.labels[sample]).collect();
-        Self { values, labels, ..self }
+    /// All examples of a split.
+    pub fn all(split: &'a Split) -> Self {
+        Self::of(split, &ByClass::new(split.labels(), 0..split.samples()))
     }
 
     /// The same examples with other labels.
@@ -51,9 +48,9 @@ impl<'a> Examples<'a> {
         self
     }
 
-    /// How many there are.
+    /// Number of examples.
     pub fn samples(&self) -> usize {
-        self.labels.len()
+        self.samples
     }
 
     /// Inputs of each.
@@ -61,12 +58,12 @@ impl<'a> Examples<'a> {
         self.inputs
     }
 
-    /// The label of each.
+    /// The label of each; empty where the data has none.
     pub fn labels(&self) -> &[u8] {
         &self.labels
     }
 
-    /// The values of examples of bytes.
+    /// The values of u8 examples.
     #[cfg(test)]
     pub(super) fn bytes(&self) -> &[u8] {
         match &self.values {
@@ -75,7 +72,7 @@ impl<'a> Examples<'a> {
         }
     }
 
-    /// As the rule and the readout take them: u8 by 1/255 and f32 as they are, or scaled to unit length.
+    /// The inputs that the rule and the readout take: u8 by 1/255 and f32 as they are, or scaled to unit length.
     ///
     /// # Errors
     /// Values that are not finite.
@@ -89,12 +86,12 @@ impl<'a> Examples<'a> {
     }
 }
 
-/// What happens to the length of an example.
+/// Whether examples are scaled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Length {
-    /// Nothing.
+    /// Not scaled.
     AsItIs,
-    /// It becomes 1.
+    /// Scaled to Euclidean length 1.
     Unit,
 }
 
@@ -118,6 +115,13 @@ impl Scaled<'_> {
     }
 }
 
-fn gather<T: Copy>(values: &[T], inputs: usize, samples: &[usize]) -> Vec<T> {
-    samples.iter().flat_map(|&sample| &values[sample * inputs..(sample + 1) * inputs]).copied().collect()
+/// The rows of the samples, which ascend; borrowed where they are consecutive.
+fn gather<'a, T: Copy>(values: &'a [T], inputs: usize, samples: &[usize]) -> Cow<'a, [T]> {
+    match samples {
+        [] => Cow::Borrowed(&[]),
+        [first, .., last] if last - first + 1 == samples.len() => {
+            Cow::Borrowed(&values[first * inputs..(last + 1) * inputs])
+        }
+        _ => samples.iter().flat_map(|&sample| &values[sample * inputs..(sample + 1) * inputs]).copied().collect(),
+    }
 }

@@ -1,23 +1,24 @@
-//! The examples that each phase sees, by the settings; see the parent module for the order of the steps.
+//! The examples that each phase sees, by the settings; the parent module lists the steps.
 
-use rivalry_data::{Dataset, Shape};
+use rivalry_core::Random;
+use rivalry_data::{ByClass, Dataset, Shape};
 
 use super::Examples;
-use crate::config::{Amount, Config, Task};
+use crate::config::{Amount, Config, Split, Task};
 use crate::failure::failure;
 
-/// Who sees what.
+/// The examples of each phase.
 #[derive(Debug, Clone)]
 pub struct Splits<'a> {
-    /// What the unsupervised phase sees; its labels are never used.
+    /// For the unsupervised phase, which never uses the labels.
     pub learn: Examples<'a>,
-    /// What the readout is trained on.
+    /// For the training of the readout.
     pub labelled: Examples<'a>,
-    /// What the error is measured on.
+    /// For the error.
     pub evaluate: Examples<'a>,
-    /// Which of the two that is.
+    /// What `evaluate` is.
     pub evaluated: Evaluated,
-    /// What the readout tells apart.
+    /// Classes of the readout.
     pub classes: usize,
     /// How inputs form an image.
     pub shape: Shape,
@@ -36,104 +37,115 @@ impl<'a> Splits<'a> {
     /// Divides the data by the settings.
     ///
     /// # Errors
-    /// The set is too small for what the settings ask of it; the message names the key.
-    pub fn new(dataset: &'a Dataset, experiment: &Config) -> anyhow::Result<Self> {
-        let train = &dataset.train;
-        let (samples, inputs) = (train.samples(), train.inputs());
-        let held_out = held_out(samples, experiment.validation)?;
-        let learnable = samples - held_out;
-        let used = match experiment.train_samples {
-            Amount::All => learnable,
-            Amount::First(count) if count <= learnable => count,
-            Amount::First(count) => {
-                let hint = "ask for fewer, or for all";
-                return Err(too_small(
-                    "train_samples",
-                    &format!("at most {learnable} in {}", dataset.name),
-                    count,
-                    hint,
-                ));
-            }
+    /// The set is too small for the settings, or they need labels that it does not have; the message names the key.
+    pub fn new(dataset: &'a Dataset, config: &Config) -> anyhow::Result<Self> {
+        let (train, test) = (&dataset.train, &dataset.test);
+        let task = Divided::new(dataset, config)?;
+        let held_out = held_out(train.samples(), config.validation)?;
+        let used = used(train.samples() - held_out, config, &dataset.name)?;
+        let (used, held) = select(dataset, config, held_out, used);
+        let labelled = used.classes(task.lower..);
+        let labelled = match config.labels_per_class {
+            Amount::All => labelled,
+            Amount::First(count) => few_of_each(&labelled, count, task.lower)?,
         };
-        let learn = Examples::range(train.values(), inputs, train.labels(), 0, used);
+        let learn = if config.task == Task::Half { used.classes(..task.lower) } else { used };
         let (evaluate, evaluated) = if held_out > 0 {
-            let held = Examples::range(train.values(), inputs, train.labels(), learnable, samples);
-            (held, Evaluated::Validation)
+            (Examples::of(train, &held.classes(task.lower..)), Evaluated::Validation)
         } else {
-            let test = &dataset.test;
-            (Examples::range(test.values(), inputs, test.labels(), 0, test.samples()), Evaluated::Test)
-        };
-        let task = Divided::new(experiment.task, dataset.classes)?;
-        let labelled = match experiment.labels_per_class {
-            Amount::All => task.for_readout(learn.clone()),
-            Amount::First(count) => first_of_each(task.for_readout(learn.clone()), count, task.lower, dataset.classes)?,
+            let all = ByClass::new(test.labels(), 0..test.samples());
+            (Examples::of(test, &all.classes(task.lower..)), Evaluated::Test)
         };
         let splits = Self {
-            labelled: labelled.relabelled(|label| task.label(label)),
-            learn: task.for_learning(learn),
-            evaluate: task.for_readout(evaluate).relabelled(|label| task.label(label)),
+            learn: Examples::of(train, &learn),
+            labelled: Examples::of(train, &labelled).relabelled(|label| task.label(label)),
+            evaluate: evaluate.relabelled(|label| task.label(label)),
             evaluated,
             classes: task.classes,
             shape: dataset.shape,
         };
-        splits.check(experiment)?;
+        splits.check(config)?;
         Ok(splits)
     }
 
-    fn check(&self, experiment: &Config) -> anyhow::Result<()> {
-        let hint = "a minibatch must fit into the examples at hand";
-        if experiment.method.uses("batch") && experiment.batch > self.learn.samples() {
-            let expected = format!("at most the {} training examples", self.learn.samples());
-            return Err(too_small("batch", &expected, experiment.batch, hint));
+    fn check(&self, config: &Config) -> anyhow::Result<()> {
+        let fits = |key: &str, batch: usize, samples: usize, what: &str| {
+            if batch <= samples {
+                return Ok(());
+            }
+            let message = format!("{key} = {batch} is larger than the {samples} {what} examples");
+            Err(failure(message, format!("set {key}={samples} or less")))
+        };
+        if config.method.uses("batch") {
+            fits("batch", config.batch, self.learn.samples(), "training")?;
         }
-        if experiment.readout_epochs == 0 {
+        if config.readout_epochs == 0 {
             return Ok(());
         }
-        if experiment.readout_batch > self.labelled.samples() {
-            let expected = format!("at most the {} labelled examples", self.labelled.samples());
-            return Err(too_small("readout_batch", &expected, experiment.readout_batch, hint));
-        }
+        fits("readout_batch", config.readout_batch, self.labelled.samples(), "labelled")?;
         if self.evaluate.samples() == 0 {
-            let message = "key `task`: expected examples to evaluate, found none of these classes".to_owned();
-            return Err(failure(message, "hold out more, or use the test set with validation = 0"));
+            let message = format!("no held-out example belongs to a class of task = {}", config.task);
+            return Err(failure(message, "hold out more examples, or evaluate on the test set with validation=0"));
         }
         Ok(())
     }
 }
 
-/// A task over classes 0..classes: which labels each phase sees, and what the readout is told.
+/// The training examples that are used, and those that are held out.
+///
+/// `shuffled`: a seeded choice in which every class keeps its share. `file-order`: the first examples are used, the last
+/// are held out.
+fn select(dataset: &Dataset, config: &Config, held_out: usize, used: usize) -> (ByClass, ByClass) {
+    let (samples, labels) = (dataset.train.samples(), dataset.train.labels());
+    match config.split {
+        Split::FileOrder => (ByClass::new(labels, 0..used), ByClass::new(labels, samples - held_out..samples)),
+        Split::Shuffled => {
+            let mut random = Random::keyed(config.seed, "split", 0);
+            let all = ByClass::new(labels, 0..samples).shuffled(&mut || random.next_u64());
+            let (held, rest) = all.split(held_out);
+            (rest.split(used).0, held)
+        }
+    }
+}
+
+/// A task: which labels each phase sees, and what the readout distinguishes.
 struct Divided {
     task: Task,
-    /// The lower half of the classes is below this one.
+    /// The first class of the readout; with `half` the lower classes belong to the unsupervised phase.
     lower: usize,
     classes: usize,
 }
 
 impl Divided {
-    fn new(task: Task, classes: usize) -> anyhow::Result<Self> {
-        let lower = if task == Task::Half { classes / 2 } else { 0 };
-        let told = match task {
-            Task::Class => classes,
+    fn new(dataset: &Dataset, config: &Config) -> anyhow::Result<Self> {
+        let (task, found) = (config.task, dataset.classes);
+        if dataset.train.labels().is_empty() {
+            let needs = if config.readout_epochs > 0 {
+                "training a readout (readout_epochs above 0)".to_owned()
+            } else if task != Task::Class {
+                format!("task = {task}")
+            } else if config.labels_per_class != Amount::All {
+                "labels_per_class".to_owned()
+            } else {
+                return Ok(Self { task, lower: 0, classes: 0 });
+            };
+            let message = format!("{needs} needs labels, and {} has none", dataset.name);
+            return Err(failure(
+                message,
+                "set readout_epochs=0 for the unsupervised phase alone, or use labelled data",
+            ));
+        }
+        let lower = if task == Task::Half { found / 2 } else { 0 };
+        let classes = match task {
+            Task::Class => found,
             Task::Parity => 2,
-            Task::Half => classes - lower,
+            Task::Half => found - lower,
         };
-        if classes < 2 || told < 2 {
-            let message =
-                format!("key `task`: expected at least two classes to tell apart, found {classes} in the data");
+        if found < 2 || classes < 2 {
+            let message = format!("task = {task} needs two classes to distinguish, but the data has {found} classes");
             return Err(failure(message, "choose another task, or readout_epochs=0 for the hidden layer alone"));
         }
-        Ok(Self { task, lower, classes: told })
-    }
-
-    fn for_learning<'a>(&self, examples: Examples<'a>) -> Examples<'a> {
-        match self.task {
-            Task::Class | Task::Parity => examples,
-            Task::Half => examples.only(|label| usize::from(label) < self.lower),
-        }
-    }
-
-    fn for_readout<'a>(&self, examples: Examples<'a>) -> Examples<'a> {
-        examples.only(|label| usize::from(label) >= self.lower)
+        Ok(Self { task, lower, classes })
     }
 
     fn label(&self, label: u8) -> u8 {
@@ -145,39 +157,35 @@ impl Divided {
     }
 }
 
-/// How many of the last training examples are held out.
+/// How many training examples are held out.
 fn held_out(samples: usize, share: f64) -> anyhow::Result<usize> {
-    if share == 0.0 {
-        return Ok(0);
-    }
     let count = (share * samples as f64).round() as usize;
-    if count == 0 || count >= samples {
-        let expected = format!("a share that leaves some of {samples} training examples on both sides");
-        return Err(failure(
-            format!("key `validation`: expected {expected}, found {share}"),
-            "for example validation=0.1",
-        ));
+    if share > 0.0 && (count == 0 || count >= samples) {
+        let message = format!("validation = {share} holds out {count} of {samples} training examples");
+        return Err(failure(message, "choose a share that leaves examples on both sides, such as validation=0.1"));
     }
     Ok(count)
 }
 
-/// The first `count` examples of every class from `lower` on.
-fn first_of_each(examples: Examples<'_>, count: usize, lower: usize, classes: usize) -> anyhow::Result<Examples<'_>> {
-    let mut seen = vec![0_usize; classes];
-    let kept = examples.only(|label| {
-        let seen = &mut seen[usize::from(label)];
-        *seen += 1;
-        *seen <= count
-    });
-    match seen.iter().enumerate().skip(lower).find(|(_, seen)| **seen < count) {
-        None => Ok(kept),
-        Some((class, seen)) => {
-            let expected = format!("at most {seen}, all there are of class {class}");
-            Err(too_small("labels_per_class", &expected, count, "ask for fewer, or for all"))
+/// How many of those that are left are used.
+fn used(left: usize, config: &Config, name: &str) -> anyhow::Result<usize> {
+    match config.train_samples {
+        Amount::All => Ok(left),
+        Amount::First(count) if count <= left => Ok(count),
+        Amount::First(count) => {
+            let message = format!("train_samples = {count}, but {name} has only {left} training examples");
+            Err(failure(message, format!("set train_samples={left} or less, or all")))
         }
     }
 }
 
-fn too_small(key: &str, expected: &str, found: usize, hint: &str) -> anyhow::Error {
-    failure(format!("key `{key}`: expected {expected}, found {found}"), hint)
+/// `count` examples of every class from `lower` on.
+fn few_of_each(examples: &ByClass, count: usize, lower: usize) -> anyhow::Result<ByClass> {
+    match examples.sizes().enumerate().skip(lower).find(|(_, size)| *size < count) {
+        None => Ok(examples.first_of_each(count)),
+        Some((class, size)) => {
+            let message = format!("labels_per_class = {count}, but class {class} has only {size} examples");
+            Err(failure(message, format!("set labels_per_class={size} or less, or all")))
+        }
+    }
 }
