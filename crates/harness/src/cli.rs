@@ -1,6 +1,7 @@
 //! Every command and flag that a user can type, and nothing else: what they do is in `cmd/<verb>.rs`.
 
 mod bench;
+mod data;
 mod reproduce;
 mod sweep;
 mod train;
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Deserialize;
 
 pub use bench::{BenchAction, BenchArgs, BenchRunArgs, PeersArgs, Place, Selection};
+pub use data::{DataAction, DataArgs, SetName};
 pub use reproduce::{ReproduceArgs, Reproducible};
 pub use sweep::{SweepAction, SweepArgs};
 pub use train::TrainArgs;
@@ -58,7 +60,7 @@ pub struct Common {
     /// Never use the network
     #[arg(long, global = true)]
     pub offline: bool,
-    /// Where data sets are looked for first (then $RIVALRY_DATA, then data/)
+    /// Search data sets here first (then in $RIVALRY_DATA, data/ and the user's cache folder)
     #[arg(long, global = true, value_name = "DIR")]
     pub data: Option<PathBuf>,
 }
@@ -110,7 +112,7 @@ pub enum Engine {
 pub enum Command {
     /// Show the machine: CPU, caches, instruction sets, threads, measured peak, revision
     Info(InfoArgs),
-    /// List, fetch or verify the data sets
+    /// List, download or verify the data sets
     Data(DataArgs),
     /// One run: unsupervised layer, then readout
     Train(TrainArgs),
@@ -133,47 +135,6 @@ pub enum Command {
 /// Arguments of `rivalry info`.
 #[derive(Debug, Args)]
 pub struct InfoArgs {}
-
-/// Arguments of `rivalry data`.
-#[derive(Debug, Args)]
-pub struct DataArgs {
-    /// What to do with the data sets.
-    #[command(subcommand)]
-    pub action: DataAction,
-}
-
-/// What to do with the data sets.
-#[derive(Debug, Subcommand)]
-pub enum DataAction {
-    /// Which sets are here, and where
-    List,
-    /// Get a set: download it, or take it from --from
-    Fetch {
-        /// Which set
-        #[arg(value_enum)]
-        name: SetName,
-        /// Take the files from this folder or URL instead of the mirrors
-        #[arg(long, value_name = "DIR|URL")]
-        from: Option<String>,
-    },
-    /// Check the content of a set against the known SHA-256
-    Verify {
-        /// Which set
-        #[arg(value_enum)]
-        name: SetName,
-    },
-}
-
-/// The data sets that the program knows by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum SetName {
-    /// MNIST handwritten digits.
-    Mnist,
-    /// CIFAR-10 photographs.
-    Cifar10,
-    /// The generated digits.
-    Synthetic,
-}
 
 /// Arguments of `rivalry replay`.
 #[derive(Debug, Args)]
