@@ -113,6 +113,6 @@ fn a_table_is_not_overwritten_and_a_finished_seed_only_kept_when_it_is_the_same_
     place.write("out/synthetic-seed2/config.toml", quick);
     let row = std::fs::read_to_string(place.file("out/synthetic-seed2/result.csv")).unwrap();
     place.write("out/synthetic-seed2/result.csv", row.replace(STANDARD_SHA256, "0123"));
-    resumed(&place, &[]).failed_with("found 0123");
+    resumed(&place, &[]).failed_with("method biological, seed 2 was run on data 0123");
     assert_eq!(place.listing(), before, "nothing was begun");
 }

@@ -11,26 +11,11 @@ use rivalry::rows::{ResultRow, from_csv, to_csv};
 use rivalry::sweep::{Definition, grid};
 use rivalry_data::synthetic::STANDARD_SHA256;
 
-const MNIST_SWEEPS: [&str; 9] = [
-    "p-sweep",
-    "delta-sweep",
-    "k-sweep",
-    "hidden-sweep",
-    "few-labels",
-    "tasks",
-    "mnist-grid",
-    "mnist-search",
-    "mnist-long",
-];
-const CIFAR10_SWEEPS: [&str; 7] = [
-    "cifar10-p-sweep",
-    "cifar10-delta-sweep",
-    "cifar10-k-sweep",
-    "cifar10-grid",
-    "cifar10-long",
-    "cifar10-winner",
-    "cifar10-search",
-];
+/// Every named sweep but the two tables: those of MNIST and those of CIFAR-10.
+fn sweeps() -> (Vec<&'static str>, Vec<&'static str>) {
+    let sweeps = Definition::names().filter(|name| !["mnist", "cifar10"].contains(name));
+    sweeps.partition(|name| !name.starts_with("cifar10"))
+}
 
 /// A run folder as a finished run leaves it.
 fn finished(place: &Place, folder: &str, experiment: &Config, test_error_pct: f64) {
@@ -53,7 +38,7 @@ fn finished_sweep(place: &Place, name: &str, seeds: u32) -> Vec<String> {
     sweep.seeds = seeds;
     let folders = grid::points(&sweep, 1).unwrap().into_iter().map(|point| {
         let folder = format!("out/{name}.runs/{}", point.folder());
-        finished(place, &folder, &point.experiment, point.number as f64);
+        finished(place, &folder, &point.config, point.number as f64);
         folder
     });
     folders.collect()
@@ -80,8 +65,8 @@ fn a_figure_is_a_sweep_with_its_spread_and_says_what_it_is_about() {
     ] {
         assert!(text.contains(expected), "no {expected:?} in:\n{text}");
     }
-    let line = text.lines().find(|line| line.starts_with("p 3 ")).unwrap();
-    assert_eq!(line.split_whitespace().collect::<Vec<_>>().join(" "), "p 3 3.50 ± 0.71 150 - - 2");
+    let line = text.lines().find(|line| line.starts_with("| p 3 ")).unwrap();
+    assert_eq!(line.split_whitespace().collect::<Vec<_>>().join(" "), "| p 3 | 3.50 ± 0.71 | 150 | – | – | 2 |");
     let own = rows(&place.file("out/p-sweep.csv"));
     assert_eq!(own.iter().map(|row| row.test_error_pct.unwrap()).sum::<f64>(), 36.0);
     let skipped = rows(&place.file("out/cifar10-p-sweep.csv"));
@@ -90,9 +75,11 @@ fn a_figure_is_a_sweep_with_its_spread_and_says_what_it_is_about() {
     assert!(!place.file("out/cifar10-p-sweep.runs").exists());
 
     let before = place.listing();
-    reproduce(&place, "p-sweep", &["--seeds", "2"]).failed_with("out/p-sweep.csv: expected a new file");
-    reproduce(&place, "p-sweep", &["--seeds", "1", "--resume"]).failed_with("expected the grid of this sweep");
-    reproduce(&place, "delta-sweep", &["--methods", "shallow"]).failed_with("--methods: expected with a table");
+    reproduce(&place, "p-sweep", &["--seeds", "2"]).failed_with("out/p-sweep.csv already exists");
+    reproduce(&place, "p-sweep", &["--seeds", "1", "--resume"])
+        .failed_with("out/p-sweep.csv: row 2 is of no point of this sweep");
+    reproduce(&place, "delta-sweep", &["--methods", "shallow"])
+        .failed_with("--methods applies to tables, not to the sweep delta-sweep");
     assert_eq!(place.listing(), before);
 }
 
@@ -115,15 +102,16 @@ fn everything_is_both_tables_and_every_sweep() {
     let experiment = Config::named("synthetic", Method::Biological, Protocol::Quick, 1).unwrap();
     finished(&place, &format!("out/mnist/{}", experiment.run_name()), &experiment, 2.0);
     let mut folders = Vec::new();
-    for name in MNIST_SWEEPS {
+    let (mnist, cifar10) = sweeps();
+    for &name in &mnist {
         folders.extend(finished_sweep(&place, name, 1));
     }
     let text = reproduce(&place, "all", &["--resume"]).succeeded().stdout;
     assert!(text.contains("ours       2.00 % (one seed)"), "{text}");
-    for name in MNIST_SWEEPS {
+    for name in mnist {
         assert!(text.contains(&format!("{name} on synthetic, quick protocol")), "{name}: {text}");
     }
-    for name in CIFAR10_SWEEPS {
+    for name in cifar10 {
         assert!(text.contains(&format!("{name} on cifar10, quick protocol")), "{name}: {text}");
         assert!(rows(&place.file(&format!("out/{name}.csv"))).iter().all(ResultRow::has_no_result));
     }
@@ -144,7 +132,7 @@ fn everything_is_both_tables_and_every_sweep() {
     let ended = reproduce(&place, "all", &["--resume"]);
     assert_eq!(ended.code, Some(1), "{}", ended.stderr);
     assert!(ended.stdout.contains("cifar10-grid on cifar10"), "{}", ended.stdout);
-    assert!(ended.stderr.contains("error: sweep k-sweep: expected 6 points that succeed, found 1 that failed"));
+    assert!(ended.stderr.contains("error: 1 of the 6 points of k-sweep failed, first k 2, seed 1"));
     let rows = rows(&place.file("out/k-sweep.csv"));
     assert!(rows[0].err.contains("expected a whole checkpoint") && rows[1].test_error_pct.is_some());
 }

@@ -101,10 +101,10 @@ fn shards_that_are_merged_are_the_whole() {
     assert_eq!(grid("merged.grid.toml"), grid("whole.grid.toml"));
 
     let before = place.listing();
-    place.run(&["sweep", "merge", "a.csv", "--out", "c.csv"]).failed_with("expected all 6 points of mnist, found 3");
-    place.run(&["sweep", "merge", "a.csv", "b.csv", "--out", "a.csv"]).failed_with("output a.csv: expected a new file");
+    place.run(&["sweep", "merge", "a.csv", "--out", "c.csv"]).failed_with("3 of the 6 points of mnist are missing");
+    place.run(&["sweep", "merge", "a.csv", "b.csv", "--out", "a.csv"]).failed_with("a.csv already exists");
     sweep(&place, &[&vary[..], &["--shard", "7/7", "--out", "c.csv"]].concat())
-        .failed_with("--shard 7/7: expected at most 6 shards");
+        .failed_with("there is no shard 7/7 of 6 points");
     assert_eq!(place.listing(), before);
 }
 
@@ -123,7 +123,7 @@ fn what_cannot_be_is_refused_before_anything_starts() {
             vec!["--vary", "labels_per_class=1,50", "--out", "x.csv"],
             "point 2 (labels_per_class 50, seed 1): labels_per_class = 50",
         ),
-        (vec!["--vary", "p=2,3", "--out", "x.txt"], "output x.txt: expected a file named FILE.csv"),
+        (vec!["--vary", "p=2,3", "--out", "x.txt"], "x.txt does not end in .csv"),
         (vec!["--vary", "p=2,3", "--out", "digits/train-images.npy/x.csv"], "output digits/train-images.npy/x.runs"),
     ] {
         sweep(&place, &more).failed_with(expected);
@@ -131,7 +131,7 @@ fn what_cannot_be_is_refused_before_anything_starts() {
     }
     // This is a debug build.
     place.run(&["sweep", "synthetic", "--record", "--out", "x.csv"]).failed_with("a debug build cannot write a record");
-    place.run(&["sweep", "k-swep", "--out", "x.csv"]).failed_with("sweep: expected p-sweep");
+    place.run(&["sweep", "k-swep", "--out", "x.csv"]).failed_with("there is no sweep or experiment `k-swep`");
     for usage in [
         vec!["sweep", "p-sweep"],
         vec!["sweep", "--out", "x.csv"],
@@ -156,8 +156,7 @@ fn a_point_that_fails_is_a_row_and_the_sweep_goes_on() {
     let ended = sweep(&place, &FAILING);
     assert_eq!(ended.code, Some(1), "{}", ended.stderr);
     assert!(ended.stderr.contains("off_sphere drop, seed 1: failed: units on the p-sphere"), "{}", ended.stderr);
-    let error =
-        "error: sweep mnist: expected 2 points that succeed, found 1 that failed, first off_sphere drop, seed 1";
+    let error = "error: 1 of the 2 points of mnist failed, first off_sphere drop, seed 1";
     assert!(ended.stderr.contains(error), "{}", ended.stderr);
     assert!(ended.stdout.contains("0 (1 failed)"), "{}", ended.stdout);
     let found = rows(&place.file("some.csv"));
@@ -250,16 +249,16 @@ fn a_file_of_rows_is_kept_unless_told_otherwise() {
     let with = |more: &[&str]| sweep(&place, &[&vary[..], more].concat());
     with(&[]).succeeded();
     let (before, first) = (place.listing(), rows(&place.file("x.csv")));
-    with(&[]).failed_with("output x.csv: expected a new file, found one that is there");
-    with(&["--resume", "--set", "beta=2"]).failed_with("output x.csv: expected the grid of this sweep (shard 1/1)");
-    with(&["--resume", "--shard", "1/2"]).failed_with("(shard 1/2), found shard 1/1");
+    with(&[]).failed_with("x.csv already exists");
+    with(&["--resume", "--set", "beta=2"]).failed_with("x.csv: row 1 is of no point of this sweep (shard 1/1)");
+    with(&["--resume", "--shard", "1/2"]).failed_with("x.csv: row 2 is of no point of this sweep (shard 1/2)");
     with(&["--resume"]).succeeded();
     assert_eq!(rows(&place.file("x.csv")), first);
     let text = std::fs::read_to_string(place.file("x.csv")).unwrap();
     place.write("x.csv", text.replace(&first[0].dataset_sha256, "0123"));
-    with(&["--resume"]).failed_with("output x.csv: row 1: expected data");
+    with(&["--resume"]).failed_with("x.csv: delta 0, seed 1 was run on data 0123, not ");
     place.write("x.csv", text.replacen(",0.2,", ",0.3,", 1));
-    with(&["--resume"]).failed_with("output x.csv: row 2: expected delta 0.2, found 0.3");
+    with(&["--resume"]).failed_with("x.csv: row 2 is not of delta 0.2, seed 1: delta is 0.3, not 0.2");
     std::fs::remove_file(place.file("x.csv")).unwrap();
     with(&[]).failed_with("expected an empty or new folder, found a finished run");
     with(&["--force", "--set", "beta=2"]).succeeded();
@@ -276,4 +275,19 @@ fn json_holds_the_points_and_their_rows() {
     assert_eq!((value["points"].as_array().unwrap().len(), value["rows"].as_array().unwrap().len()), (2, 4));
     assert_eq!((&value["points"][1]["point"], &value["points"][1]["seeds"]), (&"p 3".into(), &2.into()));
     assert!(value["points"][0]["sd_error_pct"].is_number());
+}
+
+#[test]
+fn more_seeds_go_on_from_the_rows_that_are_there() {
+    let place = place();
+    let with =
+        |more: &[&str]| sweep(&place, &[&["--vary", "delta=0,0.2", "--out", "x.csv"], more].concat()).succeeded();
+    with(&[]);
+    let first = rows(&place.file("x.csv"));
+    let more = with(&["--resume", "--seeds", "2"]);
+    assert_eq!(more.stderr.matches(": kept").count(), 2, "{}", more.stderr);
+    let all = rows(&place.file("x.csv"));
+    assert_eq!((&all[0], &all[2], all.len()), (&first[0], &first[1], 4));
+    with(&["--resume", "--seeds", "2", "--shard", "1/1"]);
+    sweep(&place, &["--vary", "delta=0,0.2", "--out", "x.csv", "--resume"]).failed_with("x.csv: row 2 is of no point");
 }

@@ -13,7 +13,8 @@ use serde::Deserialize;
 
 pub use bench::{BenchAction, BenchArgs, BenchRunArgs, PeersArgs, Place, Selection};
 pub use data::{DataAction, DataArgs, SetName};
-pub use reproduce::{ReproduceArgs, Reproducible};
+pub(crate) use reproduce::EVERYTHING;
+pub use reproduce::ReproduceArgs;
 pub use sweep::{SweepAction, SweepArgs};
 pub use train::TrainArgs;
 

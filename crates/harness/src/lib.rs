@@ -15,8 +15,7 @@
 //! | [`run`] | the run folder and its checkpoint |
 //! | [`rows`] | the columns of `result.csv`, `metrics.csv` and of benchmarks |
 //! | [`mod@bench`] | benchmarks: definitions, data, the work that is timed, statistics, tables |
-//! | [`gate`] | the accuracy gate: what short runs reached, and what they may reach |
-//! | [`sweep`] | grids of runs: points, shards, resume, merge |
+//! | [`sweep`] | grids of runs: tables, figures, gates; points, shards, resume, merge |
 //! | [`env`], [`progress`], [`plot`] | machine and revision, progress bars, PNG and SVG |
 //! | [`report`] | one HTML page about a folder of runs |
 //! | [`summary`] | runs of one setting put together over their seeds |
@@ -31,7 +30,6 @@ pub mod config;
 pub mod dataset;
 pub mod env;
 pub mod failure;
-pub mod gate;
 pub mod markdown;
 mod output;
 pub mod plot;

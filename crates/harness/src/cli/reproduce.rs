@@ -2,16 +2,21 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 
 use crate::config::Method;
+use crate::sweep::definition::PARTS;
+
+/// The name of all parts together.
+pub(crate) const EVERYTHING: &str = "all";
 
 /// Arguments of `rivalry reproduce`.
 #[derive(Debug, Args)]
 pub struct ReproduceArgs {
     /// Which table or figure
-    #[arg(value_enum, default_value = "mnist")]
-    pub what: Reproducible,
+    #[arg(default_value = "mnist", value_parser = parts())]
+    pub what: String,
     /// A short protocol: `all` takes about ten minutes (what is run when neither is given)
     #[arg(long, conflicts_with = "paper")]
     pub quick: bool,
@@ -31,7 +36,7 @@ pub struct ReproduceArgs {
     /// Also write the rows to bench-results/ (refused from a dirty tree or a debug build)
     #[arg(long)]
     pub record: bool,
-    /// Keep finished seeds, go on with a half-done one
+    /// Keep finished runs, continue the one that was interrupted, run failed ones again
     #[arg(long, conflicts_with = "force")]
     pub resume: bool,
     /// Replace what is in the folder
@@ -39,82 +44,7 @@ pub struct ReproduceArgs {
     pub force: bool,
 }
 
-/// What `rivalry reproduce` can reproduce.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Reproducible {
-    /// The MNIST row of the paper's table.
-    Mnist,
-    /// Its CIFAR-10 row.
-    Cifar10,
-    /// Test error against the Lebesgue norm p, both data sets.
-    PSweep,
-    /// Test error against the anti-Hebbian strength, both data sets.
-    DeltaSweep,
-    /// Test error against the rank k that is pushed away, both data sets.
-    KSweep,
-    /// Test error against the number of hidden units.
-    HiddenSweep,
-    /// Test error against labels per class.
-    FewLabels,
-    /// One learned layer, several tasks.
-    Tasks,
-    /// The searches on a split of the training set that settings were chosen by, both data sets, and what the best point
-    /// of the grid of CIFAR-10 reaches on its test set.
-    Searches,
-    /// Both tables and every named sweep.
-    All,
-}
-
-impl Reproducible {
-    /// As typed.
-    pub fn name(self) -> String {
-        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
-    }
-
-    /// The experiments whose tables it is, and the named sweeps.
-    pub fn parts(self) -> (Vec<&'static str>, Vec<&'static str>) {
-        match self {
-            Self::Mnist => (vec!["mnist"], vec![]),
-            Self::Cifar10 => (vec!["cifar10"], vec![]),
-            Self::PSweep => (vec![], vec!["p-sweep", "cifar10-p-sweep"]),
-            Self::DeltaSweep => (vec![], vec!["delta-sweep", "cifar10-delta-sweep"]),
-            Self::KSweep => (vec![], vec!["k-sweep", "cifar10-k-sweep"]),
-            Self::HiddenSweep => (vec![], vec!["hidden-sweep"]),
-            Self::FewLabels => (vec![], vec!["few-labels"]),
-            Self::Tasks => (vec![], vec!["tasks"]),
-            Self::Searches => (
-                vec![],
-                vec![
-                    "mnist-grid",
-                    "mnist-search",
-                    "mnist-long",
-                    "cifar10-grid",
-                    "cifar10-long",
-                    "cifar10-winner",
-                    "cifar10-search",
-                ],
-            ),
-            Self::All => {
-                let others = Self::value_variants().iter().filter(|what| **what != Self::All);
-                let (tables, sweeps): (Vec<_>, Vec<_>) = others.map(|what| what.parts()).unzip();
-                (tables.concat(), sweeps.concat())
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sweep::Definition;
-
-    #[test]
-    fn everything_is_both_tables_and_every_named_sweep() {
-        let (tables, mut sweeps) = Reproducible::All.parts();
-        assert_eq!(tables, ["mnist", "cifar10"]);
-        let mut named: Vec<&str> = Definition::names().collect();
-        sweeps.sort_unstable();
-        named.sort_unstable();
-        assert_eq!(sweeps, named);
-    }
+fn parts() -> PossibleValuesParser {
+    let parts = PARTS.iter().map(|part| PossibleValue::new(part.name).help(part.about));
+    PossibleValuesParser::new(parts.chain([PossibleValue::new(EVERYTHING).help("Both tables and every named sweep")]))
 }

@@ -4,21 +4,24 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use crate::sweep::Shard;
+use crate::config::Config;
+use crate::sweep::{Definition, Shard};
 
-/// How a sweep is written down and taken up again, as `sweep --help` says it.
-const FILES: &str = "\
-Named sweeps: p-sweep, delta-sweep, k-sweep, hidden-sweep, few-labels, tasks, mnist-grid, mnist-search, mnist-long,
-cifar10-p-sweep, cifar10-delta-sweep, cifar10-k-sweep, cifar10-grid, cifar10-long, cifar10-winner, cifar10-search; their
-grids and protocols are in crates/harness/sweeps/. An experiment (mnist, cifar10, synthetic, or a TOML file) is a sweep of what
---vary says.
-
-FILE.csv holds one row for each point and seed, the last --vary fastest, then the seed. FILE.grid.toml beside it says which
-grid that is, and FILE.runs/ holds the run folders. `rivalry train --help` lists the keys.";
+/// What `sweep --help` says of names and files.
+fn names_and_files() -> String {
+    let names: Vec<&str> = Definition::names().filter(|name| Config::names().all(|known| known != *name)).collect();
+    format!(
+        "Named sweeps: {}; their grids and protocols are in crates/harness/sweeps/. An experiment (mnist, cifar10, synthetic, \
+         or a TOML file) is a sweep of what --vary says.\n\n\
+         FILE.csv holds one row for each point and seed, the last --vary fastest, then the seed. FILE.grid.toml beside it \
+         says which grid that is, and FILE.runs/ holds the run folders. `rivalry train --help` lists the keys.",
+        names.join(", ")
+    )
+}
 
 /// Arguments of `rivalry sweep`.
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true, after_help = FILES)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true, after_help = names_and_files())]
 pub struct SweepArgs {
     /// What to do with files of rows, instead of running a sweep.
     #[command(subcommand)]
@@ -45,14 +48,14 @@ pub struct SweepArgs {
     /// Only every n-th point, from the i-th on
     #[arg(long, value_name = "i/n")]
     pub shard: Option<Shard>,
-    /// Where the rows go
+    /// The file of rows
     #[arg(long, value_name = "FILE.csv", required = true)]
     pub out: Option<PathBuf>,
-    /// Also write the rows to bench-results/, once all points are there (refused from a dirty tree or a debug build; a sweep in
-    /// shards is merged first and then recorded with --resume)
+    /// Also write the rows to bench-results/, once all points are there (refused from a dirty tree or a debug build; merge
+    /// the shards of a sweep first, then record it with --resume)
     #[arg(long, conflicts_with_all = ["vary", "set", "shard"])]
     pub record: bool,
-    /// Keep finished points, go on with half-done ones, try failed ones again
+    /// Keep finished points, continue interrupted ones, run failed ones again
     #[arg(long, conflicts_with = "force")]
     pub resume: bool,
     /// Replace what is there

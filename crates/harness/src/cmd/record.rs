@@ -58,8 +58,8 @@ impl Record {
         Err(failure(message, "--force runs every seed again"))
     }
 
-    /// Writes the machine and the rows of runs; nothing where the same rows stand already.
-    pub(super) fn write_rows(&self, rows: &[ResultRow], common: &Common) -> anyhow::Result<()> {
+    /// Writes the machine, the definition of the sweep and the rows of its runs; nothing where the same rows stand already.
+    pub(super) fn write_rows(&self, rows: &[ResultRow], config: &str, common: &Common) -> anyhow::Result<()> {
         let rows = to_csv(rows);
         match std::fs::read_to_string(self.folder.join(ROWS)) {
             Ok(found) if found == rows => {
@@ -67,7 +67,10 @@ impl Record {
                 Ok(())
             }
             Ok(_) => Err(self.refuse_folder("these rows or none", "others")),
-            Err(_) => self.write(&[("machine.txt", self.environment.to_text()), (ROWS, rows)], common),
+            Err(_) => {
+                let machine = self.environment.to_text();
+                self.write(&[("machine.txt", machine), ("config.toml", config.to_owned()), (ROWS, rows)], common)
+            }
         }
     }
 
@@ -99,11 +102,11 @@ mod tests {
         let folder = place.path().join("mnist-quick/date-host-rev");
         let quiet = Common { quiet: true, ..Common::default() };
         let record = record(folder.clone());
-        record.write_rows(&[ResultRow::default()], &quiet).unwrap();
+        record.write_rows(&[ResultRow::default()], "seeds = 1", &quiet).unwrap();
         assert_eq!(std::fs::read_to_string(folder.join("rows.csv")).unwrap(), to_csv(&[ResultRow::default()]));
         assert!(std::fs::read_to_string(folder.join("machine.txt")).unwrap().contains("cpu "));
-        record.write_rows(&[ResultRow::default()], &quiet).unwrap();
-        let error = record.write_rows(&[ResultRow::default(), ResultRow::default()], &quiet).unwrap_err();
+        record.write_rows(&[ResultRow::default()], "seeds = 1", &quiet).unwrap();
+        let error = record.write_rows(&[ResultRow::default(), ResultRow::default()], "seeds = 1", &quiet).unwrap_err();
         assert!(error.to_string().ends_with("expected these rows or none, found others"), "{error}");
         assert_eq!(std::fs::read_to_string(folder.join("rows.csv")).unwrap(), to_csv(&[ResultRow::default()]));
     }

@@ -1,24 +1,27 @@
-//! `rivalry verify`: the accuracy gate, short seeded runs against recorded errors.
+//! `rivalry verify`: the accuracy gate, short sweeps whose errors are compared with recorded ones.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use super::train::RUNS;
 use crate::cli::{Common, VerifyArgs};
 use crate::compute::Compute;
-use crate::config::Config;
-use crate::dataset::{self, Datasets, Splits};
+use crate::dataset::{self, Datasets};
 use crate::failure::{Failure, failure};
-use crate::gate::{Gate, Verdict};
 use crate::output;
 use crate::rows::rounded;
-use crate::run::{Existing, RunFolder};
+use crate::run::Existing;
 use crate::statistics::MeanSd;
-use crate::training::{self, Job};
+use crate::summary::{Source, Summary};
+use crate::sweep::gate::{Gate, Verdict};
+use crate::sweep::run::Sweep;
+use crate::sweep::{Definition, Point, Shard};
+use crate::table::{Align, EMPTY, Table};
 
-/// The runs of one gate before they start.
+/// A gate and its points.
 struct Planned<'a> {
     gate: &'a Gate,
-    experiments: Vec<Config>,
+    definition: Definition,
+    points: Vec<Point>,
     /// Why it cannot be run here, if it cannot.
     missing: Option<String>,
 }
@@ -30,66 +33,63 @@ pub(crate) fn run(args: &VerifyArgs, common: &Common) -> anyhow::Result<()> {
     // Every gate is found to be in order before the first run.
     let mut planned = Vec::new();
     for gate in &gates {
-        let experiments = gate.experiments()?;
-        let missing = match data.open(&experiments[0], common) {
+        let (definition, points) = gate.points()?;
+        let missing = match data.open(&points[0].config, common) {
             Ok(_) => None,
             Err(error) if dataset::is_missing(&error) => Some(error.to_string()),
             Err(error) => return Err(error),
         };
-        planned.push(Planned { gate, experiments, missing });
+        planned.push(Planned { gate, definition, points, missing });
     }
-    if let (Some(missing), true) = (&planned[0].missing, planned.iter().all(|planned| planned.missing.is_some())) {
-        let message = format!("gates: expected one that can be run here, found no data for any: {missing}");
-        return Err(failure(message, "`rivalry data fetch` gets data"));
+    if let Some(missing) = planned[0].missing.as_ref().filter(|_| planned.iter().all(|one| one.missing.is_some())) {
+        return Err(failure(format!("no gate can be run here: {missing}"), "`rivalry data fetch` gets data"));
     }
     let compute = Compute::new(common)?;
-    let (mut text, mut json, mut worse) = (header(), Vec::new(), None);
+    let columns = ["seeds", "recorded %", "allowed %", "found %"].map(|name| (name, Align::Right));
+    let columns = [("gate", Align::Left)].into_iter().chain(columns).chain([("verdict", Align::Left)]);
+    let (mut table, mut json, mut worse) = (Table::new(columns), Vec::new(), None);
     for planned in &planned {
         let found = planned.run(&data, &compute, common)?;
         let verdict = found.as_ref().map(|found| planned.gate.judge(found));
-        text.push_str(&planned.line(found.as_deref(), verdict));
+        table.row(planned.line(found.as_deref(), verdict));
         json.push(planned.json(found.as_deref(), verdict));
         if verdict == Some(Verdict::Worse) {
             worse = worse.or(Some((planned.gate, found)));
         }
     }
-    output::result(&if common.json { serde_json::to_string_pretty(&json)? + "\n" } else { text })?;
+    output::result(&if common.json { serde_json::to_string_pretty(&json)? + "\n" } else { table.markdown() })?;
     let Some((gate, found)) = worse else { return Ok(()) };
     let found = found.as_deref().and_then(MeanSd::of).map_or("none".to_owned(), MeanSd::text);
-    let message = format!("gate {}: expected at most {:.2} % error, found {found}", gate.name, gate.allowed_pct());
-    let hint = "what changed the quality? If it is meant to be so, correct the recorded errors of the baseline";
+    let message = format!("gate {}: the error is {found} %, allowed are {:.2} %", gate.name, gate.allowed_pct());
+    let hint =
+        "find out what changed the quality; if it is meant to be so, correct the recorded errors of the baseline";
     Err(anyhow::Error::new(Failure::gate(message, hint)))
 }
 
 impl Planned<'_> {
     /// The test error of each seed; nothing where the data is missing.
     fn run(&self, data: &Datasets, compute: &Compute, common: &Common) -> anyhow::Result<Option<Vec<f64>>> {
+        let name = &self.gate.name;
         if let Some(missing) = &self.missing {
-            output::note(common, &format!("note: gate {} is skipped: {missing}", self.gate.name));
+            output::note(common, &format!("note: gate {name} is skipped: {missing}"));
             return Ok(None);
         }
-        let mut errors = Vec::new();
-        for experiment in &self.experiments {
-            output::note(common, &format!("{}, seed {}", self.gate.name, experiment.seed));
-            let path = PathBuf::from(RUNS).join("verify").join(format!("{}-seed{}", self.gate.name, experiment.seed));
-            let data = data.get(experiment)?;
-            let outcome = training::run(&Job {
-                experiment,
-                splits: &Splits::new(data, experiment)?,
-                dataset_sha256: &data.sha256,
-                folder: &RunFolder::open(&path, Existing::Replace, experiment)?,
-                compute,
-                remark: "",
-                common,
-            })?;
-            errors.push(outcome.row.test_error_pct.unwrap_or(f64::NAN));
-        }
-        Ok(Some(errors))
+        let out = Path::new(RUNS).join("verify").join(format!("{name}.csv"));
+        output::note(common, &format!("gate {name}: {}", out.display()));
+        let (definition, points, existing) = (&self.definition, &self.points[..], Existing::Replace);
+        let sweep = Sweep { definition, points, shard: Shard::WHOLE, out: &out, existing, remark: "" };
+        let (rows, finished) = sweep.prepare(data)?.run(data, compute, common)?.conclude(name, &out);
+        finished?;
+        let place = out.to_str().unwrap_or_default();
+        let summary = Summary::of(rows.iter().map(|row| Source { row, place }))?;
+        let error_of = |seed: &u64| {
+            let own = summary.iter().flat_map(Summary::results).find(|row| row.seed == *seed);
+            own.and_then(|row| row.test_error_pct).unwrap_or(f64::NAN)
+        };
+        Ok(Some(self.gate.seeds.iter().map(error_of).collect()))
     }
 
-    fn line(&self, found: Option<&[f64]>, verdict: Option<Verdict>) -> String {
-        let recorded = self.gate.recorded().text();
-        let found = found.and_then(MeanSd::of).map_or("-".to_owned(), MeanSd::text);
+    fn line(&self, found: Option<&[f64]>, verdict: Option<Verdict>) -> Vec<String> {
         let verdict = match verdict {
             None => "SKIPPED, no data",
             Some(Verdict::Same) => "same in every seed",
@@ -97,8 +97,14 @@ impl Planned<'_> {
             Some(Verdict::Better) => "better: the baseline is out of date",
             Some(Verdict::Worse) => "WORSE",
         };
-        let (name, seeds, allowed) = (&self.gate.name, self.gate.seeds.len(), self.gate.allowed_pct());
-        format!("{name:<24} {seeds:>5} {recorded:>14} {allowed:>10.2} {found:>14}  {verdict}\n")
+        vec![
+            self.gate.name.clone(),
+            self.gate.seeds.len().to_string(),
+            self.gate.recorded().text(),
+            format!("{:.2}", self.gate.allowed_pct()),
+            found.and_then(MeanSd::of).map_or(EMPTY.to_owned(), MeanSd::text),
+            verdict.to_owned(),
+        ]
     }
 
     fn json(&self, found: Option<&[f64]>, verdict: Option<Verdict>) -> serde_json::Value {
@@ -112,9 +118,4 @@ impl Planned<'_> {
             "skipped": self.missing,
         })
     }
-}
-
-fn header() -> String {
-    let (name, seeds, recorded, allowed, found) = ("gate", "seeds", "recorded %", "allowed %", "found %");
-    format!("{name:<24} {seeds:>5} {recorded:>14} {allowed:>10} {found:>14}  verdict\n")
 }

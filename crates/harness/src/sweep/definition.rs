@@ -1,10 +1,12 @@
-//! What a sweep is: a protocol, and the axes along which it is varied.
+//! What a sweep is: a protocol, and the axes along which it is varied. A table is a sweep over `method`.
 //!
 //! A sweep file, such as those of `sweeps/`, has these keys:
 //!
 //! ```toml
 //! sweep = "p-sweep"          # the name in the CSV column `experiment`
 //! base = "mnist"             # the experiment whose protocol every point starts from
+//! protocol = "short"         # "paper" if every point runs at the paper's length; records are named by it
+//! table = false              # true: the points are the base itself, printed beside its published number
 //! seeds = 3                  # counting up from --seed
 //! [set]                      # what differs from the base, for every point whose method uses the key
 //! epochs = 100
@@ -19,36 +21,116 @@
 //! seeds = 1
 //! ```
 //!
-//! An experiment is a sweep without axes; `--vary` gives it some.
+//! A table under --quick starts from the `[quick]` table of its base. An experiment is a sweep without axes; `--vary` gives
+//! it some.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use super::grid::Axis;
-use crate::config::{Assignment, Config, Method, Protocol, nearest, parse_toml, unknown_key};
+use crate::config::{Assignment, Config, Method, Protocol, nearest, parse_toml};
 use crate::failure::failure;
 use crate::run::files;
 
-/// The named sweeps and their files.
-const NAMED: [(&str, &str); 16] = [
-    ("p-sweep", include_str!("../../sweeps/p-sweep.toml")),
-    ("delta-sweep", include_str!("../../sweeps/delta-sweep.toml")),
-    ("k-sweep", include_str!("../../sweeps/k-sweep.toml")),
-    ("hidden-sweep", include_str!("../../sweeps/hidden-sweep.toml")),
-    ("few-labels", include_str!("../../sweeps/few-labels.toml")),
-    ("tasks", include_str!("../../sweeps/tasks.toml")),
-    ("mnist-grid", include_str!("../../sweeps/mnist-grid.toml")),
-    ("mnist-search", include_str!("../../sweeps/mnist-search.toml")),
-    ("mnist-long", include_str!("../../sweeps/mnist-long.toml")),
-    ("cifar10-p-sweep", include_str!("../../sweeps/cifar10-p-sweep.toml")),
-    ("cifar10-delta-sweep", include_str!("../../sweeps/cifar10-delta-sweep.toml")),
-    ("cifar10-k-sweep", include_str!("../../sweeps/cifar10-k-sweep.toml")),
-    ("cifar10-grid", include_str!("../../sweeps/cifar10-grid.toml")),
-    ("cifar10-long", include_str!("../../sweeps/cifar10-long.toml")),
-    ("cifar10-winner", include_str!("../../sweeps/cifar10-winner.toml")),
-    ("cifar10-search", include_str!("../../sweeps/cifar10-search.toml")),
-];
+/// A table or figure that `rivalry reproduce` can reproduce, and the sweeps it consists of.
+#[derive(Debug, Clone, Copy)]
+pub struct Part {
+    /// As typed after `rivalry reproduce`.
+    pub name: &'static str,
+    /// What it shows, as `--help` says it.
+    pub about: &'static str,
+    /// Names and texts of its sweep files.
+    sweeps: &'static [(&'static str, &'static str)],
+}
+
+macro_rules! parts {
+    ($($part:literal, $about:literal: $($name:literal)+;)+) => {
+        &[$(Part {
+            name: $part,
+            about: $about,
+            sweeps: &[$(($name, include_str!(concat!("../../sweeps/", $name, ".toml")))),+],
+        }),+]
+    };
+}
+
+/// Every named sweep, in the order in which `reproduce all` runs them.
+pub const PARTS: &[Part] = parts! {
+    "mnist", "The MNIST row of the paper's table": "mnist";
+    "cifar10", "The CIFAR-10 row of the paper's table": "cifar10";
+    "p-sweep", "Test error against the Lebesgue norm p, both data sets": "p-sweep" "cifar10-p-sweep";
+    "delta-sweep", "Test error against the anti-Hebbian strength, both data sets": "delta-sweep" "cifar10-delta-sweep";
+    "k-sweep", "Test error against the rank k of the anti-Hebbian update, both data sets": "k-sweep" "cifar10-k-sweep";
+    "hidden-sweep", "Test error against the number of hidden units": "hidden-sweep";
+    "few-labels", "Test error against labels per class": "few-labels";
+    "tasks", "One learned layer, several tasks": "tasks";
+    "searches", "The searches on a split of the training set that chose the settings, and CIFAR-10's best point on the test set":
+        "mnist-grid" "mnist-search" "mnist-long" "cifar10-grid" "cifar10-long" "cifar10-winner" "cifar10-search";
+};
+
+impl Part {
+    /// The names of its sweeps.
+    pub fn sweeps(&self) -> impl Iterator<Item = &'static str> + use<> {
+        self.sweeps.iter().map(|(name, _)| *name)
+    }
+}
+
+/// How long the runs of a sweep are; records are named by it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Length {
+    /// As long as the paper's.
+    Paper,
+    /// Shorter than the paper's, as the sweep file says.
+    #[default]
+    Short,
+    /// Just long enough to show that all of it runs.
+    Quick,
+}
+
+impl Length {
+    /// As records are named.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Paper => "paper",
+            Self::Short => "short",
+            Self::Quick => "quick",
+        }
+    }
+}
+
+/// A sweep file.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    sweep: String,
+    base: String,
+    #[serde(default)]
+    protocol: Length,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    table: bool,
+    seeds: Option<u32>,
+    #[serde(default)]
+    set: Table,
+    #[serde(default)]
+    methods: BTreeMap<String, Table>,
+    vary: Option<Vec<Table>>,
+    quick: Option<Changes>,
+}
+
+/// What may also stand in `[quick]`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Changes {
+    seeds: Option<u32>,
+    #[serde(default)]
+    set: Table,
+    #[serde(default)]
+    methods: BTreeMap<String, Table>,
+    vary: Option<Vec<Table>>,
+}
 
 /// A sweep before it is spread out into points.
 #[derive(Debug, Clone)]
@@ -57,58 +139,117 @@ pub struct Definition {
     pub name: String,
     /// The named experiment or TOML file that every point starts from.
     pub base: String,
-    /// Under which protocol that is.
-    pub protocol: Protocol,
+    /// How long its runs are.
+    pub length: Length,
+    /// Whether the points are the base itself by several methods, to be compared with its published numbers.
+    pub is_table: bool,
     /// How many seeds.
     pub seeds: u32,
-    /// What differs from the base, in the order in which it is applied.
-    pub settings: Vec<Setting>,
     /// What is varied.
     pub axes: Vec<Axis>,
+    /// Under which protocol the base is.
+    pub(super) base_protocol: Protocol,
+    /// What differs from the base, in the order in which it is applied.
+    pub(super) settings: Vec<Setting>,
 }
 
 /// A value for all points, or for those of one method.
 #[derive(Debug, Clone)]
-pub struct Setting {
-    /// Only for points of this method.
-    pub method: Option<Method>,
-    /// Key and value.
-    pub assignment: Assignment,
+pub(super) struct Setting {
+    pub(super) method: Option<Method>,
+    pub(super) assignment: Assignment,
 }
 
 impl Definition {
-    /// Every named sweep.
+    /// The names of all sweeps, tables among them.
     pub fn names() -> impl Iterator<Item = &'static str> {
-        NAMED.iter().map(|(name, _)| *name)
+        PARTS.iter().flat_map(Part::sweeps)
     }
 
-    /// A named sweep, a sweep file, or an experiment without axes.
+    /// A named sweep or table.
+    ///
+    /// # Errors
+    /// There is none of that name, or none under that protocol.
+    pub fn named(name: &str, protocol: Protocol) -> anyhow::Result<Self> {
+        let mut all = PARTS.iter().flat_map(|part| part.sweeps);
+        let Some((_, text)) = all.find(|(known, _)| *known == name) else {
+            return Err(unknown_name(name, Self::names().collect()));
+        };
+        Self::parse(text, &format!("sweeps/{name}.toml"), protocol)
+    }
+
+    /// A named sweep, a sweep file, or an experiment without axes. A name that both a table and an experiment have means the
+    /// experiment.
     ///
     /// # Errors
     /// There is none of that name, or its file is not one.
     pub fn load(name_or_file: &str, protocol: Protocol) -> anyhow::Result<Self> {
-        if let Some((name, text)) = NAMED.iter().find(|(name, _)| *name == name_or_file) {
-            let place = format!("sweeps/{name}.toml");
-            return Self::parse(&parse_toml(text, &place)?, protocol, &place);
-        }
-        let path = Path::new(name_or_file);
         let experiments: Vec<&str> = Config::names().collect();
-        if path.extension().is_some_and(|extension| extension == "toml") || path.is_file() {
-            let table = parse_toml(&files::read_text("sweep file", path)?, name_or_file)?;
-            if table.contains_key("sweep") {
-                return Self::parse(&table, protocol, name_or_file);
+        if !experiments.contains(&name_or_file) {
+            let path = Path::new(name_or_file);
+            if Self::names().any(|name| name == name_or_file) {
+                return Self::named(name_or_file, protocol);
+            } else if path.extension().is_none_or(|extension| extension != "toml") && !path.is_file() {
+                let sweeps = Self::names().filter(|name| !experiments.contains(name));
+                return Err(unknown_name(name_or_file, sweeps.chain(experiments.iter().copied()).collect()));
             }
-        } else if !experiments.contains(&name_or_file) {
-            let known: Vec<&str> = Self::names().chain(experiments).collect();
-            let hint = match nearest(name_or_file, &known) {
-                Some(name) => format!("did you mean `{name}`?"),
-                None => "give a name, or a file ending in .toml".to_owned(),
-            };
-            let message = format!("sweep: expected {} or a TOML file, found `{name_or_file}`", known.join(", "));
-            return Err(failure(message, hint));
+            let text = files::read_text("sweep file", path)?;
+            if parse_toml(&text, name_or_file)?.contains_key("sweep") {
+                return Self::parse(&text, name_or_file, protocol);
+            }
         }
         let name = Config::assembled(name_or_file, protocol, &[])?.experiment;
-        Ok(Self { name, base: name_or_file.to_owned(), protocol, seeds: 1, settings: Vec::new(), axes: Vec::new() })
+        let length = if protocol == Protocol::Quick { Length::Quick } else { Length::Paper };
+        Ok(Self { length, base_protocol: protocol, ..Self::of(&name, name_or_file) })
+    }
+
+    /// Reads the text of a sweep file; `place` names it in errors.
+    ///
+    /// # Errors
+    /// It is no sweep file, or says nothing about `--quick` where that is asked for.
+    pub fn parse(text: &str, place: &str, protocol: Protocol) -> anyhow::Result<Self> {
+        let table = parse_toml(text, place)?;
+        let file: File =
+            table.try_into().map_err(|error: toml::de::Error| refuse(place, &error.message().replace('\n', " ")))?;
+        if file.sweep.is_empty() {
+            return Err(refuse(place, "`sweep` must be a name"));
+        }
+        let mut sweep = Self { length: file.protocol, is_table: file.table, ..Self::of(&file.sweep, &file.base) };
+        if !sweep.is_table {
+            let name = Assignment::new("experiment", sweep.name.clone(), place);
+            sweep.settings.push(Setting { method: None, assignment: name });
+        }
+        let File { seeds, set, methods, vary, quick, .. } = file;
+        sweep.change(Changes { seeds, set, methods, vary }, place)?;
+        // [quick] is read either way, so that a mistake in it is found by whoever makes it.
+        let mut short = sweep.clone();
+        match quick {
+            Some(quick) => short.change(quick, &format!("{place} [quick]"))?,
+            None if protocol == Protocol::Quick && !sweep.is_table => {
+                return Err(failure(format!("{place} has no [quick] table"), "run it without --quick"));
+            }
+            None => {}
+        }
+        let mut chosen = if protocol == Protocol::Quick { Self { length: Length::Quick, ..short } } else { sweep };
+        // A sweep says itself what it shortens; a table is its base, shortened or not.
+        if chosen.is_table && chosen.length == Length::Quick {
+            chosen.base_protocol = Protocol::Quick;
+        }
+        Ok(chosen)
+    }
+
+    /// An experiment that is not varied, at full length, with one seed.
+    pub(crate) fn of(name: &str, base: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            base: base.to_owned(),
+            length: Length::Paper,
+            is_table: false,
+            seeds: 1,
+            axes: Vec::new(),
+            base_protocol: Protocol::Paper,
+            settings: Vec::new(),
+        }
     }
 
     /// Puts `--set` on top.
@@ -116,102 +257,110 @@ impl Definition {
         self.settings.extend(assignments.into_iter().map(|assignment| Setting { method: None, assignment }));
     }
 
+    /// Varies the method and nothing else.
+    pub fn vary_method(&mut self, methods: &[Method]) {
+        self.axes = vec![Axis::new("method", methods.iter().map(|method| method.name()))];
+    }
+
     /// Runs the same sweep on another experiment's data and protocol, as where MNIST is missing.
     pub fn rebase(&mut self, base: &str) {
         base.clone_into(&mut self.base);
     }
 
-    fn parse(table: &Table, protocol: Protocol, place: &str) -> anyhow::Result<Self> {
-        let mut sweep = Self {
-            name: String::new(),
-            base: String::new(),
-            // A sweep file says itself what it shortens, so its base is the whole protocol.
-            protocol: Protocol::Paper,
-            seeds: 1,
-            settings: Vec::new(),
-            axes: Vec::new(),
-        };
-        for key in ["sweep", "base"] {
-            let Some(text) = table.get(key).and_then(Value::as_str).filter(|text| !text.is_empty()) else {
-                let found = table.get(key).map_or("none".to_owned(), ToString::to_string);
-                return Err(refuse(key, place, "a text", &found));
+    /// The name of its record: `p-sweep-short`.
+    pub fn record_name(&self) -> String {
+        format!("{}-{}", self.name, self.length.name())
+    }
+
+    /// The definition as a sweep file, which gives the same points again.
+    pub fn to_toml(&self) -> String {
+        let (mut set, mut methods) = (Table::new(), BTreeMap::<String, Table>::new());
+        for Setting { method, assignment } in self.settings.iter().filter(|one| one.assignment.key != "experiment") {
+            let table = match method {
+                Some(method) => methods.entry(method.name().to_owned()).or_default(),
+                None => &mut set,
             };
-            *(if key == "sweep" { &mut sweep.name } else { &mut sweep.base }) = text.to_owned();
+            table.insert(assignment.key.clone(), value(&assignment.value));
         }
-        sweep
-            .settings
-            .push(Setting { method: None, assignment: Assignment::new("experiment", sweep.name.clone(), place) });
-        let without = |key: &str| !["sweep", "base", "quick"].contains(&key);
-        sweep.changes(table.iter().filter(|(key, _)| without(key)), place)?;
-        let mut quick = sweep.clone();
-        match table.get("quick") {
-            Some(Value::Table(table)) => quick.changes(table.iter(), &format!("{place} [quick]"))?,
-            Some(other) => return Err(refuse("quick", place, "a table", &other.to_string())),
-            None if protocol == Protocol::Quick => {
-                let message = format!("{place}: expected a [quick] table, found none");
-                return Err(failure(message, "run it without --quick"));
-            }
-            None => {}
-        }
-        // [quick] is read either way, so that a mistake in it is found by whoever makes it.
-        Ok(if protocol == Protocol::Quick { quick } else { sweep })
+        let vary = self.axes.iter().map(Axis::to_toml).collect();
+        let Self { name, base, length, is_table, seeds, .. } = self.clone();
+        let file = File {
+            sweep: name,
+            base,
+            protocol: length,
+            table: is_table,
+            seeds: Some(seeds),
+            set,
+            methods,
+            vary: Some(vary),
+            quick: None,
+        };
+        toml::to_string(&file).expect("texts, numbers and tables are always TOML")
     }
 
-    /// What is for one method comes after what is for all, so that it wins.
-    fn changes<'a>(&mut self, table: impl Iterator<Item = (&'a String, &'a Value)>, place: &str) -> anyhow::Result<()> {
-        let (own, shared): (Vec<_>, Vec<_>) = table.partition(|(key, _)| *key == "methods");
-        shared.into_iter().chain(own).try_for_each(|(key, value)| self.change(key, value, place))
-    }
-
-    fn change(&mut self, key: &str, value: &Value, place: &str) -> anyhow::Result<()> {
-        match (key, value) {
-            ("seeds", Value::Integer(seeds @ 1..=1000)) => self.seeds = *seeds as u32,
-            ("seeds", other) => return Err(refuse(key, place, "a whole number from 1 to 1000", &other.to_string())),
-            ("set", Value::Table(table)) => self.add(None, table, place)?,
-            ("methods", Value::Table(methods)) => {
-                for (name, table) in methods {
-                    let place = format!("{place} [methods]");
-                    let method = name.parse::<Method>();
-                    let (Ok(method), Some(table)) = (method, table.as_table()) else {
-                        return Err(refuse(name, &place, "a table named by a method", &table.to_string()));
-                    };
-                    self.add(Some(method), table, &place)?;
-                }
+    fn change(&mut self, changes: Changes, place: &str) -> anyhow::Result<()> {
+        if let Some(seeds) = changes.seeds {
+            if !(1..=1000).contains(&seeds) {
+                return Err(refuse(place, &format!("`seeds` is {seeds}, which is not from 1 to 1000")));
             }
-            ("vary", Value::Array(axes)) => {
-                self.axes = axes.iter().map(|axis| Axis::from_toml(axis, place)).collect::<anyhow::Result<_>>()?;
-            }
-            ("set" | "methods", other) => return Err(refuse(key, place, "a table", &other.to_string())),
-            ("vary", other) => return Err(refuse(key, place, "[[vary]] tables", &other.to_string())),
-            (unknown, _) => {
-                let known = ["sweep", "base", "seeds", "set", "methods", "vary", "quick"];
-                return Err(unknown_key(unknown, &known, place));
-            }
+            self.seeds = seeds;
         }
-        Ok(())
-    }
-
-    fn add(&mut self, method: Option<Method>, table: &Table, place: &str) -> anyhow::Result<()> {
-        for (key, value) in table {
-            let assignment = Assignment::new(key, text(key, value, place)?, place);
-            assignment.check_key()?;
-            self.settings.push(Setting { method, assignment });
+        self.settings.extend(settings(&changes.set, None, place)?);
+        // What is for one method comes after what is for all, so that it wins.
+        for (name, table) in &changes.methods {
+            let place = format!("{place} [methods.{name}]");
+            let method = name.parse::<Method>().map_err(|error| refuse(&place, &error.to_string()))?;
+            self.settings.extend(settings(table, Some(method), &place)?);
+        }
+        if let Some(axes) = changes.vary {
+            self.axes = axes.iter().map(|axis| Axis::from_toml(axis, place)).collect::<anyhow::Result<_>>()?;
         }
         Ok(())
     }
 }
 
+/// The keys of a table as assignments.
+pub(crate) fn assignments(table: &Table, place: &str) -> anyhow::Result<Vec<Assignment>> {
+    let assignment = |(key, value): (&String, &Value)| {
+        let assignment = Assignment::new(key, text(key, value, place)?, place);
+        assignment.check_key()?;
+        Ok(assignment)
+    };
+    table.iter().map(assignment).collect()
+}
+
+fn settings(table: &Table, method: Option<Method>, place: &str) -> anyhow::Result<Vec<Setting>> {
+    let all = assignments(table, place)?;
+    Ok(all.into_iter().map(|assignment| Setting { method, assignment }).collect())
+}
+
 /// A value of a sweep file as it would stand after `--set key=`.
-pub(crate) fn text(key: &str, value: &Value, place: &str) -> anyhow::Result<String> {
+pub(super) fn text(key: &str, value: &Value, place: &str) -> anyhow::Result<String> {
     match value {
         Value::String(text) => Ok(text.clone()),
         Value::Integer(number) => Ok(number.to_string()),
         Value::Float(number) => Ok(number.to_string()),
-        other => Err(refuse(key, place, "a number or a text", &other.to_string())),
+        Value::Array(numbers) if numbers.iter().all(Value::is_integer) => {
+            Ok(numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(","))
+        }
+        other => Err(refuse(place, &format!("`{key}` is neither a number nor a text: {other}"))),
     }
 }
 
-pub(super) fn refuse(key: &str, place: &str, expected: &str, found: &str) -> anyhow::Error {
-    let hint = "the documentation of crates/harness/src/sweep/definition.rs shows a sweep file";
-    failure(format!("key `{key}` in {place}: expected {expected}, found {found}"), hint)
+/// The other way round.
+pub(super) fn value(text: &str) -> Value {
+    let number = text.parse().map(Value::Integer).or_else(|_| text.parse().map(Value::Float));
+    number.unwrap_or_else(|_| Value::String(text.to_owned()))
+}
+
+pub(super) fn refuse(place: &str, what: &str) -> anyhow::Error {
+    failure(format!("{place}: {what}"), "crates/harness/src/sweep/definition.rs shows what a sweep file may hold")
+}
+
+fn unknown_name(name: &str, known: Vec<&str>) -> anyhow::Error {
+    let hint = match nearest(name, &known) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("give a TOML file or one of {}", known.join(", ")),
+    };
+    failure(format!("there is no sweep or experiment `{name}`"), hint)
 }

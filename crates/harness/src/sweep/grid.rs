@@ -6,9 +6,9 @@
 
 use std::str::FromStr;
 
-use toml::Value;
+use toml::{Table, Value};
 
-use super::definition::{Definition, refuse, text};
+use super::definition::{Definition, refuse, text, value};
 use crate::config::{Assignment, Config};
 use crate::failure::failure;
 
@@ -19,10 +19,18 @@ const MOST_POINTS: usize = 100_000;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Axis {
     /// The values of each step, key by key.
-    pub steps: Vec<Step>,
+    steps: Vec<Step>,
 }
 
+/// One value for each key of an axis.
+type Step = Vec<Assignment>;
+
 impl Axis {
+    /// One key with its values.
+    pub(super) fn new<'a>(key: &str, values: impl Iterator<Item = &'a str>) -> Self {
+        Self { steps: values.map(|value| vec![Assignment::new(key, value, "--vary")]).collect() }
+    }
+
     /// Reads `key=v1,v2,…`. Values that hold commas are separated by semicolons.
     ///
     /// # Errors
@@ -31,48 +39,49 @@ impl Axis {
         const PLACE: &str = "--vary";
         let Assignment { key, value, .. } = Assignment::parse(argument, PLACE)?;
         let separator = if value.contains(';') { ';' } else { ',' };
-        let values = value.split(separator).map(|value| Assignment::new(&key, value.trim(), PLACE));
-        let axis = Self { steps: values.map(|value| vec![value]).collect() };
-        axis.check(PLACE)?;
-        Ok(axis)
+        Self::new(&key, value.split(separator).map(str::trim)).checked(PLACE)
     }
 
-    pub(super) fn from_toml(table: &Value, place: &str) -> anyhow::Result<Self> {
-        let Some(table) = table.as_table().filter(|table| !table.is_empty()) else {
-            return Err(refuse("vary", place, "tables of keys with their values", &table.to_string()));
-        };
+    pub(super) fn from_toml(table: &Table, place: &str) -> anyhow::Result<Self> {
         let mut steps: Vec<Step> = Vec::new();
         for (number, (key, values)) in table.iter().enumerate() {
             let Some(values) = values.as_array().filter(|values| !values.is_empty()) else {
-                return Err(refuse(key, place, "a list of values", &values.to_string()));
+                return Err(refuse(place, &format!("`{key}` needs a list of values to vary, not {values}")));
             };
             if number == 0 {
                 steps.resize(values.len(), Vec::new());
             } else if values.len() != steps.len() {
-                let expected = format!("{} values, as the axis has", steps.len());
-                return Err(refuse(key, place, &expected, &values.len().to_string()));
+                let (found, expected) = (values.len(), steps.len());
+                return Err(refuse(place, &format!("`{key}` has {found} values where its axis has {expected}")));
             }
             for (step, value) in steps.iter_mut().zip(values) {
                 step.push(Assignment::new(key, text(key, value, place)?, place));
             }
         }
-        let axis = Self { steps };
-        axis.check(place)?;
-        Ok(axis)
+        if steps.is_empty() {
+            return Err(refuse(place, "a [[vary]] table is empty"));
+        }
+        Self { steps }.checked(place)
     }
 
-    fn check(&self, place: &str) -> anyhow::Result<()> {
+    pub(super) fn to_toml(&self) -> Table {
+        let values = |key: usize| self.steps.iter().map(|step| value(&step[key].value)).collect();
+        self.keys().enumerate().map(|(index, key)| (key.to_owned(), Value::Array(values(index)))).collect()
+    }
+
+    fn checked(self, place: &str) -> anyhow::Result<Self> {
         for assignment in &self.steps[0] {
             assignment.check_key()?;
             if assignment.key == "seed" {
-                let message = format!("key `seed` in {place}: expected a key to vary, found the seed");
+                let message = format!("{place} cannot vary the seed");
                 return Err(failure(message, "--seeds N runs N seeds of every point, counting up from --seed"));
             }
         }
-        Ok(())
+        Ok(self)
     }
 
-    fn keys(&self) -> impl Iterator<Item = &str> {
+    /// The keys that advance together.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.steps[0].iter().map(|assignment| assignment.key.as_str())
     }
 
@@ -104,13 +113,13 @@ pub struct Point {
     /// What tells it from all other points: `p 2, delta 0.1`.
     pub name: String,
     /// All settings.
-    pub experiment: Config,
+    pub config: Config,
 }
 
 impl Point {
     /// `p 2, delta 0.1, seed 1`.
     pub fn label(&self) -> String {
-        let seed = format!("seed {}", self.experiment.seed);
+        let seed = format!("seed {}", self.config.seed);
         if self.name.is_empty() { seed } else { format!("{}, {seed}", self.name) }
     }
 
@@ -125,30 +134,37 @@ impl Point {
 /// Spreads a sweep out: every point with every seed from `first_seed` on, all of them valid.
 ///
 /// # Errors
-/// A value that a point cannot have, a key that is varied twice or that the points ignore, two points that are the same.
+/// As [`points_of_seeds`].
 pub fn points(sweep: &Definition, first_seed: u64) -> anyhow::Result<Vec<Point>> {
+    let seeds: Vec<u64> = (0..u64::from(sweep.seeds)).map(|offset| first_seed.saturating_add(offset)).collect();
+    points_of_seeds(sweep, &seeds)
+}
+
+/// Spreads a sweep out: every point with each of these seeds, all of them valid.
+///
+/// # Errors
+/// A value that a point cannot have, a key that is varied twice or that the points ignore, two points that are the same.
+pub fn points_of_seeds(sweep: &Definition, seeds: &[u64]) -> anyhow::Result<Vec<Point>> {
     let keys: Vec<&str> = sweep.axes.iter().flat_map(Axis::keys).collect();
     if let Some((_, key)) = keys.iter().enumerate().find(|(i, key)| keys[..*i].contains(key)) {
-        let message = format!("key `{key}`: expected to be varied once, found twice");
-        return Err(failure(message, "give all its values in one --vary"));
+        return Err(failure(format!("`{key}` is varied twice"), "give all its values in one --vary"));
     }
-    let count = sweep.axes.iter().try_fold(sweep.seeds as usize, |count, axis| count.checked_mul(axis.steps.len()));
+    let count = sweep.axes.iter().try_fold(seeds.len(), |count, axis| count.checked_mul(axis.steps.len()));
     if count.is_none_or(|count| count > MOST_POINTS) {
-        let message = format!("grid of {}: expected at most {MOST_POINTS} points, found more", sweep.name);
+        let message = format!("{} has more than {MOST_POINTS} points", sweep.name);
         return Err(failure(message, "vary fewer keys at once, or give fewer values"));
     }
     let mut points: Vec<Point> = Vec::new();
     for steps in product(&sweep.axes) {
         let varied: Vec<&Assignment> = steps.iter().copied().flatten().collect();
         let name: Vec<String> = sweep.axes.iter().zip(&steps).map(|(axis, step)| axis.name(step)).collect();
-        let first = point(sweep, &varied)?;
-        for offset in 0..u64::from(sweep.seeds) {
-            let experiment = first.clone().with_seed(first_seed.saturating_add(offset))?;
+        let config = config(sweep, &varied)?;
+        for &seed in seeds {
             points.push(Point {
                 number: points.len() + 1,
                 varied: varied.iter().map(|varied| (varied.key.clone(), varied.value.clone())).collect(),
                 name: name.join(", "),
-                experiment,
+                config: config.clone().with_seed(seed)?,
             });
         }
     }
@@ -156,9 +172,6 @@ pub fn points(sweep: &Definition, first_seed: u64) -> anyhow::Result<Vec<Point>>
     refuse_doubles(&points)?;
     Ok(points)
 }
-
-/// One value for each key of an axis.
-type Step = Vec<Assignment>;
 
 /// Every choice of one step from each axis, the last axis fastest.
 fn product(axes: &[Axis]) -> Vec<Vec<&Step>> {
@@ -170,40 +183,41 @@ fn product(axes: &[Axis]) -> Vec<Vec<&Step>> {
     grid
 }
 
-fn point(sweep: &Definition, varied: &[&Assignment]) -> anyhow::Result<Config> {
-    let varied: Vec<Assignment> = varied.iter().map(|&assignment| assignment.clone()).collect();
+/// The settings of one point: those of the base, then those of all points that the method uses, those of the method, and
+/// what is varied.
+fn config(sweep: &Definition, varied: &[&Assignment]) -> anyhow::Result<Config> {
+    let varied = || varied.iter().map(|&assignment| assignment.clone());
     let common = sweep.settings.iter().filter(|setting| setting.method.is_none());
-    let mut asked: Vec<Assignment> = common.map(|setting| setting.assignment.clone()).collect();
-    asked.extend(varied.iter().cloned());
+    let asked: Vec<Assignment> = common.map(|setting| setting.assignment.clone()).chain(varied()).collect();
     let method = match Assignment::method(&asked)? {
         Some(method) => method,
-        None => Config::assembled(&sweep.base, sweep.protocol, &[])?.method,
+        None => Config::assembled(&sweep.base, sweep.base_protocol, &[])?.method,
     };
     let applies = |setting: &&super::definition::Setting| match setting.method {
         Some(own) => own == method,
         // What all points share may be of no use to some of them, as epochs to a network without hidden layer.
         None => method.uses(&setting.assignment.key),
     };
-    let mut assignments: Vec<Assignment> =
-        sweep.settings.iter().filter(applies).map(|setting| setting.assignment.clone()).collect();
-    assignments.extend(varied);
-    let mut experiment = Config::assembled(&sweep.base, sweep.protocol, &assignments)?;
-    // A published figure is about one run, not about a point that was changed on purpose.
-    experiment.published = None;
-    Ok(experiment)
+    let own = sweep.settings.iter().filter(applies).map(|setting| setting.assignment.clone());
+    let mut config = Config::assembled(&sweep.base, sweep.base_protocol, &own.chain(varied()).collect::<Vec<_>>())?;
+    if !sweep.is_table {
+        // A published number is about one run, not about a point that was changed on purpose.
+        config.published = None;
+    }
+    Ok(config)
 }
 
 /// A setting that no point uses would look as if it had an effect.
 fn refuse_useless(sweep: &Definition, points: &[Point]) -> anyhow::Result<()> {
     let varied: Vec<&str> = sweep.axes.iter().flat_map(Axis::keys).collect();
-    for Assignment { key, place, .. } in sweep.settings.iter().map(|setting| &setting.assignment) {
-        if place == "--set" && varied.contains(&key.as_str()) {
-            let message = format!("key `{key}`: expected in --set or in the grid, found in both");
+    let typed = sweep.settings.iter().map(|setting| &setting.assignment).filter(|one| one.place == "--set");
+    for Assignment { key, .. } in typed {
+        if varied.contains(&key.as_str()) {
+            let message = format!("`{key}` is both varied and given by --set");
             return Err(failure(message, "leave it out of --set, or vary something else"));
         }
-        if place == "--set" && !points.iter().any(|point| point.experiment.method.uses(key)) {
-            let message =
-                format!("key `{key}` in --set: expected a key that the points use, found one that they ignore");
+        if !points.iter().any(|point| point.config.method.uses(key)) {
+            let message = format!("no point of this sweep uses `{key}`, which --set gives");
             return Err(failure(message, "leave it out, or set another method"));
         }
     }
@@ -213,10 +227,8 @@ fn refuse_useless(sweep: &Definition, points: &[Point]) -> anyhow::Result<()> {
 fn refuse_doubles(points: &[Point]) -> anyhow::Result<()> {
     let mut seen = std::collections::HashMap::new();
     for point in points {
-        if let Some(other) = seen.insert(point.experiment.digest(), point.number) {
-            let label = point.label();
-            let message =
-                format!("grid: expected points that differ, found {label} as point {other} and {}", point.number);
+        if let Some(other) = seen.insert(point.config.digest(), point.number) {
+            let message = format!("points {other} and {} are the same run: {}", point.number, point.label());
             return Err(failure(message, "give every value once"));
         }
     }
@@ -248,7 +260,7 @@ impl FromStr for Shard {
         let parts = text.split_once('/').and_then(|(index, of)| Some((index.parse().ok()?, of.parse().ok()?)));
         match parts {
             Some((index, of)) if (1..=of).contains(&index) => Ok(Self { index, of }),
-            _ => Err("expected i/n with i from 1 to n, as in 2/4".to_owned()),
+            _ => Err("a shard is i/n with i from 1 to n, as in 2/4".to_owned()),
         }
     }
 }

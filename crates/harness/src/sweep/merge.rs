@@ -1,18 +1,127 @@
-//! `rivalry sweep merge`: the shards of one sweep in one file, with nothing missing, nothing twice, nothing mixed.
+//! Files of rows and their manifests, and `rivalry sweep merge`: the shards of one sweep in one file, with nothing missing,
+//! nothing twice, nothing mixed.
+//!
+//! `FILE.grid.toml` beside `FILE.csv` says what grid the rows are of. It lists every point of the whole grid with what is
+//! varied and the digest of all its settings. Rows stand in the order of the points that the shard takes.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::Shard;
-use super::sheet::Sheet;
+use serde::{Deserialize, Serialize};
+
+use super::{Point, Shard};
 use crate::failure::failure;
 use crate::rows::{ResultRow, from_csv};
+use crate::run::files;
+
+/// The grid of a file of rows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Name of the sweep.
+    pub sweep: String,
+    /// Which points the file is for, as `i/n`.
+    pub shard: String,
+    /// Every point of the whole grid.
+    pub point: Vec<Entry>,
+}
+
+/// A point as the manifest has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// Digest of all its settings.
+    pub settings_sha256: String,
+    /// What is varied, and the seed.
+    pub varied: BTreeMap<String, String>,
+}
+
+impl Entry {
+    /// The entry of a point.
+    pub fn new(point: &Point) -> Self {
+        let seed = ("seed".to_owned(), point.config.seed.to_string());
+        let varied = point.varied.iter().cloned().chain([seed]).collect();
+        Self { settings_sha256: point.config.digest(), varied }
+    }
+
+    /// `delta 0.1, p 2, seed 1`.
+    pub fn label(&self) -> String {
+        let seed = self.varied.get_key_value("seed");
+        let others = self.varied.iter().filter(|(key, _)| *key != "seed").chain(seed);
+        others.map(|(key, value)| format!("{key} {value}")).collect::<Vec<_>>().join(", ")
+    }
+
+    /// How a row shows that it is not of this point, as `p is 3, not 2`.
+    pub fn differs(&self, row: &ResultRow) -> Option<String> {
+        let cells = serde_json::to_value(row).expect("a row is flat");
+        for (key, value) in &self.varied {
+            let (same, found) = match cells.get(key) {
+                None => continue,
+                Some(serde_json::Value::Null) => (value == "all", "empty".to_owned()),
+                Some(serde_json::Value::String(cell)) => {
+                    (cell == value || cell.replace('-', ",") == *value, cell.clone())
+                }
+                Some(cell) => (value.parse().ok() == cell.as_f64(), cell.to_string()),
+            };
+            if !same {
+                return Some(format!("{key} is {found}, not {value}"));
+            }
+        }
+        (row.config_sha256 != self.settings_sha256).then(|| "its settings are others".to_owned())
+    }
+}
+
+impl Manifest {
+    /// The manifest of a grid, for one of its shards.
+    pub fn new(sweep: &str, points: &[Point], shard: Shard) -> Self {
+        let (sweep, shard) = (sweep.to_owned(), shard.to_string());
+        Self { sweep, shard, point: points.iter().map(Entry::new).collect() }
+    }
+
+    /// Where the manifest of a file of rows is.
+    pub fn path(rows: &Path) -> PathBuf {
+        rows.with_extension("grid.toml")
+    }
+
+    /// The numbers of the points that the file is for, in the order of its rows.
+    fn numbers(&self, rows: &Path) -> anyhow::Result<Vec<usize>> {
+        let shard: Shard = self.shard.parse().map_err(|what| {
+            let message = format!("{}: `shard` is `{}`: {what}", Self::path(rows).display(), self.shard);
+            failure(message, "was it edited? `rivalry sweep` writes it")
+        })?;
+        Ok((1..=self.point.len()).filter(|&number| shard.takes(number)).collect())
+    }
+
+    /// Reads the manifest beside a file of rows.
+    ///
+    /// # Errors
+    /// There is none, or it is not one of this version.
+    pub fn read(rows: &Path) -> anyhow::Result<Self> {
+        let refuse = |what: String| {
+            let hint = format!("`rivalry sweep` writes it beside {}; keep the two together", rows.display());
+            failure(format!("cannot read the grid {}: {what}", Self::path(rows).display()), hint)
+        };
+        let text = std::fs::read_to_string(Self::path(rows)).map_err(|error| refuse(error.to_string()))?;
+        toml::from_str(&text).map_err(|error| refuse(error.message().to_owned()))
+    }
+
+    /// Writes it beside a file of rows.
+    ///
+    /// # Errors
+    /// Whatever the system says, with the path.
+    pub fn write(&self, rows: &Path) -> anyhow::Result<()> {
+        let name = rows.file_name().unwrap_or_default().to_string_lossy();
+        let body = toml::to_string(self).expect("texts and tables are always TOML");
+        let head = format!("# The grid of {name}, which `rivalry sweep --resume` and `rivalry sweep merge` check.\n");
+        files::write(&Self::path(rows), format!("{head}{body}").as_bytes())
+    }
+}
 
 /// Shards put together.
 #[derive(Debug)]
 pub struct Merged {
     /// The grid, as that of one whole file.
-    pub sheet: Sheet,
+    pub manifest: Manifest,
     /// A row for each point, in the order of the grid.
     pub rows: Vec<ResultRow>,
 }
@@ -20,7 +129,7 @@ pub struct Merged {
 /// A file of rows with its grid.
 struct Part<'a> {
     path: &'a Path,
-    sheet: Sheet,
+    manifest: Manifest,
     /// Number of the point, and its row.
     rows: Vec<(usize, ResultRow)>,
 }
@@ -33,73 +142,66 @@ struct Part<'a> {
 pub fn merge(paths: &[PathBuf]) -> anyhow::Result<Merged> {
     let parts = paths.iter().map(|path| Part::read(path)).collect::<anyhow::Result<Vec<_>>>()?;
     let Some(first) = parts.first() else {
-        return Err(failure("merge: expected files of rows, found none", "name the files that the shards wrote"));
+        return Err(failure("there is nothing to merge", "name the files that the shards wrote"));
     };
     for part in &parts[1..] {
         first.refuse_other_grid(part)?;
     }
-    let grid = &first.sheet.point;
+    let grid = &first.manifest.point;
     let mut owners: Vec<Option<(&Part<'_>, &ResultRow)>> = vec![None; grid.len()];
     for part in &parts {
         for (number, row) in &part.rows {
             if let Some((owner, _)) = owners[number - 1].replace((part, row)) {
-                let label = grid[number - 1].label();
-                let (place, other) = (part.path.display(), owner.path.display());
-                let message =
-                    format!("merge {place}: expected points that no other file has, found {label} in {other} too");
-                return Err(failure(message, "name every shard once"));
+                let (label, place, other) = (grid[number - 1].label(), part.path.display(), owner.path.display());
+                return Err(failure(format!("both {other} and {place} have {label}"), "name every shard once"));
             }
         }
     }
     let missing: Vec<usize> = (0..grid.len()).filter(|&index| owners[index].is_none()).collect();
     if let Some(&index) = missing.first() {
-        let (all, found, label) = (grid.len(), grid.len() - missing.len(), grid[index].label());
-        let message =
-            format!("merge: expected all {all} points of {}, found {found} without {label}", first.sheet.sweep);
+        let (all, missing, label) = (grid.len(), missing.len(), grid[index].label());
+        let message = format!("{missing} of the {all} points of {} are missing, first {label}", first.manifest.sweep);
         return Err(failure(message, format!("name the files of all shards; that point is number {}", index + 1)));
     }
     let owned: Vec<(&Part<'_>, &ResultRow)> = owners.into_iter().flatten().collect();
     refuse_mixed(&owned)?;
-    let sheet = Sheet { shard: Shard::WHOLE.to_string(), ..first.sheet.clone() };
-    Ok(Merged { rows: owned.into_iter().map(|(_, row)| row.clone()).collect(), sheet })
+    let manifest = Manifest { shard: Shard::WHOLE.to_string(), ..first.manifest.clone() };
+    Ok(Merged { rows: owned.into_iter().map(|(_, row)| row.clone()).collect(), manifest })
 }
 
 impl<'a> Part<'a> {
     fn read(path: &'a Path) -> anyhow::Result<Self> {
-        let place = path.display();
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            failure(format!("merge {place}: expected a file of rows, found: {error}"), "check the path")
-        })?;
-        let rows: Vec<ResultRow> = from_csv(&text, &format!("merge {place}"))?;
-        let sheet = Sheet::read(path)?;
-        let numbers = sheet.numbers(path)?;
+        let place = path.display().to_string();
+        let rows: Vec<ResultRow> = from_csv(&files::read_text("file of rows", path)?, &place)?;
+        let manifest = Manifest::read(path)?;
+        let numbers = manifest.numbers(path)?;
         if rows.len() != numbers.len() {
-            let (expected, found) = (numbers.len(), rows.len());
-            let message = format!("merge {place}: expected {expected} rows (shard {}), found {found}", sheet.shard);
+            let (found, expected, shard) = (rows.len(), numbers.len(), &manifest.shard);
+            let message = format!("{place} has {found} rows, shard {shard} has {expected} points");
             return Err(failure(message, "finish it: the same `rivalry sweep` with --resume"));
         }
         for (i, (&number, row)) in numbers.iter().zip(&rows).enumerate() {
-            if let Some(difference) = sheet.point[number - 1].differs(row) {
-                let message = format!("merge {place}: row {}: expected {difference}", i + 1);
+            let entry = &manifest.point[number - 1];
+            if let Some(difference) = entry.differs(row) {
+                let message = format!("{place}: row {} is not of {}: {difference}", i + 1, entry.label());
                 return Err(failure(message, "rows stand in the order of their points; was the file edited?"));
             }
         }
-        Ok(Self { path, sheet, rows: numbers.into_iter().zip(rows).collect() })
+        Ok(Self { path, manifest, rows: numbers.into_iter().zip(rows).collect() })
     }
 
     fn refuse_other_grid(&self, other: &Part<'_>) -> anyhow::Result<()> {
-        let (ours, theirs) = (&self.sheet, &other.sheet);
+        let (ours, theirs) = (&self.manifest, &other.manifest);
         let difference = if ours.sweep != theirs.sweep {
-            format!("sweep {}", theirs.sweep)
+            format!("it is of sweep {}, not {}", theirs.sweep, ours.sweep)
         } else if ours.point.len() != theirs.point.len() {
-            format!("{} points instead of {}", theirs.point.len(), ours.point.len())
+            format!("it has {} points, not {}", theirs.point.len(), ours.point.len())
         } else if let Some(index) = (0..ours.point.len()).find(|&index| ours.point[index] != theirs.point[index]) {
-            format!("other settings at point {} ({})", index + 1, theirs.point[index].label())
+            format!("its point {} ({}) has other settings", index + 1, theirs.point[index].label())
         } else {
             return Ok(());
         };
-        let (place, first) = (other.path.display(), self.path.display());
-        let message = format!("merge {place}: expected the grid of {first} ({}), found {difference}", ours.sweep);
+        let message = format!("{} does not belong to {}: {difference}", other.path.display(), self.path.display());
         Err(failure(message, "only shards of one sweep with the same settings belong together"))
     }
 }
@@ -115,14 +217,13 @@ fn refuse_mixed(owned: &[(&Part<'_>, &ResultRow)]) -> anyhow::Result<()> {
     for (part, row) in owned {
         let (place, other) = (part.path.display(), first.path.display());
         if revision(row) != revision(expected) {
-            let (expected, found) = (revision(expected), revision(row));
-            let message = format!("merge {place}: expected revision {expected} as in {other}, found {found}");
+            let message = format!("{place} is of revision {}, {other} of {}", revision(row), revision(expected));
             return Err(failure(message, "run the shards with one build of the program"));
         }
         let (content, owner) = *contents.entry(&row.dataset).or_insert((&row.dataset_sha256, part.path));
         if content != row.dataset_sha256 {
-            let (name, owner, found) = (&row.dataset, owner.display(), &row.dataset_sha256);
-            let message = format!("merge {place}: expected {name} with content {content} as in {owner}, found {found}");
+            let (name, found, owner) = (&row.dataset, &row.dataset_sha256, owner.display());
+            let message = format!("{place} was run on {name} {found}, {owner} on {content}");
             return Err(failure(message, "run the shards on the same data"));
         }
     }

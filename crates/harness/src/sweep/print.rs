@@ -1,0 +1,293 @@
+//! What a sweep prints: mean ± s.d. of each point over its seeds; a table also each run, and the published numbers beside
+//! ours.
+
+use std::path::Path;
+
+use rivalry_data::Dataset;
+use serde::Serialize;
+
+use super::{Definition, Point};
+use crate::config::Config;
+use crate::rows::{ResultRow, rounded};
+use crate::statistics::MeanSd;
+use crate::summary::{Source, Summary};
+use crate::table::{Align, EMPTY, Table};
+
+/// A sweep that is done, or that was skipped.
+#[derive(Debug, Clone, Copy)]
+pub struct Printed<'a> {
+    /// What it is.
+    pub definition: &'a Definition,
+    /// Its points, in the order of the rows.
+    pub points: &'a [&'a Point],
+    /// A row for each.
+    pub rows: &'a [ResultRow],
+    /// The file of rows.
+    pub out: &'a Path,
+    /// The data; nothing where the sweep was skipped for want of it.
+    pub data: Option<&'a Dataset>,
+    /// Why the data is not what the sweep is about, or is missing; empty when it is.
+    pub remark: &'a str,
+}
+
+/// One point of a sweep over its seeds, as JSON has it.
+#[derive(Debug, Serialize)]
+struct PointJson {
+    point: String,
+    seeds: usize,
+    failed: usize,
+    mean_error_pct: Option<f64>,
+    sd_error_pct: Option<f64>,
+    on_sphere: Option<f64>,
+    negative_units: Option<f64>,
+    silent_units: Option<f64>,
+}
+
+/// One method of a table over its seeds, as JSON has it.
+#[derive(Debug, Serialize)]
+struct MethodJson {
+    method: String,
+    dataset: String,
+    seeds: usize,
+    mean_test_error_pct: f64,
+    sd_test_error_pct: Option<f64>,
+    published_test_error_pct: Option<f64>,
+    difference_pct: Option<f64>,
+    tolerance_pct: Option<f64>,
+    published_source: Option<String>,
+}
+
+impl<'a> Printed<'a> {
+    /// The points with the summaries of their rows. Seeds vary fastest, so those of a point stand together.
+    pub fn summaries(&self) -> anyhow::Result<Vec<(&'a Point, Summary<'a>)>> {
+        let place = self.out.to_str().unwrap_or_default();
+        let mut rows = self.rows.iter();
+        let mut summaries = Vec::new();
+        for seeds in self.points.chunk_by(|a, b| a.varied == b.varied) {
+            let own = rows.by_ref().take(seeds.len()).map(|row| Source { row, place });
+            summaries.extend(Summary::of(own)?.map(|summary| (seeds[0], summary)));
+        }
+        Ok(summaries)
+    }
+
+    /// As text, with what the data is above and below where it is not what the sweep is about.
+    pub fn text(&self) -> anyhow::Result<String> {
+        let notice = match (self.data, self.remark) {
+            (None, remark) => format!("SKIPPED: {remark}\n"),
+            (Some(_), "") => String::new(),
+            (Some(_), remark) => format!("NOT MNIST: {remark}\n"),
+        };
+        let summaries = self.summaries()?;
+        let body = match (self.data, self.definition.is_table) {
+            (None, _) => String::new(),
+            (_, true) => format!("\n{}\n{}", self.runs().markdown(), self.methods(&summaries)),
+            (_, false) => format!("\n{}", points_table(&summaries).markdown()),
+        };
+        let below = match (self.definition.is_table, notice.is_empty(), self.data) {
+            (true, false, Some(_)) => {
+                "NOT MNIST: the table above is about the synthetic digits; no published number applies to them\n"
+            }
+            _ => &notice,
+        };
+        Ok(format!("{notice}{}{body}rows: {}\n{below}", self.header(&summaries), self.out.display()))
+    }
+
+    /// As JSON.
+    pub fn json(&self) -> anyhow::Result<serde_json::Value> {
+        let summaries = self.summaries()?;
+        let note = (!self.remark.is_empty()).then_some(self.remark);
+        let protocol = self.definition.length.name();
+        Ok(if self.definition.is_table {
+            let methods: Vec<MethodJson> = summaries.iter().filter_map(|(point, one)| method(point, one)).collect();
+            serde_json::json!({
+                "table": self.definition.name,
+                "protocol": protocol,
+                "note": note,
+                "rows": self.rows,
+                "summary": methods.first(),
+                "summaries": methods,
+            })
+        } else {
+            let points: Vec<PointJson> = summaries.iter().map(|(point, summary)| point_json(point, summary)).collect();
+            serde_json::json!({
+                "sweep": self.definition.name,
+                "protocol": protocol,
+                "note": note,
+                "points": points,
+                "rows": self.rows,
+            })
+        })
+    }
+
+    fn header(&self, summaries: &[(&Point, Summary<'_>)]) -> String {
+        let protocol = self.definition.length.name();
+        if self.definition.is_table {
+            let line = |(point, _): &(&Point, Summary<'_>)| {
+                format!("{}, {protocol} protocol: {}\n", point.config.dataset, self.network(&point.config))
+            };
+            return summaries.iter().map(line).collect();
+        }
+        let Some((first, summary)) = summaries.first() else { return String::new() };
+        let (name, dataset, seeds) = (&self.definition.name, &first.config.dataset, summary.runs.len());
+        let seeds = if seeds == 1 { "1 seed".to_owned() } else { format!("{seeds} seeds") };
+        format!("{name} on {dataset}, {protocol} protocol: {} points, {seeds}\n", summaries.len())
+    }
+
+    /// `784-2000-10, p 3, k 7, delta 0.4, 100 + 60 epochs`.
+    fn network(&self, config: &Config) -> String {
+        let uses = |key: &str| config.method.uses(key);
+        // Without data its shape is not known.
+        let (inputs, classes) = match self.data {
+            Some(data) => (data.train.inputs().to_string(), data.classes.to_string()),
+            None => ("inputs".to_owned(), "classes".to_owned()),
+        };
+        let hidden = if uses("hidden") { format!("-{}", config.hidden) } else { String::new() };
+        let rule = match uses("k") {
+            true => format!("p {}, k {}, delta {}", config.p, config.k, config.delta),
+            false => config.method.to_string(),
+        };
+        let learn = if uses("epochs") { format!("{} + ", config.epochs) } else { String::new() };
+        format!("{inputs}{hidden}-{classes}, {rule}, {learn}{} epochs", config.readout_epochs)
+    }
+
+    /// A row for each run.
+    fn runs(&self) -> Table {
+        let numbers =
+            ["seed", "test error %", "train error %", "on sphere", "negative", "dead", "layer s", "readout s"];
+        let columns = numbers.map(|name| (name, Align::Right));
+        let mut table = Table::new([("method", Align::Left)].into_iter().chain(columns));
+        for row in self.rows {
+            table.row(vec![
+                row.method.clone(),
+                row.seed.to_string(),
+                decimals(row.test_error_pct, 2),
+                decimals(row.train_error_pct, 2),
+                shown(row.on_sphere),
+                shown(row.negative_units),
+                shown(row.silent_units),
+                decimals(row.learn_s, 1),
+                decimals(row.readout_s, 1),
+            ]);
+        }
+        table
+    }
+
+    /// Ours beside the published number, method by method.
+    fn methods(&self, summaries: &[(&Point, Summary<'_>)]) -> String {
+        let found: Vec<MethodJson> = summaries.iter().filter_map(|(point, summary)| method(point, summary)).collect();
+        let name = |one: &MethodJson| if found.len() > 1 { format!("{}:\n", one.method) } else { String::new() };
+        found.iter().map(|one| format!("{}{}", name(one), one.lines())).collect()
+    }
+}
+
+/// Mean ± s.d. of the error of each point, and the means of the diagnostics.
+pub fn points_table(summaries: &[(&Point, Summary<'_>)]) -> Table {
+    let held_out = summaries.iter().any(|(_, summary)| summary.is_held_out());
+    let error = if held_out { "validation error %" } else { "test error %" };
+    let columns = [error, "on sphere", "negative", "dead", "seeds"].map(|name| (name, Align::Right));
+    let mut table = Table::new([("point", Align::Left)].into_iter().chain(columns));
+    for (point, summary) in summaries {
+        let failed = match summary.failed() {
+            0 => String::new(),
+            failed => format!(" ({failed} failed)"),
+        };
+        table.row(vec![
+            point.name.clone(),
+            summary.error().map_or(EMPTY.to_owned(), MeanSd::text),
+            shown(summary.mean_count(|row| row.on_sphere)),
+            shown(summary.mean_count(|row| row.negative_units)),
+            shown(summary.mean_count(|row| row.silent_units)),
+            format!("{}{failed}", summary.seeds().len()),
+        ]);
+    }
+    table
+}
+
+fn point_json(point: &Point, summary: &Summary<'_>) -> PointJson {
+    let error = summary.error();
+    PointJson {
+        point: point.name.clone(),
+        seeds: summary.seeds().len(),
+        failed: summary.failed(),
+        mean_error_pct: error.map(|error| rounded(error.mean)),
+        sd_error_pct: error.and_then(|error| error.sd).map(rounded),
+        on_sphere: summary.mean_count(|row| row.on_sphere),
+        negative_units: summary.mean_count(|row| row.negative_units),
+        silent_units: summary.mean_count(|row| row.silent_units),
+    }
+}
+
+/// Nothing where no seed came to a test error.
+fn method(point: &Point, summary: &Summary<'_>) -> Option<MethodJson> {
+    let MeanSd { mean, sd, count } = summary.mean_sd(|row| row.test_error_pct)?;
+    let published = point.config.published.as_ref();
+    Some(MethodJson {
+        method: point.config.method.to_string(),
+        dataset: point.config.dataset.clone(),
+        seeds: count,
+        mean_test_error_pct: rounded(mean),
+        sd_test_error_pct: sd.map(rounded),
+        published_test_error_pct: published.map(|published| published.test_error_pct),
+        difference_pct: published.map(|published| rounded(mean - published.test_error_pct)),
+        tolerance_pct: published.map(|published| published.tolerance_pct),
+        published_source: published.map(|published| published.source.clone()),
+    })
+}
+
+impl MethodJson {
+    fn lines(&self) -> String {
+        let over = match self.sd_test_error_pct {
+            Some(sd) => format!("± {sd:.2} % over {} seeds", self.seeds),
+            None => "% (one seed)".to_owned(),
+        };
+        let ours = format!("ours       {:.2} {over}\n", self.mean_test_error_pct);
+        let (Some(published), Some(difference), Some(tolerance), Some(source)) =
+            (self.published_test_error_pct, self.difference_pct, self.tolerance_pct, &self.published_source)
+        else {
+            return format!("{ours}published  none\n");
+        };
+        let within = if difference <= tolerance { "within" } else { "beyond" };
+        format!(
+            "{ours}published  {published:.2} %, {source}\n\
+             difference {difference:+.2} points, {within} the tolerance of {tolerance:.2}\n"
+        )
+    }
+}
+
+fn decimals(value: Option<f64>, decimals: usize) -> String {
+    value.map_or(EMPTY.to_owned(), |value| format!("{value:.decimals$}"))
+}
+
+fn shown(value: Option<impl ToString>) -> String {
+    value.map_or(EMPTY.to_owned(), |value| value.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn summary() -> MethodJson {
+        MethodJson {
+            method: "biological".to_owned(),
+            dataset: "mnist".to_owned(),
+            seeds: 3,
+            mean_test_error_pct: 1.64,
+            sd_test_error_pct: Some(0.02),
+            published_test_error_pct: Some(1.46),
+            difference_pct: Some(0.18),
+            tolerance_pct: Some(0.29),
+            published_source: Some("a paper".to_owned()),
+        }
+    }
+
+    #[test]
+    fn the_difference_stands_beside_the_published_number() {
+        let near = "ours       1.64 ± 0.02 % over 3 seeds\npublished  1.46 %, a paper\n\
+            difference +0.18 points, within the tolerance of 0.29\n";
+        assert_eq!(summary().lines(), near);
+        let far = MethodJson { difference_pct: Some(0.5), sd_test_error_pct: None, seeds: 1, ..summary() }.lines();
+        assert!(far.starts_with("ours       1.64 % (one seed)\n") && far.contains("beyond"), "{far}");
+        let none = MethodJson { published_test_error_pct: None, ..summary() }.lines();
+        assert!(none.ends_with("seeds\npublished  none\n"), "{none}");
+    }
+}
