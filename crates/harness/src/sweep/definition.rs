@@ -259,7 +259,7 @@ impl Definition {
 
     /// Varies the method and nothing else.
     pub fn vary_method(&mut self, methods: &[Method]) {
-        self.axes = vec![Axis::new("method", methods.iter().map(|method| method.name()))];
+        self.axes = vec![Axis::new("method", methods.iter().map(Method::to_string))];
     }
 
     /// Runs the same sweep on another experiment's data and protocol, as where MNIST is missing.
@@ -277,7 +277,7 @@ impl Definition {
         let (mut set, mut methods) = (Table::new(), BTreeMap::<String, Table>::new());
         for Setting { method, assignment } in self.settings.iter().filter(|one| one.assignment.key != "experiment") {
             let table = match method {
-                Some(method) => methods.entry(method.name().to_owned()).or_default(),
+                Some(method) => methods.entry(method.to_string()).or_default(),
                 None => &mut set,
             };
             table.insert(assignment.key.clone(), value(&assignment.value));

@@ -27,7 +27,7 @@ type Step = Vec<Assignment>;
 
 impl Axis {
     /// One key with its values.
-    pub(super) fn new<'a>(key: &str, values: impl Iterator<Item = &'a str>) -> Self {
+    pub(super) fn new(key: &str, values: impl Iterator<Item: Into<String>>) -> Self {
         Self { steps: values.map(|value| vec![Assignment::new(key, value, "--vary")]).collect() }
     }
 

@@ -360,7 +360,7 @@ impl Pending<'_> {
             Method::Random | Method::Shallow => readout,
             Method::EndToEnd | Method::EndToEndSoftmax => 8.0 * f64::from(config.readout_epochs),
         };
-        passes * config.hidden as f64
+        passes * config.hidden.sizes().iter().sum::<usize>() as f64
     }
 }
 

@@ -127,7 +127,7 @@ fn the_last_axis_varies_fastest_and_within_it_the_seed() {
     assert_eq!(labels(&points), expected);
     assert_eq!(points.iter().map(|point| point.number).collect::<Vec<_>>(), (1..=8).collect::<Vec<_>>());
     let last = &points[7].config;
-    assert_eq!((last.p, last.delta, last.seed, last.hidden), (3.0, 0.1, 2, 2000));
+    assert_eq!((last.p, last.delta, last.seed, last.hidden.first()), (3.0, 0.1, 2, 2000));
     assert_eq!(points[7].folder(), "008-p3-delta0.1-seed2");
     assert_eq!(labels(&typed(&[], &[], 1).unwrap()), ["seed 1"]);
 }
@@ -162,7 +162,7 @@ fn settings_of_one_method_win_over_those_of_all_and_quick_over_both() {
     assert_eq!(points[4].label(), "method random, labels_per_class 10, seed 5");
     let quick = grid::points(&from_text(MINE, Protocol::Quick).unwrap(), 1).unwrap();
     assert_eq!(labels(&quick[1..3]), ["method random, seed 2", "method shallow, seed 1"]);
-    assert_eq!((quick[0].config.hidden, quick[0].config.beta), (60, 7.0));
+    assert_eq!((quick[0].config.hidden.first(), quick[0].config.beta), (60, 7.0));
     // What all points share is left out where a method ignores it.
     assert_eq!((quick[2].config.beta, quick[2].config.readout_epochs), (1.5, 300));
 }
@@ -264,6 +264,8 @@ fn layers_are_shared_by_runs_that_differ_in_the_readout_only() {
         "validation=0.1",
         "seed=2",
         "dataset=synthetic",
+        "balance=1",
+        "split=file-order",
     ];
     let mut layers: BTreeSet<Option<String>> = others.iter().map(|set| layer(&[set])).collect();
     layers.insert(own);
