@@ -102,7 +102,8 @@ pub(crate) fn patience(workers: usize) -> u32 {
 
 impl Barrier {
     /// A barrier for that many workers.
-    pub fn new(workers: usize) -> Barrier {
+    fn new(workers: usize) -> Barrier {
+        assert!(workers > 0, "a barrier without workers would never open");
         let patience = patience(workers);
         let (arrived, round) = (AtomicUsize::new(0), AtomicUsize::new(0));
         Barrier { workers, patience, arrived, round, broken: AtomicBool::new(false) }
@@ -178,6 +179,12 @@ mod tests {
                 }
             });
         }
+    }
+
+    #[test]
+    #[should_panic(expected = "without workers")]
+    fn a_barrier_without_workers_is_refused() {
+        Barrier::new(0).wait();
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::random::Random;
 const SPHERE_TOLERANCE: f64 = 0.05;
 
 /// Weights of the largest layer, 16 GiB of them: a mistyped size is an error, not an allocation that fails.
-const MOST_WEIGHTS: usize = 1 << 32;
+const MOST_WEIGHTS: u64 = 1 << 32;
 
 /// The weights of a hidden layer; row μ holds the incoming weights of unit μ.
 #[derive(Debug, Clone)]
@@ -158,7 +158,7 @@ fn check_sizes(hidden: usize, inputs: usize) -> Result<()> {
     if inputs == 0 {
         return Err(Error::value("inputs", "at least 1", inputs));
     }
-    if hidden.checked_mul(inputs).is_none_or(|weights| weights > MOST_WEIGHTS) {
+    if hidden.checked_mul(inputs).is_none_or(|weights| weights as u64 > MOST_WEIGHTS) {
         let expected = format!("at most {MOST_WEIGHTS} weights in all");
         return Err(Error::value("hidden x inputs", expected, format!("{hidden} x {inputs}")));
     }

@@ -4,7 +4,8 @@
 //! largest │ apply, and go on to score the next minibatch at once, since a shard scores only rows that it updated
 //! itself. An offer is overwritten only behind the next barrier, when everybody has read it.
 
-use crate::compute::{Barrier, Compute, range_of};
+use crate::balance::BalanceCounts;
+use crate::compute::{Compute, range_of};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::inputs::Inputs;
@@ -52,7 +53,6 @@ pub struct Learner {
     engine: Engine,
     shards: Vec<Mutex<Shard>>,
     offers: Offers,
-    barrier: Barrier,
     /// The number of the next minibatch.
     minibatches: u32,
 }
@@ -61,27 +61,27 @@ impl Learner {
     /// Spreads a layer over worker threads.
     ///
     /// # Errors
-    /// [`Error::Value`] if k exceeds the number of units or the minibatch is empty or larger than 2³⁰.
+    /// [`Error::Value`] if k exceeds the number of units (unless Δ = 0) or the minibatch is empty or larger than 2³⁰.
     ///
     /// # Allocates
     /// All memory of learning: weights, powers for p ≠ 2, staged examples, changes of at most 2·batch rows per worker. The
     /// first call of [`Learner::learn`] that screens adds the digits, half of that for the weights.
     pub fn new(layer: Layer, rule: Rule, batch: usize, compute: &Compute) -> Result<Learner> {
-        if rule.k() > layer.hidden() {
+        if rule.ranks() > layer.hidden() {
             return Err(Error::value("k", format!("at most the {} hidden units", layer.hidden()), rule.k()));
         }
         if !(1..=1 << 30).contains(&batch) {
             return Err(Error::value("batch", "1 to 1073741824 examples", batch));
         }
-        let sizes = Sizes { batch, k: rule.k(), shards: compute.threads() };
+        let sizes = Sizes { batch, k: rule.ranks(), shards: compute.threads() };
         let shards = compute.map(|worker| {
             let units = range_of(layer.hidden(), 1, worker, sizes.shards);
             Mutex::new(Shard::new(worker, units, &layer, &rule, sizes))
         });
-        let offers = Offers::new(sizes.shards, batch, rule.k());
+        let offers = Offers::new(sizes.shards, batch, rule.ranks());
         let (hidden, inputs) = (layer.hidden(), layer.inputs());
-        let (kernels, engine, barrier) = (compute.kernels(), Engine::Auto, compute.barrier());
-        Ok(Learner { rule, hidden, inputs, batch, kernels, engine, shards, offers, barrier, minibatches: 1 })
+        let (kernels, engine) = (compute.kernels(), Engine::Auto);
+        Ok(Learner { rule, hidden, inputs, batch, kernels, engine, shards, offers, minibatches: 1 })
     }
 
     /// Chooses how scores are found; a new learner has [`Engine::Auto`].
@@ -105,39 +105,41 @@ impl Learner {
     /// [`Error::Shape`] if the inputs have another length than the units, another number of threads than the
     /// learner was made for, the order holds less than a minibatch, or there is not one rate per minibatch; [`Error::Value`] if a
     /// sample number or a rate is out of range; [`Error::Engine`] if it is to screen what cannot be screened. Nothing is
-    /// learned then. [`Error::Overflow`] if a current or a change leaves the range of f32: the weights are then those before
+    /// learned then. [`Error::Overflow`] if a current, a change or a weight leaves the range of f32: the weights are then those before
     /// that minibatch.
     ///
     /// # Allocates
     /// Nothing per minibatch; a constant amount per call.
     pub fn learn(&mut self, compute: &Compute, inputs: &Inputs<'_>, order: &[u32], rates: Rates<'_>) -> Result<()> {
         self.check(compute, inputs, order, rates)?;
-        let engine = self.engine.on(inputs, self.rule.k())?;
-        let (kernels, rule, offers) = (self.kernels, &self.rule, &self.offers);
+        let engine = self.engine.on(inputs, self.rule.ranks())?;
+        let first = self.minibatches;
+        // Before anything is learned: a number never comes twice, even if a caught panic ends this call.
+        self.minibatches = first.wrapping_add((order.len() / self.batch) as u32);
+        let (kernels, rule, offers, barrier) = (self.kernels, &self.rule, &self.offers, compute.barrier());
         let overflows = compute.map(|worker| {
-            let _guard = self.barrier.guard();
+            let _guard = barrier.guard();
             let mut shard = lock(&self.shards[worker]);
             shard.forget_wins();
             shard.prepare(engine);
             for (i, samples) in order.chunks_exact(self.batch).enumerate() {
-                let next = order.chunks_exact(self.batch).nth(i + 1).unwrap_or(&[]);
-                let minibatch = Minibatch { number: self.minibatches.wrapping_add(i as u32), inputs, samples, next };
-                shard.score(kernels, rule, minibatch, offers);
-                self.barrier.wait();
-                shard.update(kernels, rule, minibatch, offers);
-                self.barrier.wait();
                 let rate = match rates {
                     Rates::Constant(rate) => rate,
                     Rates::PerMinibatch(rates) => rates[i],
                 };
+                let next = order.chunks_exact(self.batch).nth(i + 1).unwrap_or(&[]);
+                let minibatch = Minibatch { number: first.wrapping_add(i as u32), inputs, samples, next, rate };
+                shard.score(kernels, rule, minibatch, offers);
+                barrier.wait();
+                shard.update(kernels, rule, minibatch, offers);
+                barrier.wait();
                 // Every worker sees the same maximum, so all of them stop here together.
-                if shard.apply(kernels, rule, inputs, rate, offers) == Applied::Overflow {
+                if shard.apply(kernels, rule, minibatch, offers) == Applied::Overflow {
                     return Some(i);
                 }
             }
             None
         });
-        self.minibatches = self.minibatches.wrapping_add((order.len() / self.batch) as u32);
         match overflows.into_iter().flatten().next() {
             Some(minibatch) => Err(Error::Overflow { minibatch }),
             None => Ok(()),
@@ -179,6 +181,37 @@ impl Learner {
         self.shards.iter().flat_map(|shard| lock(shard).wins().to_vec()).collect()
     }
 
+    /// The counts of a balanced rule, for a checkpoint; `None` without a balance.
+    ///
+    /// # Allocates
+    /// Two numbers per unit.
+    pub fn balance_counts(&self) -> Option<BalanceCounts> {
+        self.rule.balance().map(|_| {
+            let mut all = BalanceCounts { wins: Vec::new(), pushes: Vec::new() };
+            self.shards.iter().for_each(|shard| lock(shard).append_counts(&mut all));
+            all
+        })
+    }
+
+    /// Goes on from the counts of a checkpoint; a new learner has wins 1 and pushes 0.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] unless the rule has a balance and there is one count of each kind per unit; [`Error::Value`] unless
+    /// all are finite and at least 0.
+    pub fn with_balance_counts(self, counts: &BalanceCounts) -> Result<Learner> {
+        let expected = if self.rule.balance().is_some() { self.hidden } else { 0 };
+        for (what, values) in [("wins", &counts.wins), ("pushes", &counts.pushes)] {
+            if values.len() != expected {
+                return Err(Error::shape(what, expected, values.len()));
+            }
+            if let Some(count) = values.iter().find(|count| !(count.is_finite() && **count >= 0.0)) {
+                return Err(Error::value(what, "finite numbers of at least 0", count));
+            }
+        }
+        self.shards.iter().for_each(|shard| lock(shard).restore_counts(counts));
+        Ok(self)
+    }
+
     /// Copies the layer as it stands.
     pub fn layer(&self) -> Layer {
         let mut weights = Matrix::zeros(self.hidden, self.inputs);
@@ -211,4 +244,34 @@ impl Learner {
 /// about its weights.
 fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
     shard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::isa::Kernels;
+    use crate::random::Random;
+
+    #[test]
+    fn a_learner_learns_the_same_after_a_panic_that_was_caught() {
+        let pixels: Vec<u8> = (0..40 * 9).map(|i| (i * 31 % 256) as u8).collect();
+        let inputs = Inputs::u8(&pixels, 9).unwrap();
+        let order: Vec<u32> = (0..40).collect();
+        let compute = Compute::new(Some(2), Kernels::best()).unwrap();
+        let new = || {
+            let layer = Layer::normal(20, 9, 1.0, &mut Random::keyed(1, "weights", 0)).unwrap();
+            Learner::new(layer, Rule::new(3.0, 3, 0.4).unwrap(), 10, &compute).unwrap()
+        };
+        let learn = |learner: &mut Learner| {
+            learner.learn(&compute, &inputs, &order, Rates::Constant(0.02)).unwrap();
+            (learner.layer().to_rows(), learner.wins())
+        };
+        let mut learner = new();
+        // Minibatches larger than the shards were made for end every worker in a panic before it meets the others.
+        learner.batch = 40;
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| learn(&mut learner)));
+        assert!(outcome.is_err());
+        learner.batch = 10;
+        assert_eq!(learn(&mut learner), learn(&mut new()));
+    }
 }

@@ -15,12 +15,18 @@
 //! - **Ranks.** Descending s, then lower unit; −0 equals +0; taken before the scale. I = c·s. −∞ and NaN are never ranked.
 //! - **Update.** Per active row, examples in the order of the minibatch: d = fma(g·c, x, d), a = a + g·I; then
 //!   ds = fma(−a, w, d); t = ε / max(max |ds|, 1e−30) over all rows; w = fma(t, ds, w). A minibatch with max |ds| = 0
-//!   changes nothing, and one whose currents or changes leave the range of f32 is an error. With Δ = 0 rank k pulls nothing.
+//!   changes nothing, and one whose currents, changes or weights leave the range of f32 is an error. With Δ = 0 rank k learns
+//!   nothing and is not looked for.
+//! - **Flush of tiny weights.** A row that was updated then has 0 in place of every weight whose magnitude is below
+//!   2^(−120/(p−1)), this bound itself kept between 2⁻¹⁰⁰ and 2⁻³⁰. The authors' code does not do this.
+//! - **Balance** (off by default). Counts are f32, see [`Rule::with_balance`]; a contribution that the balance refuses is left
+//!   out of d and of a.
 //!
 //! All arithmetic is f32 with one rounding per operation. The portable path fuses too (see `isa/portable.rs` for its cost).
 
 #![deny(unsafe_code)]
 
+mod balance;
 mod compute;
 mod engine;
 mod error;
@@ -45,6 +51,7 @@ mod update;
 mod vector;
 mod workspace;
 
+pub use balance::BalanceCounts;
 pub use compute::{Barrier, Compute, range_of};
 pub use engine::Engine;
 pub use error::{Error, Result};

@@ -1,8 +1,10 @@
 //! The author's minibatch algorithm in f64 with plain loops: the definition of correct, and nothing else.
 
+use crate::balance::BalanceCounts;
 use crate::rule::Rule;
 
-/// One minibatch on weights [hidden × inputs] with examples [batch × inputs] that are already scaled.
+/// Learns one minibatch: weights [hidden × inputs], examples [batch × inputs] that are already scaled. The balance of the
+/// rule is left out; [`balanced_minibatch`] has it.
 ///
 /// ```text
 /// I = (sgn W ∘ |W|^(p−1)) X;  y = 1 at the largest I of a column, −Δ at the k-th;
@@ -13,7 +15,7 @@ use crate::rule::Rule;
 /// Source: the authors' notebook for Krotov & Hopfield 2019; eqs. 2, 3 and 10.
 ///
 /// # Panics
-/// If k exceeds the number of units or a length is no multiple of `inputs`.
+/// If k exceeds the number of units and Δ > 0, or a length is no multiple of `inputs`.
 ///
 /// # Example
 /// ```
@@ -25,8 +27,45 @@ use crate::rule::Rule;
 /// # Ok::<(), rivalry_core::Error>(())
 /// ```
 pub fn minibatch(rule: &Rule, inputs: usize, weights: &mut [f64], examples: &[f64], rate: f64) {
+    learn(rule, inputs, weights, examples, rate, |_, _| true);
+}
+
+/// Learns one minibatch as [`minibatch`] does, under the balance of the rule (none is no limit).
+///
+/// Before the minibatch both counts of every unit are multiplied by 0.9995. Examples in order: the winner's wins += 1; the
+/// unit of rank k learns, and its pushes += 1, only if pushes + 1 ≤ balance · wins.
+///
+/// # Panics
+/// As [`minibatch`], or if there is not one count of each kind per unit.
+pub fn balanced_minibatch(
+    rule: &Rule,
+    inputs: usize,
+    weights: &mut [f64],
+    counts: &mut BalanceCounts,
+    examples: &[f64],
+    rate: f64,
+) {
+    assert_eq!([counts.wins.len(), counts.pushes.len()], [weights.len() / inputs; 2]);
+    counts.wins.iter_mut().chain(&mut counts.pushes).for_each(|count| *count *= 0.9995);
+    learn(rule, inputs, weights, examples, rate, |winner, pushed| {
+        counts.wins[winner] += 1.0;
+        let allowed = rule.balance().is_none_or(|limit| counts.pushes[pushed] + 1.0 <= limit * counts.wins[pushed]);
+        counts.pushes[pushed] += if allowed { 1.0 } else { 0.0 };
+        allowed
+    });
+}
+
+/// `push(winner, rank k)` is called for every example in order and says whether rank k learns.
+fn learn(
+    rule: &Rule,
+    inputs: usize,
+    weights: &mut [f64],
+    examples: &[f64],
+    rate: f64,
+    mut push: impl FnMut(usize, usize) -> bool,
+) {
     let hidden = weights.len() / inputs;
-    assert!(rule.k() <= hidden && weights.len() == hidden * inputs && examples.len().is_multiple_of(inputs));
+    assert!(rule.ranks() <= hidden && weights.len() == hidden * inputs && examples.len().is_multiple_of(inputs));
     let power = |w: f64| if w == 0.0 { 0.0 } else { w.signum() * w.abs().powf(rule.p() - 1.0) };
     let mut change = vec![0.0; weights.len()];
     for example in examples.chunks_exact(inputs) {
@@ -37,7 +76,9 @@ pub fn minibatch(rule: &Rule, inputs: usize, weights: &mut [f64], examples: &[f6
         let currents: Vec<f64> = (0..hidden).map(current).collect();
         let mut ranks: Vec<usize> = (0..hidden).collect();
         ranks.sort_by(|a, b| currents[*b].partial_cmp(&currents[*a]).expect("finite currents").then(a.cmp(b)));
-        for (unit, g) in [(ranks[0], 1.0), (ranks[rule.k() - 1], -f64::from(rule.delta()))] {
+        let (winner, last) = (ranks[0], ranks[rule.ranks() - 1]);
+        let delta = if rule.delta() > 0.0 && push(winner, last) { f64::from(rule.delta()) } else { 0.0 };
+        for (unit, g) in [(winner, 1.0), (last, -delta)] {
             for i in 0..inputs {
                 change[unit * inputs + i] += g * (example[i] - currents[unit] * weights[unit * inputs + i]);
             }

@@ -3,6 +3,7 @@
 //! Per minibatch a shard scores its own units, offers its local top k per example, learns the merged ranks, updates its
 //! own rows and offers one maximum. Weights never leave it.
 
+use crate::balance::{Balance, BalanceCounts};
 use crate::engine::Engine;
 use crate::inputs::{Elements, Inputs};
 use crate::isa::Kernels;
@@ -26,6 +27,7 @@ pub(crate) struct Shard {
     rows: Rows,
     workspace: Workspace,
     wins: Vec<u32>,
+    balance: Option<Balance>,
 }
 
 /// The examples that are learned together.
@@ -37,6 +39,8 @@ pub(crate) struct Minibatch<'a> {
     pub(crate) samples: &'a [u32],
     /// Those of the minibatch behind it, if there is one: they lie anywhere in memory, and are asked for in time.
     pub(crate) next: &'a [u32],
+    /// ε.
+    pub(crate) rate: f32,
 }
 
 /// The sizes a shard is made for.
@@ -52,7 +56,8 @@ impl Shard {
     pub(crate) fn new(index: usize, units: Range<usize>, layer: &Layer, rule: &Rule, sizes: Sizes) -> Shard {
         let rows = Rows::new(units.clone(), layer, rule);
         let workspace = Workspace::new(units.len(), layer.inputs(), sizes);
-        Shard { index, wins: vec![0; units.len()], sizes, units, rows, workspace }
+        let balance = rule.balance().map(|limit| Balance::new(limit, units.len()));
+        Shard { index, wins: vec![0; units.len()], balance, sizes, units, rows, workspace }
     }
 
     pub(crate) fn units(&self) -> Range<usize> {
@@ -72,6 +77,18 @@ impl Shard {
         self.wins.fill(0);
     }
 
+    /// Appends the counts of the own units.
+    pub(crate) fn append_counts(&self, all: &mut BalanceCounts) {
+        self.balance.iter().for_each(|balance| balance.append_to(all));
+    }
+
+    /// Takes the counts of the own units out of those of all.
+    pub(crate) fn restore_counts(&mut self, all: &BalanceCounts) {
+        if let Some(balance) = &mut self.balance {
+            balance.restore(&all.wins[self.units.clone()], &all.pushes[self.units.clone()]);
+        }
+    }
+
     /// Makes room for screening if the engine wants it and has none yet, or gives it up.
     pub(crate) fn prepare(&mut self, engine: Engine) {
         let wanted = engine == Engine::Screened;
@@ -84,7 +101,7 @@ impl Shard {
 
     /// Offers the k best own units of every example of the minibatch.
     pub(crate) fn score(&mut self, kernels: &Kernels, rule: &Rule, minibatch: Minibatch<'_>, offers: &Offers) {
-        let Minibatch { number, inputs, samples, next } = minibatch;
+        let Minibatch { number, inputs, samples, next, .. } = minibatch;
         self.workspace.lists.clear();
         let place = Place { offers, shard: self.index, minibatch: number, first_unit: self.units.start };
         match (self.rows.begin(kernels, rule), inputs.elements()) {
@@ -105,19 +122,30 @@ impl Shard {
 
     /// Learns the merged ranks, builds the changes of the own active rows and offers the largest.
     pub(crate) fn update(&mut self, kernels: &Kernels, rule: &Rule, minibatch: Minibatch<'_>, offers: &Offers) {
-        let Minibatch { inputs, samples, .. } = minibatch;
+        let Minibatch { inputs, samples, rate, .. } = minibatch;
         let Workspace { update, heads, .. } = &mut self.workspace;
         update.clear();
-        let mut overflow = false;
+        let mut overflow = !self.rows.stay_finite(rate);
+        if let Some(balance) = &mut self.balance {
+            balance.begin_minibatch();
+        }
+        let (first, rows) = (self.units.start, self.wins.len());
+        let row_of = |unit: u32| (unit as usize).checked_sub(first).filter(|&row| row < rows);
         for (example, &sample) in samples.iter().enumerate() {
-            let ranked = offers.merge(example, heads);
-            if let Some(row) = (ranked.winner.1 as usize).checked_sub(self.units.start)
-                && row < self.wins.len()
-            {
+            let mut ranked = offers.merge(example, heads);
+            let winner = row_of(ranked.winner.1);
+            if let Some(row) = winner {
                 self.wins[row] += 1;
             }
             // Fewer than k units have a number for a score.
             overflow |= ranked.last.1 == NOBODY;
+            if let Some(balance) = &mut self.balance {
+                winner.into_iter().for_each(|row| balance.count_win(row));
+                let pushed = row_of(ranked.last.1).filter(|_| rule.delta() > 0.0);
+                if pushed.is_some_and(|row| !balance.allows_push(row)) {
+                    ranked.last.1 = NOBODY;
+                }
+            }
             update.note(rule, &self.units, sample, inputs.scale(sample as usize), ranked);
         }
         let largest = update.build(kernels, self.rows.weights(), inputs);
@@ -130,16 +158,18 @@ impl Shard {
         &mut self,
         kernels: &Kernels,
         rule: &Rule,
-        inputs: &Inputs<'_>,
-        rate: f32,
+        Minibatch { inputs, rate, .. }: Minibatch<'_>,
         offers: &Offers,
     ) -> Applied {
         let largest = offers.largest();
-        if largest.is_nan() {
+        let step = rate / largest.max(1e-30);
+        if largest.is_nan() || !step.is_finite() {
+            if let Some(balance) = &mut self.balance {
+                balance.revert();
+            }
             return Applied::Overflow;
         }
         if largest > 0.0 {
-            let step = rate / largest.max(1e-30);
             self.workspace.update.apply(kernels, rule, inputs, step, &mut self.rows);
         }
         Applied::Done

@@ -54,6 +54,9 @@ impl Workspace {
         minibatch: &[u32],
         first_unit: usize,
     ) {
+        if rows.rows() == 0 {
+            return;
+        }
         let Workspace { staged, scores, lists, .. } = self;
         for (block, samples) in minibatch.chunks(staged.rows()).enumerate() {
             let example = block * staged.rows();
@@ -65,5 +68,19 @@ impl Workspace {
                 lists.offer_from(kernels, example, scores, UNITS / LANES, units, (first_unit + first) as u32);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_units_no_example_is_staged() {
+        let pixels = [7; 12];
+        let mut workspace = Workspace::new(0, 4, Sizes { batch: 3, k: 2, shards: 5 });
+        let inputs = Inputs::u8(&pixels, 4).unwrap();
+        workspace.offer_all(Kernels::best(), &Matrix::zeros(0, 4), &inputs, &[0, 1, 2], 0);
+        assert_eq!(workspace.staged.to_rows(), [0.0; 12]);
     }
 }

@@ -160,3 +160,24 @@ fn numbers_that_leave_the_range_of_f32_are_an_error_and_leave_the_weights_alone(
         }
     }
 }
+
+#[test]
+fn weights_that_a_rate_would_take_out_of_the_range_of_f32_are_an_error_and_are_left_alone() {
+    // rate / max |ds| beyond f32; a weight that its largest change would take beyond f32; the same two steps later.
+    for (weights, x, rate, learned) in
+        [([0.5, -0.5], 1e-33, 3e38, 0), ([3e38, -3e38], 1e-30, 3e38, 0), ([2e37, -2e37], 1e-30, 1.7e38, 2)]
+    {
+        for threads in [1, 2, 3] {
+            let compute = Compute::new(Some(threads), Kernels::best()).unwrap();
+            let layer = Layer::from_rows(2, 1, &weights).unwrap();
+            let mut learner = Learner::new(layer, Rule::new(1.0, 2, 0.0).unwrap(), 1, &compute).unwrap();
+            let values = [x; 4];
+            let inputs = Inputs::f32(&values, 1).unwrap();
+            let outcome = learner.learn(&compute, &inputs, &[0, 1, 2, 3], Rates::Constant(rate));
+            assert_eq!(outcome, Err(Error::Overflow { minibatch: learned }), "{weights:?}");
+            let found = learner.layer().to_rows();
+            assert!(found.iter().all(|w| w.is_finite()), "{found:?}");
+            assert_eq!(found == weights, learned == 0);
+        }
+    }
+}

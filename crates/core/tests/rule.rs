@@ -229,3 +229,20 @@ fn inputs_that_are_already_scaled_give_what_scales_give() {
         assert_eq!(bits(&found), bits(&learn_once(&layer, rule, &Inputs::f32(&scaled, 30).unwrap(), 0.03)));
     }
 }
+
+#[test]
+fn with_delta_0_rank_k_need_not_exist_and_changes_no_bit() {
+    for p in NORMS {
+        let (layer, pixels) = (random_layer(9, 20, 30), pixels(10, 40 * 30));
+        let inputs = Inputs::u8(&pixels, 30).unwrap();
+        let learned = |k| {
+            let rule = Rule::new(p, k, 0.0).unwrap();
+            learn(&layer, rule, 10, &inputs, &in_order(40), Rates::Constant(0.1))
+        };
+        let expected = learned(2);
+        for k in [7, 20, 21, 5000] {
+            let found = learned(k);
+            assert!(bits(&found.0) == bits(&expected.0) && found.1 == expected.1, "p {p}, k {k}");
+        }
+    }
+}

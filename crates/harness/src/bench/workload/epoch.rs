@@ -20,7 +20,7 @@ impl<'a> Epoch<'a> {
         let layer = layer(&task)?;
         let learner = learner(&task, layer, task.batch())?;
         let order = Order::new(("order", 0), task.examples.samples(), task.batch());
-        let engine = task.compute.engine.on(&task.examples.view()?, task.definition.rule()?.k())?.name();
+        let engine = task.compute.engine.on(&task.examples.view()?, task.definition.rule()?.ranks())?.name();
         Ok(Self { engine, rate: task.definition.rate.unwrap_or(0.0), task, learner, order })
     }
 
