@@ -54,6 +54,13 @@ impl Matrix {
         &mut self.lanes_mut(row).as_flattened_mut()[..columns]
     }
 
+    /// All rows to write to, without their padding: what several threads write at once, each its own rows.
+    pub fn rows_mut(&mut self) -> impl Iterator<Item = &mut [f32]> {
+        let (columns, stride) = (self.columns, (self.stride * LANES).max(1));
+        let memory: &mut [f32] = bytemuck::cast_slice_mut(&mut self.memory);
+        memory.chunks_exact_mut(stride).map(move |row| &mut row[..columns])
+    }
+
     /// Copies the rows one after another, without padding.
     pub fn to_rows(&self) -> Vec<f32> {
         (0..self.rows).flat_map(|row| self.row(row).iter().copied()).collect()
@@ -181,6 +188,11 @@ mod tests {
                 assert_eq!(lanes.as_ptr() as usize % 64, 0);
             }
             assert_eq!(matrix.to_rows().len(), 3 * columns);
+            let rows: Vec<&mut [f32]> = matrix.rows_mut().collect();
+            assert_eq!(rows.len(), if columns > 0 { 3 } else { 0 });
+            for (row, values) in rows.into_iter().enumerate() {
+                assert_eq!(values, vec![row as f32 + 1.0; columns]);
+            }
             assert!(columns == 0 || !(matrix.stride * 64).is_multiple_of(4096));
         }
     }

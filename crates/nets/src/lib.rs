@@ -1,28 +1,41 @@
-//! Networks around a learned layer: its features, and the supervised readout on top of them; and what they are compared with.
+//! Networks: every way of learning behind three traits.
 //!
-//! Krotov & Hopfield 2019 (doi 10.1073/pnas.1820458116), eq. 1: h = max(W·v, 0)^n; c = tanh(β S h). The layer W comes from
-//! `rivalry_core` and stays as it is; only S is trained, with labels ([`Readout`]).
+//! | what | learner or encoder |
+//! |---|---|
+//! | hidden units that compete, learned without labels | [`FastLearner`] |
+//! | features of a layer, and a readout trained on them | [`LayerEncoder`], [`Readout`] |
+//! | the rival, all layers trained by backpropagation | [`Backprop`] |
+//! | the controls: random directions, no hidden layer | [`random_layer`], [`Raw`] |
 //!
-//! The rival is [`Backprop`], the same network with n = 1, trained end to end. The controls are a layer that learned nothing
-//! ([`random_layer`]) and no layer at all ([`Features::of_inputs`]).
+//! Start at [`Learner`], [`Encoder`] and [`Classifier`]. All weights have the same bits for any number of threads and on
+//! every instruction set.
+//!
+//! Source: Krotov & Hopfield 2019 (doi 10.1073/pnas.1820458116). Its network is h = max(W·v, 0)^n, c = tanh(β S h) (eq. 1):
+//! W competes and stays, only S sees labels.
 
 #![forbid(unsafe_code)]
 
-mod adam;
 mod backprop;
-mod control;
+/// Hidden units that compete: how they learn, and their features.
+mod competitive {
+    pub(crate) mod encoder;
+    pub(crate) mod fast;
+}
+mod controls;
 mod error;
 mod eval;
-pub mod features;
 mod learner;
+mod loss;
+mod optim;
 mod readout;
-mod schedule;
-mod shares;
+mod workers;
 
-pub use backprop::{Backprop, BackpropSpec, BackpropState, Head};
-pub use control::random_layer;
+pub use backprop::{Backprop, BackpropSpec};
+pub use competitive::encoder::{FeatureSpec, LayerEncoder, mean_largest_current};
+pub use competitive::fast::{FastLearner, FastSpec};
+pub use controls::{Raw, random_layer};
 pub use error::{Error, Result};
-pub use features::{FeatureSpec, Features, mean_largest_current};
 pub use learner::{Classifier, Encoder, Labelled, Learner, State, Tensor, Values};
-pub use readout::{Readout, ReadoutSpec, ReadoutState};
-pub use schedule::Schedule;
+pub use loss::Head;
+pub use optim::Schedule;
+pub use readout::{Readout, ReadoutSpec};

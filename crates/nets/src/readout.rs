@@ -1,40 +1,74 @@
-//! The supervised readout c = tanh(β S h), trained on fixed features by Adam to lower Σ |c − t|^m.
+//! The supervised readout c = tanh(β S h): one linear layer on features that stay as they are, trained by Adam.
 //!
-//! Plainly, per minibatch: sums s = S h; ∂C/∂s; the gradient ∂C/∂S = Σ ∂C/∂s · hᵀ; one step of Adam.
+//! Plainly, per minibatch: sums s = S h; δ = ∂C/∂s; the gradient ∂C/∂S = Σ δ hᵀ; one step of Adam.
 //!
-//! Each worker owns the columns of S that meet its columns of the features. It adds up its share of every sum in blocks
-//! of 256 features and publishes the shares; behind one barrier every worker adds all shares in order (so the sums do
-//! not depend on who owns what), takes the loss, and steps its own columns. Shares are kept for two minibatches in turn,
-//! so nobody overwrites what another still reads.
+//! 1. Each worker owns some columns of S, in whole blocks of 256 features. It publishes the partial sums of each of its
+//!    blocks; behind one barrier every worker adds those of all blocks in order (so the sums do not depend on who owns
+//!    which), takes the loss, and steps its own columns.
+//! 2. Partial sums are kept for two minibatches in turn, so nobody overwrites what another still reads, and one barrier a
+//!    minibatch is enough.
+//! 3. Features are read where they are, row by row in the order of the minibatch, and those of the next rows are prefetched
+//!    meanwhile: a minibatch lies anywhere in memory.
 
-mod spec;
-mod state;
-
-pub use spec::ReadoutSpec;
-pub use state::ReadoutState;
-
-use crate::adam::Adam;
 use crate::error::{Error, Result};
-use crate::features::{BLOCK, Features, Part};
-use crate::shares::{Shares, shares};
-use rivalry_core::ops::{self, Exponent, PowerLoss, Products};
-use rivalry_core::{Barrier, Compute, Kernels, Matrix, Random, range_of};
+use crate::eval::{self, check_epoch, check_finite, check_inputs, check_labels, check_out, check_size};
+use crate::learner::{Classifier, Labelled, Learner, State, Tensor};
+use crate::loss::{Head, Loss};
+use crate::optim::Adam;
+use crate::workers::{Exchange, Workers, all_rows, rows};
+use rivalry_core::ops::{self, Products};
+use rivalry_core::{Compute, Inputs, Kernels, LANES, Matrix, Panel, Random, range_of};
 use std::ops::Range;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Examples whose classes are told at once.
-const EVALUATED: usize = 128;
+/// Features whose partial sum is taken on its own; partial sums are then added in order.
+const BLOCK: usize = 256;
 
-/// A readout divided among the workers.
+/// The names in the state, all [classes × inputs].
+const TENSORS: [&str; 3] = ["readout", "readout_first_moment", "readout_second_moment"];
+
+/// The shape of a readout, its loss, and how it starts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ReadoutSpec {
+    /// The number of features that it reads.
+    pub inputs: usize,
+    /// The number of classes.
+    pub classes: usize,
+    /// The output and its loss.
+    pub head: Head,
+    /// The number of samples in a minibatch.
+    pub batch: usize,
+    /// The standard deviation of the initial weights.
+    pub init_sigma: f64,
+}
+
+/// A readout divided among worker threads.
+///
+/// # Example
+/// ```
+/// use rivalry_core::{Compute, Inputs, Kernels, Matrix, Random};
+/// use rivalry_nets::{Classifier, Head, Labelled, Learner, Readout, ReadoutSpec};
+/// let compute = Compute::new(Some(2), Kernels::best())?;
+/// let mut features = Matrix::zeros(2, 2);
+/// features.row_mut(0)[0] = 1.0;
+/// features.row_mut(1)[1] = 1.0;
+/// let data = Labelled { inputs: Inputs::matrix(&features)?, labels: &[0, 1] };
+/// let head = Head::Power { beta: 1.0, loss_m: 2.0 };
+/// let spec = ReadoutSpec { inputs: 2, classes: 2, head, batch: 2, init_sigma: 0.01 };
+/// let mut readout = Readout::new(spec, &mut Random::keyed(1, "readout-weights", 0), &compute)?;
+/// for _ in 0..100 {
+///     readout.epoch(&compute, &data, &[0, 1], 0.01)?;
+/// }
+/// assert_eq!(readout.errors(&compute, &data)?, 0);
+/// # Ok::<(), rivalry_nets::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Readout {
     spec: ReadoutSpec,
-    loss: PowerLoss,
+    loss: Loss,
     steps: u64,
-    kernels: &'static Kernels,
-    parts: Vec<Mutex<Columns>>,
-    shares: Shares,
-    barrier: Barrier,
+    workers: Workers<Columns>,
+    /// [2 minibatches × blocks × classes] rows of [batch].
+    partial_sums: Exchange,
 }
 
 /// The columns of S of one worker, and its working memory.
@@ -43,213 +77,215 @@ struct Columns {
     columns: Range<usize>,
     weights: Matrix,
     adam: Adam,
-    /// [own blocks · classes × batch]: what each block of columns adds to the sums.
-    shares: Matrix,
-    /// [classes × batch]: the sums, then ∂C/∂s.
+    /// [own blocks · classes × batch]: the partial sums of each block.
+    partial_sums: Matrix,
+    /// [classes × batch]: the sums, then δ.
     sums: Matrix,
-    /// [classes × batch]: +1 for the class of the example, −1 for the others.
+    /// [classes × batch]: what the loss compares with.
     targets: Matrix,
 }
 
-impl Readout {
-    /// Draws initial weights from N(0, init_sigma²) and spreads them over the workers.
-    ///
-    /// # Errors
-    /// [`Error::Value`] unless there are 2 to 256 classes, at least one feature, a minibatch of 1 to 2²⁰, β above 0,
-    /// m at least 1 and init_sigma at least 0, all finite.
-    ///
-    /// # Example
-    /// ```
-    /// use rivalry_core::{Compute, Inputs, Kernels, Layer, Random};
-    /// use rivalry_nets::{FeatureSpec, Features, Readout, ReadoutSpec};
-    /// let compute = Compute::new(Some(2), Kernels::best())?;
-    /// let layer = Layer::from_rows(2, 2, &[1.0, 0.0, 0.0, 1.0])?;
-    /// let (inputs, labels) = (Inputs::f32(&[1.0, 0.0, 0.0, 1.0], 2)?, [0, 1]);
-    /// let features = Features::compute(&compute, &layer, &inputs, FeatureSpec { power_n: 1.0, current_scale: 1.0 })?;
-    /// let spec = ReadoutSpec { classes: 2, hidden: 2, beta: 1.0, loss_m: 2.0, batch: 2, init_sigma: 0.01 };
-    /// let mut readout = Readout::new(spec, &mut Random::keyed(1, "readout-weights", 0), &compute)?;
-    /// for _ in 0..100 {
-    ///     readout.epoch(&compute, &features, &labels, &[0, 1], 0.01)?;
-    /// }
-    /// assert_eq!(readout.errors(&compute, &features, &labels, &[0, 1])?, 0);
-    /// # Ok::<(), rivalry_nets::Error>(())
-    /// ```
-    pub fn new(spec: ReadoutSpec, random: &mut Random, compute: &Compute) -> Result<Readout> {
-        spec.check()?;
-        let drawn: Vec<f32> =
-            (0..spec.classes * spec.hidden).map(|_| (spec.init_sigma * random.normal()) as f32).collect();
-        let parts = compute.map(|worker| {
-            let columns = range_of(spec.hidden, BLOCK, worker, compute.threads());
-            let (classes, width) = (spec.classes, columns.len());
-            Mutex::new(Columns {
-                weights: slice_columns(&drawn, spec.hidden, &columns),
-                adam: Adam::new(classes, width),
-                shares: Matrix::zeros(width.div_ceil(BLOCK) * classes, spec.batch),
-                sums: Matrix::zeros(classes, spec.batch),
-                targets: Matrix::zeros(classes, spec.batch),
-                columns,
-            })
-        });
-        let loss = PowerLoss { beta: spec.beta as f32, m: spec.loss_m as f32, exponent: Exponent::new(spec.loss_m) };
-        let shares = Shares::new(spec.hidden.div_ceil(BLOCK), spec.classes, spec.batch);
-        Ok(Readout { spec, loss, steps: 0, kernels: compute.kernels(), parts, shares, barrier: compute.barrier() })
+impl Columns {
+    fn new(spec: &ReadoutSpec, columns: Range<usize>, weights: &[f32]) -> Columns {
+        let (classes, batch, width) = (spec.classes, spec.batch, columns.len());
+        Columns {
+            weights: slice_columns(weights, spec.inputs, &columns),
+            adam: Adam::new(classes, width),
+            partial_sums: Matrix::zeros(width.div_ceil(BLOCK) * classes, batch),
+            sums: Matrix::zeros(classes, batch),
+            targets: Matrix::zeros(classes, batch),
+            columns,
+        }
     }
 
+    /// The weights and their moments, in the order of [`TENSORS`].
+    fn tensors(&self) -> [&Matrix; 3] {
+        [&self.weights, &self.adam.first, &self.adam.second]
+    }
+
+    fn tensors_mut(&mut self) -> [&mut Matrix; 3] {
+        [&mut self.weights, &mut self.adam.first, &mut self.adam.second]
+    }
+}
+
+impl Readout {
+    /// Draws initial weights from N(0, init_sigma²) row by row and divides them among the workers.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] unless there are 2 to 256 classes, at least one feature, a minibatch of 1 to 2²⁰, β above 0, m at
+    /// least 1 and init_sigma at least 0, all finite.
+    ///
+    /// # Allocates
+    /// Three floats for each weight, and the sums of a minibatch.
+    pub fn new(spec: ReadoutSpec, random: &mut Random, compute: &Compute) -> Result<Readout> {
+        check_size("classes", spec.classes, 2, 256)?;
+        check_size("the number of features", spec.inputs, 1, 1 << 31)?;
+        check_size("readout_batch", spec.batch, 1, 1 << 20)?;
+        spec.head.check()?;
+        if !(spec.init_sigma.is_finite() && spec.init_sigma >= 0.0) {
+            return Err(Error::invalid(format!(
+                "init_sigma = {} is not a finite number of at least 0",
+                spec.init_sigma
+            )));
+        }
+        let weights: Vec<f32> =
+            (0..spec.classes * spec.inputs).map(|_| (spec.init_sigma * random.normal()) as f32).collect();
+        let workers = Workers::new(compute, |worker| {
+            Columns::new(&spec, range_of(spec.inputs, BLOCK, worker, compute.threads()), &weights)
+        });
+        let partial_sums = Exchange::new(2 * spec.inputs.div_ceil(BLOCK) * spec.classes, spec.batch);
+        Ok(Readout { spec, loss: Loss::new(spec.head), steps: 0, workers, partial_sums })
+    }
+
+    /// S [classes × inputs].
+    pub fn weights(&self) -> Vec<f32> {
+        self.collect(0)
+    }
+
+    /// Puts the columns of one of the [`TENSORS`] together, [classes × inputs].
+    fn collect(&self, tensor: usize) -> Vec<f32> {
+        let ReadoutSpec { inputs, classes, .. } = self.spec;
+        let mut rows = vec![0.0; classes * inputs];
+        for part in self.workers.lock() {
+            for class in 0..classes {
+                rows[class * inputs..][part.columns.clone()].copy_from_slice(part.tensors()[tensor].row(class));
+            }
+        }
+        rows
+    }
+
+    /// Publishes a worker's partial sums of a minibatch.
+    fn publish(&self, kernels: &Kernels, own: &mut Columns, features: Panel<'_>, turn: usize) {
+        partial_sums(kernels, features, &own.weights, &mut own.partial_sums);
+        let first = self.partial_row(turn, own.columns.start / BLOCK, 0);
+        self.partial_sums.publish(first, &own.partial_sums, [own.partial_sums.rows(), features.rows()]);
+    }
+
+    fn partial_row(&self, turn: usize, block: usize, class: usize) -> usize {
+        (turn * self.spec.inputs.div_ceil(BLOCK) + block) * self.spec.classes + class
+    }
+}
+
+/// Computes the partial sums of each block of columns, [blocks · classes × samples].
+fn partial_sums(kernels: &Kernels, features: Panel<'_>, weights: &Matrix, sums: &mut Matrix) {
+    // The roles of units and samples are exchanged, so that the sums of a class lie side by side.
+    ops::gemm_nt_blocks(kernels, features, weights.panel(0, weights.rows()), BLOCK, sums);
+}
+
+/// The columns of a worker, of rows as wide as all of them.
+fn own_columns<'a>(features: Panel<'a>, columns: &Range<usize>) -> Panel<'a> {
+    features.columns(columns.start / LANES, columns.len().div_ceil(LANES))
+}
+
+impl Learner for Readout {
     /// Trains on consecutive minibatches of `order`; the last one may be smaller.
     ///
-    /// C = Σ_examples Σ_α |tanh(β Σ_μ S_αμ h_μ) − t_α|^m, summed over a minibatch, then a step of Adam.
+    /// C = Σ_samples Σ_α |tanh(β Σ_μ S_αμ h_μ) − t_α|^m, summed over a minibatch, then a step of Adam.
     ///
     /// Source: Krotov & Hopfield 2019, eqs. 1 and 12.
     ///
     /// # Shapes
-    /// `labels` has one class per sample of the features; `order` holds sample numbers.
+    /// `data.inputs` [samples × inputs], read in place where they are the rows of a matrix; `data.labels` one class per
+    /// sample.
     ///
     /// # Numerics
     /// The same bits for any number of threads and on every instruction set.
     ///
     /// # Errors
-    /// [`Error::Value`] if a label, a sample number or a shape does not fit, or the rate is not finite. Nothing is learned
+    /// [`Error::Invalid`] if a label, a sample number or a shape does not fit, or the rate is not finite. Nothing is learned
     /// then.
-    ///
-    /// # Allocates
-    /// Nothing per minibatch; a constant amount per call.
-    pub fn epoch(
-        &mut self,
-        compute: &Compute,
-        features: &Features,
-        labels: &[u8],
-        order: &[u32],
-        rate: f32,
-    ) -> Result<()> {
-        self.check(compute, features, labels, order)?;
-        if !(rate.is_finite() && rate >= 0.0) {
-            return Err(Error::value("readout rate", "a finite number of at least 0", rate));
-        }
-        let this = &*self;
-        compute.map(|worker| {
-            let _guard = this.barrier.guard();
-            let (own, part) = (&mut *lock(&this.parts[worker]), &features.parts()[worker]);
+    fn epoch(&mut self, compute: &Compute, data: &Labelled<'_>, order: &[u32], rate: f32) -> Result<()> {
+        self.workers.check(compute)?;
+        check_inputs(&data.inputs, self.spec.inputs)?;
+        check_labels(data, self.spec.classes)?;
+        check_epoch(order, data.inputs.samples(), rate)?;
+        let (this, kernels) = (&*self, compute.kernels());
+        let staged = if data.inputs.panel().is_some() { 0 } else { this.spec.batch };
+        this.workers.run(compute, |own, barrier| {
+            let mut staged = Matrix::zeros(staged, this.spec.inputs);
             for (i, minibatch) in order.chunks(this.spec.batch).enumerate() {
-                this.publish(own, part, minibatch, i % 2);
-                this.barrier.wait();
-                this.step(own, part, labels, minibatch, i, rate);
+                let features = rows(kernels, &data.inputs, minibatch, &mut staged);
+                let features = own_columns(features, &own.columns);
+                this.publish(kernels, own, features, i % 2);
+                barrier.wait();
+                for class in 0..this.spec.classes {
+                    let blocks = 0..this.spec.inputs.div_ceil(BLOCK);
+                    let all = blocks.map(|block| this.partial_row(i % 2, block, class));
+                    let sums = &mut own.sums.row_mut(class)[..minibatch.len()];
+                    this.partial_sums.sum(all, 0..minibatch.len(), sums);
+                }
+                let labels = minibatch.iter().map(|&sample| data.labels[sample as usize]);
+                this.loss.derive(kernels, labels, &mut own.sums, &mut own.targets);
+                let products = Products { deltas: &own.sums, examples: features, nonzeros: None };
+                own.adam.descend(kernels, this.steps + i as u64 + 1, rate, products, &mut own.weights);
             }
         });
         self.steps += order.len().div_ceil(self.spec.batch) as u64;
         Ok(())
     }
 
-    /// Publishes a worker's shares of the sums of a minibatch.
-    fn publish(&self, own: &mut Columns, part: &Part, minibatch: &[u32], turn: usize) {
-        shares(self.kernels, part, &own.weights, minibatch, &mut own.shares);
-        self.shares.publish(turn, own.columns.start / BLOCK, &own.shares, minibatch.len());
+    /// Nothing: the errors of [`Learner::classifier`] say it all.
+    fn diagnostics(&self) -> Vec<(&'static str, f64)> {
+        Vec::new()
     }
 
-    /// Adds up all shares, takes the loss, and steps a worker's own columns.
-    fn step(&self, own: &mut Columns, part: &Part, labels: &[u8], minibatch: &[u32], i: usize, rate: f32) {
-        self.shares.add(i % 2, &mut own.sums, minibatch.len());
-        for class in 0..self.spec.classes {
-            let targets = &mut own.targets.row_mut(class)[..minibatch.len()];
-            for (target, &sample) in targets.iter_mut().zip(minibatch) {
-                *target = if usize::from(labels[sample as usize]) == class { 1.0 } else { -1.0 };
-            }
+    /// `readout` with Adam's moments `readout_first_moment` and `readout_second_moment`, [classes × inputs] each, and the
+    /// counter `readout_steps`.
+    fn state(&self) -> State {
+        let ReadoutSpec { inputs, classes, .. } = self.spec;
+        let mut state = State::default();
+        for (tensor, name) in TENSORS.into_iter().enumerate() {
+            state.insert(name, Tensor::new([classes, inputs], self.collect(tensor)));
         }
-        ops::power_loss(self.kernels, self.loss, &mut own.sums, &own.targets);
-        let products = Products { deltas: &own.sums, examples: part.gather(minibatch), nonzeros: None };
-        own.adam.descend(self.kernels, self.steps + i as u64 + 1, rate, products, &mut own.weights);
+        state.counters.insert("readout_steps".to_owned(), self.steps);
+        state
     }
 
-    /// Counts the samples of `subset` whose largest sum (the lowest class among equals) is not their label's.
-    ///
-    /// # Errors
-    /// [`Error::Value`] as [`Readout::epoch`]; [`Error::Overflow`] if training diverged.
-    pub fn errors(&self, compute: &Compute, features: &Features, labels: &[u8], subset: &[u32]) -> Result<usize> {
-        self.check(compute, features, labels, subset)?;
-        let rows = self.weights();
-        if let Some(at) = rows.iter().position(|weight| !weight.is_finite()) {
-            let found = format!("{} at class {}, unit {}", rows[at], at / self.spec.hidden, at % self.spec.hidden);
-            return Err(Error::Overflow { what: "readout weights", found, hint: "lower readout_rates or beta" });
+    fn restore(&mut self, state: &State) -> Result<()> {
+        let ReadoutSpec { inputs, classes, .. } = self.spec;
+        let steps = state.counter("readout_steps")?;
+        let mut tensors = [&[][..]; 3];
+        for (tensor, name) in tensors.iter_mut().zip(TENSORS) {
+            *tensor = state.f32(name, &[classes, inputs])?;
         }
-        let parts: Vec<Matrix> =
-            features.parts().iter().map(|part| slice_columns(&rows, self.spec.hidden, &part.columns)).collect();
-        let most = features.parts().iter().map(Part::blocks).max().unwrap_or(0);
-        let rows = [most * self.spec.classes, self.spec.classes];
-        let errors = compute.map(|worker| {
-            let own = &subset[range_of(subset.len(), EVALUATED, worker, compute.threads())];
-            let mut sums = rows.map(|rows| Matrix::zeros(rows, EVALUATED));
-            own.chunks(EVALUATED).map(|samples| self.wrong(features, &parts, labels, samples, &mut sums)).sum::<usize>()
-        });
-        Ok(errors.into_iter().sum())
-    }
-
-    /// Counts the wrong ones of at most [`EVALUATED`] samples.
-    fn wrong(
-        &self,
-        features: &Features,
-        weights: &[Matrix],
-        labels: &[u8],
-        samples: &[u32],
-        [found, total]: &mut [Matrix; 2],
-    ) -> usize {
-        for class in 0..self.spec.classes {
-            total.row_mut(class).fill(0.0);
-        }
-        for (part, weights) in features.parts().iter().zip(weights) {
-            shares(self.kernels, part, weights, samples, found);
-            for row in 0..part.blocks() * self.spec.classes {
-                for (total, share) in total.row_mut(row % self.spec.classes).iter_mut().zip(found.row(row)) {
-                    *total += share;
-                }
+        for part in self.workers.parts_mut() {
+            let columns = part.columns.clone();
+            for (own, values) in part.tensors_mut().into_iter().zip(tensors) {
+                *own = slice_columns(values, inputs, &columns);
             }
         }
-        let told = |example: usize| {
-            let better = |best: usize, class: usize| {
-                if total.row(class)[example] > total.row(best)[example] { class } else { best }
-            };
-            (0..self.spec.classes).fold(0, better)
-        };
-        let labels = samples.iter().map(|&sample| usize::from(labels[sample as usize]));
-        labels.enumerate().filter(|&(example, label)| told(example) != label).count()
-    }
-
-    fn check(&self, compute: &Compute, features: &Features, labels: &[u8], samples: &[u32]) -> Result<()> {
-        let sizes = [
-            ("features of an example", self.spec.hidden, features.hidden()),
-            ("labels", features.samples(), labels.len()),
-            ("threads", self.parts.len(), compute.threads()),
-            ("threads the features were made with", self.parts.len(), features.parts().len()),
-        ];
-        for (what, expected, found) in sizes {
-            if expected != found {
-                return Err(Error::value(what, expected.to_string(), found));
-            }
-        }
-        for &sample in samples {
-            let Some(&label) = labels.get(sample as usize) else {
-                return Err(Error::value("sample", format!("below {}", labels.len()), sample));
-            };
-            if usize::from(label) >= self.spec.classes {
-                return Err(Error::value("label", format!("below {}", self.spec.classes), label));
-            }
-        }
+        self.steps = steps;
         Ok(())
     }
 
-    /// S [classes × hidden].
-    pub fn weights(&self) -> Vec<f32> {
-        self.collect(|part| &part.weights)
+    fn classifier(&self) -> Option<&dyn Classifier> {
+        Some(self)
+    }
+}
+
+impl Classifier for Readout {
+    fn classes(&self) -> usize {
+        self.spec.classes
     }
 
-    /// Puts the columns of all workers together, [classes × hidden].
-    fn collect(&self, of: impl Fn(&Columns) -> &Matrix) -> Vec<f32> {
-        let mut rows = vec![0.0; self.spec.classes * self.spec.hidden];
-        for part in &self.parts {
-            let part = lock(part);
-            for class in 0..self.spec.classes {
-                rows[class * self.spec.hidden..][part.columns.clone()].copy_from_slice(of(&part).row(class));
-            }
-        }
-        rows
+    /// Computes the sums s = S h, in the same order as training does.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if a shape does not fit; [`Error::Overflow`] if training diverged.
+    fn scores(&self, compute: &Compute, inputs: &Inputs<'_>, out: &mut Matrix) -> Result<()> {
+        let (width, classes) = (self.spec.inputs, self.spec.classes);
+        check_inputs(inputs, width)?;
+        check_out(out, inputs.samples(), classes)?;
+        let weights = self.weights();
+        check_finite("readout weights", &weights)?;
+        let weights = slice_columns(&weights, width, &(0..width));
+        let blocks = width.div_ceil(BLOCK);
+        let memory = || [Matrix::zeros(eval::BLOCK, width), Matrix::zeros(blocks * classes, eval::BLOCK)];
+        eval::scores(compute, inputs, out, memory, |[staged, partial], samples, sums| {
+            partial_sums(compute.kernels(), all_rows(compute.kernels(), samples, staged), &weights, partial);
+            (0..blocks).for_each(|block| eval::add(sums, partial, block * classes));
+        });
+        Ok(())
     }
 }
 
@@ -260,9 +296,4 @@ fn slice_columns(values: &[f32], width: usize, columns: &Range<usize>) -> Matrix
         matrix.row_mut(row).copy_from_slice(&values[columns.clone()]);
     }
     matrix
-}
-
-/// Columns are locked only by their own worker while training, and by one reader otherwise.
-fn lock(part: &Mutex<Columns>) -> MutexGuard<'_, Columns> {
-    part.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,94 +1,52 @@
-//! The readout against plain f64 loops, and against itself on every instruction set and number of threads.
+//! The readout against plain f64 loops, and what it refuses.
 
-use rivalry_core::{Compute, Inputs, Kernels, Layer, Random};
-use rivalry_nets::{FeatureSpec, Features, Readout, ReadoutSpec, ReadoutState, mean_largest_current};
+use rivalry_core::{Compute, Inputs, Kernels, Matrix, Random};
+use rivalry_nets::{Classifier, Head, Labelled, Learner, Readout, ReadoutSpec};
 
 const SAMPLES: usize = 70;
-const INPUTS: usize = 30;
-const HIDDEN: usize = 600;
+/// Two whole blocks of features and a part of a third.
+const FEATURES: usize = 600;
 const CLASSES: usize = 3;
 
+fn compute() -> Compute {
+    Compute::new(Some(2), Kernels::best()).unwrap()
+}
+
 fn spec() -> ReadoutSpec {
-    ReadoutSpec { classes: CLASSES, hidden: HIDDEN, beta: 0.1, loss_m: 4.0, batch: 16, init_sigma: 0.01 }
+    let head = Head::Power { beta: 0.1, loss_m: 4.0 };
+    ReadoutSpec { inputs: FEATURES, classes: CLASSES, head, batch: 16, init_sigma: 0.01 }
 }
 
-fn data() -> (Vec<u8>, Vec<u8>, Layer) {
+fn readout(compute: &Compute) -> Readout {
+    Readout::new(spec(), &mut Random::keyed(2, "readout-weights", 0), compute).unwrap()
+}
+
+/// Features that are zero half of the time, and random labels.
+fn data() -> (Matrix, Vec<u8>) {
     let mut random = Random::keyed(5, "synthetic", 0);
-    let pixels = (0..SAMPLES * INPUTS).map(|_| (random.next_u64() >> 56) as u8).collect();
+    let mut features = Matrix::zeros(SAMPLES, FEATURES);
+    for sample in 0..SAMPLES {
+        features.row_mut(sample).fill_with(|| (0.5 * random.normal()).max(0.0) as f32);
+    }
     let labels = (0..SAMPLES).map(|_| (random.next_u64() % CLASSES as u64) as u8).collect();
-    let layer = Layer::normal(HIDDEN, INPUTS, 0.3, &mut Random::keyed(5, "weights", 0)).unwrap();
-    (pixels, labels, layer)
+    (features, labels)
 }
 
-fn features(compute: &Compute, power_n: f64) -> Features {
-    let (pixels, _, layer) = data();
-    let inputs = Inputs::u8(&pixels, INPUTS).unwrap();
-    let scales = inputs.unit_length_scales();
-    let inputs = inputs.with_scales(&scales).unwrap();
-    let current_scale = mean_largest_current(compute, &layer, &inputs).unwrap();
-    Features::compute(compute, &layer, &inputs, FeatureSpec { power_n, current_scale }).unwrap()
-}
-
-fn trained(threads: usize, kernels: &'static Kernels, epochs: u32) -> (ReadoutState, usize) {
-    let compute = Compute::new(Some(threads), kernels).unwrap();
-    let features = features(&compute, 4.5);
-    let (_, labels, _) = data();
-    let mut readout = Readout::new(spec(), &mut Random::keyed(2, "readout-weights", 0), &compute).unwrap();
-    for epoch in 0..epochs {
-        let order = Random::keyed(2, "readout-order", epoch).order(SAMPLES);
-        readout.epoch(&compute, &features, &labels, &order, 1e-2).unwrap();
-    }
-    let all: Vec<u32> = (0..SAMPLES as u32).collect();
-    (readout.state(), readout.errors(&compute, &features, &labels, &all).unwrap())
-}
-
-#[test]
-fn features_are_rectified_scaled_and_raised() {
-    let compute = Compute::new(Some(2), Kernels::best()).unwrap();
-    let (pixels, _, layer) = data();
-    for power_n in [1.0, 4.5, 10.0, 2.3] {
-        let features = features(&compute, power_n);
-        let currents = |sample: usize| -> Vec<f64> {
-            let x = &pixels[sample * INPUTS..][..INPUTS];
-            let length = x.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt();
-            let dot =
-                |unit: usize| layer.row(unit).iter().zip(x).map(|(&w, &x)| f64::from(w) * f64::from(x)).sum::<f64>();
-            (0..HIDDEN).map(|unit| (dot(unit) / length).max(0.0)).collect()
-        };
-        let all: Vec<Vec<f64>> = (0..SAMPLES).map(currents).collect();
-        let largest = |currents: &Vec<f64>| currents.iter().copied().fold(0.0, f64::max);
-        let scale = all.iter().map(largest).sum::<f64>() / SAMPLES as f64;
-        for (sample, currents) in all.iter().enumerate() {
-            for (found, current) in features.row(sample).iter().zip(currents) {
-                let exact = (current / scale).powf(power_n);
-                assert!(
-                    (f64::from(*found) - exact).abs() <= 2e-5 * (1.0 + exact),
-                    "{found} for {exact}, n = {power_n}"
-                );
-            }
-        }
-    }
-}
-
-/// The same training in f64 with plain loops.
-fn exact(epochs: u32) -> Vec<f64> {
-    let compute = Compute::new(Some(1), Kernels::best()).unwrap();
-    let features = features(&compute, 4.5);
-    let (_, labels, _) = data();
-    let start = Readout::new(spec(), &mut Random::keyed(2, "readout-weights", 0), &compute).unwrap();
-    let mut weights: Vec<f64> = start.weights().into_iter().map(f64::from).collect();
+/// Two epochs in f64 with plain loops.
+fn exact(start: &[f32], features: &Matrix, labels: &[u8]) -> Vec<f64> {
+    let mut weights: Vec<f64> = start.iter().map(|&weight| f64::from(weight)).collect();
     let (mut first, mut second, mut step) = (vec![0.0; weights.len()], vec![0.0; weights.len()], 0);
-    for epoch in 0..epochs {
+    for epoch in 0..2 {
         for minibatch in Random::keyed(2, "readout-order", epoch).order(SAMPLES).chunks(16) {
             let mut gradient = vec![0.0; weights.len()];
             for &sample in minibatch {
                 let h = features.row(sample as usize);
                 for class in 0..CLASSES {
-                    let row = &weights[class * HIDDEN..][..HIDDEN];
-                    let c = (0.1 * row.iter().zip(&h).map(|(s, &h)| s * f64::from(h)).sum::<f64>()).tanh();
+                    let row = &weights[class * FEATURES..][..FEATURES];
+                    let c = (0.1 * row.iter().zip(h).map(|(s, &h)| s * f64::from(h)).sum::<f64>()).tanh();
                     let t = if usize::from(labels[sample as usize]) == class { 1.0 } else { -1.0 };
                     let slope = 4.0 * (c - t).powi(3) * (1.0 - c * c) * 0.1;
-                    for (g, &h) in gradient[class * HIDDEN..][..HIDDEN].iter_mut().zip(&h) {
+                    for (g, &h) in gradient[class * FEATURES..][..FEATURES].iter_mut().zip(h) {
                         *g += slope * f64::from(h);
                     }
                 }
@@ -107,67 +65,85 @@ fn exact(epochs: u32) -> Vec<f64> {
 
 #[test]
 fn training_follows_the_gradient_of_the_loss() {
-    let (state, _) = trained(2, Kernels::best(), 2);
-    for (found, exact) in state.weights.iter().zip(exact(2)) {
+    let (compute, (features, labels)) = (compute(), data());
+    let data = Labelled { inputs: Inputs::matrix(&features).unwrap(), labels: &labels };
+    let mut readout = readout(&compute);
+    let exact = exact(&readout.weights(), &features, &labels);
+    for epoch in 0..2 {
+        let order = Random::keyed(2, "readout-order", epoch).order(SAMPLES);
+        readout.epoch(&compute, &data, &order, 1e-2).unwrap();
+    }
+    for (found, exact) in readout.weights().iter().zip(exact) {
         assert!((f64::from(*found) - exact).abs() <= 2e-4, "{found} for {exact}");
     }
 }
 
 #[test]
-fn training_has_the_same_bits_on_every_instruction_set_and_number_of_threads() {
-    let (expected, errors) = trained(1, Kernels::named("portable").unwrap(), 3);
-    assert_eq!(expected.steps, 15);
-    for kernels in Kernels::all() {
-        for threads in [1, 2, 3, 5] {
-            assert_eq!(trained(threads, kernels, 3), (expected.clone(), errors), "{} x {threads}", kernels.name());
+fn scores_are_the_sums_and_the_largest_is_the_prediction() {
+    let (compute, (features, labels)) = (compute(), data());
+    let inputs = Inputs::matrix(&features).unwrap();
+    let mut readout = readout(&compute);
+    let order: Vec<u32> = (0..SAMPLES as u32).collect();
+    readout.epoch(&compute, &Labelled { inputs, labels: &labels }, &order, 1e-2).unwrap();
+    let mut scores = Matrix::zeros(SAMPLES, CLASSES);
+    readout.scores(&compute, &inputs, &mut scores).unwrap();
+    let predicted = readout.predict(&compute, &inputs).unwrap();
+    for sample in 0..SAMPLES {
+        let mut sums = [0.0; CLASSES];
+        for (class, sum) in sums.iter_mut().enumerate() {
+            let row = &readout.weights()[class * FEATURES..][..FEATURES];
+            *sum = row.iter().zip(features.row(sample)).map(|(&s, &h)| f64::from(s) * f64::from(h)).sum();
+            let found = scores.row(sample)[class];
+            assert!((f64::from(found) - *sum).abs() <= 1e-5 * (1.0 + sum.abs()), "{found} for {sum}");
         }
+        let largest = sums.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        assert_eq!(sums[usize::from(predicted[sample])], largest);
     }
+    // Equal scores: the lowest class.
+    let dark = Matrix::zeros(2, FEATURES);
+    assert_eq!(readout.predict(&compute, &Inputs::matrix(&dark).unwrap()).unwrap(), [0, 0]);
+    let error = readout.scores(&compute, &inputs, &mut Matrix::zeros(SAMPLES, 4)).unwrap_err().to_string();
+    assert_eq!(error, "the output matrix is 70 x 4, the results are 70 x 3");
 }
 
 #[test]
-fn training_learns_and_goes_on_from_a_state() {
-    let compute = Compute::new(Some(2), Kernels::best()).unwrap();
-    let kernels = Kernels::best();
-    let (whole, errors) = trained(2, kernels, 60);
-    // Labels are random, so chance leaves two thirds of the 70 wrong; what is learned is learned by heart.
-    assert!(errors <= 12, "{errors} errors");
-    let (half, _) = trained(2, kernels, 30);
-    let mut readout = Readout::new(spec(), &mut Random::keyed(9, "readout-weights", 0), &compute).unwrap();
-    readout.restore(&half).unwrap();
-    let (features, (_, labels, _)) = (features(&compute, 4.5), data());
-    for epoch in 30..60 {
-        let order = Random::keyed(2, "readout-order", epoch).order(SAMPLES);
-        readout.epoch(&compute, &features, &labels, &order, 1e-2).unwrap();
-    }
-    assert_eq!(readout.state(), whole);
-}
-
-#[test]
-fn what_does_not_fit_is_refused_in_one_line() {
-    let compute = Compute::new(Some(2), Kernels::best()).unwrap();
-    let (features, (_, mut labels, layer)) = (features(&compute, 4.5), data());
-    let mut readout = Readout::new(spec(), &mut Random::keyed(2, "readout-weights", 0), &compute).unwrap();
-    let mut refused = |labels: &[u8], order: &[u32], rate: f32| {
-        readout.epoch(&compute, &features, labels, order, rate).unwrap_err().to_string()
-    };
-    assert_eq!(refused(&labels, &[70], 0.1), "sample: expected below 70, found 70");
-    assert_eq!(refused(&labels[1..], &[0], 0.1), "labels: expected 70, found 69");
-    assert_eq!(refused(&labels, &[0], f32::NAN), "readout rate: expected a finite number of at least 0, found NaN");
-    labels[0] = 3;
-    assert_eq!(refused(&labels, &[0], 0.1), "label: expected below 3, found 3");
-    for wrong in [
-        ReadoutSpec { classes: 1, ..spec() },
-        ReadoutSpec { beta: 0.0, ..spec() },
-        ReadoutSpec { loss_m: 0.5, ..spec() },
-        ReadoutSpec { batch: 0, ..spec() },
-        ReadoutSpec { init_sigma: f64::NAN, ..spec() },
-    ] {
-        assert!(Readout::new(wrong, &mut Random::keyed(2, "readout-weights", 0), &compute).is_err(), "{wrong:?}");
-    }
-    let bright = vec![255_u8; INPUTS];
-    let inputs = Inputs::u8(&bright, INPUTS).unwrap();
-    let steep = FeatureSpec { power_n: 128.0, current_scale: 1e-3 };
-    let error = Features::compute(&compute, &layer, &inputs, steep).unwrap_err();
-    assert!(error.to_string().starts_with("features: expected finite numbers, found inf at sample 0"), "{error}");
+fn a_readout_that_diverged_is_an_error_with_a_hint() {
+    let (compute, (mut features, labels)) = (compute(), data());
+    features.row_mut(0).fill(f32::INFINITY);
+    let data = Labelled { inputs: Inputs::matrix(&features).unwrap(), labels: &labels };
+    let mut readout = readout(&compute);
+    readout.epoch(&compute, &data, &[0], 1e-2).unwrap();
+    let error = readout.errors(&compute, &data).unwrap_err();
+    assert_eq!(error.to_string(), "training diverged: there is NaN among the readout weights");
     assert!(error.hint().is_some());
+}
+
+#[test]
+fn what_does_not_fit_is_refused_in_one_sentence() {
+    let (compute, (features, mut labels)) = (compute(), data());
+    let inputs = Inputs::matrix(&features).unwrap();
+    let mut readout = readout(&compute);
+    let before = readout.state();
+    let mut refused = |labels: &[u8], order: &[u32], rate: f32| {
+        readout.epoch(&compute, &Labelled { inputs, labels }, order, rate).unwrap_err().to_string()
+    };
+    assert_eq!(refused(&labels, &[70], 0.1), "the order names sample 70, but there are only 70");
+    assert_eq!(refused(&[], &[0], 0.1), "70 samples have 0 labels");
+    assert_eq!(refused(&labels, &[0], -1.0), "the learning rate -1 is not a finite number of at least 0");
+    labels[0] = 3;
+    assert_eq!(refused(&labels, &[0], 0.1), "label 3 at sample 0 is not below the 3 classes");
+    assert!(readout.state() == before, "nothing is learned");
+    for (wrong, expected) in [
+        (ReadoutSpec { classes: 1, ..spec() }, "classes = 1 is not from 2 to 256"),
+        (ReadoutSpec { inputs: 0, ..spec() }, "the number of features = 0 is not from 1 to 2147483648"),
+        (ReadoutSpec { batch: 0, ..spec() }, "readout_batch = 0 is not from 1 to 1048576"),
+        (ReadoutSpec { init_sigma: f64::NAN, ..spec() }, "init_sigma = NaN is not a finite number of at least 0"),
+        (
+            ReadoutSpec { head: Head::Power { beta: 0.1, loss_m: f64::NAN }, ..spec() },
+            "loss_m = NaN is not a finite number of at least 1",
+        ),
+    ] {
+        let error = Readout::new(wrong, &mut Random::keyed(2, "readout-weights", 0), &compute).unwrap_err();
+        assert_eq!(error.to_string(), expected);
+    }
 }

@@ -10,7 +10,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use rivalry_nets::ReadoutState;
+use rivalry_nets::{State, Tensor};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use sha2::{Digest, Sha256};
 
@@ -46,6 +46,51 @@ pub struct Checkpoint {
     /// What the run is.
     pub identity: Identity,
 }
+
+/// The readout with Adam's moments, [classes × hidden kept] each, and the steps taken.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReadoutState {
+    /// S.
+    pub weights: Vec<f32>,
+    /// Adam's mean of the gradient.
+    pub first_moment: Vec<f32>,
+    /// Adam's mean of its square.
+    pub second_moment: Vec<f32>,
+    /// Steps taken.
+    pub steps: u64,
+}
+
+impl ReadoutState {
+    /// The part of a learner's state that is the readout.
+    ///
+    /// # Errors
+    /// It has none.
+    pub fn of(state: &State) -> anyhow::Result<Self> {
+        let [weights, first_moment, second_moment] = NAMES.map(|name| floats(state, name));
+        let steps = state.counter("readout_steps")?;
+        Ok(Self { weights: weights?, first_moment: first_moment?, second_moment: second_moment?, steps })
+    }
+
+    /// Adds it to a learner's state.
+    pub fn insert(&self, classes: usize, state: &mut State) {
+        for (name, values) in NAMES.into_iter().zip([&self.weights, &self.first_moment, &self.second_moment]) {
+            state.insert(name, Tensor::new([classes, values.len() / classes], values.clone()));
+        }
+        state.counters.insert("readout_steps".to_owned(), self.steps);
+    }
+}
+
+/// Copies an f32 tensor of a state.
+///
+/// # Errors
+/// There is none of that name.
+pub fn floats(state: &State, name: &str) -> anyhow::Result<Vec<f32>> {
+    let shape = state.tensors.get(name).map_or(&[][..], |tensor| &tensor.shape);
+    Ok(state.f32(name, shape)?.to_vec())
+}
+
+/// The tensors of a readout in a learner's state.
+const NAMES: [&str; 3] = ["readout", "readout_first_moment", "readout_second_moment"];
 
 /// What a checkpoint must agree on with the run that goes on from it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,8 +2,11 @@
 
 use std::time::Instant;
 
-use rivalry_core::{Layer, Random};
-use rivalry_nets::{FeatureSpec, Features, Readout, ReadoutSpec, Schedule, features};
+use rivalry_core::{Inputs, Layer, Matrix, Random};
+use rivalry_nets::{
+    Classifier, Encoder, FeatureSpec, Head, Labelled, LayerEncoder, Learner, Raw, Readout, ReadoutSpec, Schedule,
+    State, mean_largest_current,
+};
 
 use super::saver::Saver;
 use super::{Finished, Job, check_finite, is_evaluated};
@@ -12,7 +15,7 @@ use crate::dataset::{Examples, Length};
 use crate::failure::failure;
 use crate::progress::Progress;
 use crate::rows::Phase;
-use crate::run::checkpoint::Checkpoint;
+use crate::run::checkpoint::{Checkpoint, ReadoutState};
 
 /// How often the errors are measured over the phase.
 pub(super) const EVALUATIONS: u32 = 60;
@@ -29,44 +32,47 @@ pub(super) fn run(
     let mut clock = Instant::now();
     let (experiment, compute) = (job.experiment, &job.compute.core);
     let measured = Measured::new(job, layer)?;
+    let splits = job.splits;
+    let labelled = Labelled { inputs: Inputs::matrix(&measured.labelled)?, labels: splits.labelled.labels() };
+    let evaluate = Labelled { inputs: Inputs::matrix(&measured.evaluate)?, labels: splits.evaluate.labels() };
     let spec = ReadoutSpec {
-        classes: job.splits.classes,
-        hidden: measured.labelled.hidden(),
-        beta: experiment.beta,
-        loss_m: experiment.loss_m,
+        classes: splits.classes,
+        inputs: labelled.inputs.inputs(),
+        head: Head::Power { beta: experiment.beta, loss_m: experiment.loss_m },
         batch: experiment.readout_batch,
         init_sigma: INIT_SIGMA,
     };
     let mut random = Random::keyed(experiment.seed, "readout-weights", 0);
     let mut readout = Readout::new(spec, &mut random, compute)?;
-    if let Some(state) = &checkpoint.readout {
-        readout.restore(state)?;
+    if let Some(saved) = &checkpoint.readout {
+        let mut state = State::default();
+        saved.insert(spec.classes, &mut state);
+        readout.restore(&state)?;
     }
     let schedule = Schedule::parse(&experiment.readout_rates)?;
     let epochs = experiment.readout_epochs;
-    let labels = job.splits.labelled.labels();
     let mut progress = Progress::new(job.common, "readout", epochs.into());
 
     for epoch in checkpoint.epoch..epochs {
         let rate = schedule.rate(epoch, epochs);
         let started = Instant::now();
-        let order = Random::keyed(experiment.seed, "readout-order", epoch).order(labels.len());
-        readout.epoch(compute, &measured.labelled, labels, &order, rate)?;
+        let order = Random::keyed(experiment.seed, "readout-order", epoch).order(labelled.labels.len());
+        readout.epoch(compute, &labelled, &order, rate)?;
         let epoch_ms = started.elapsed().as_secs_f64() * 1e3;
         checkpoint.epoch = epoch + 1;
         let mut error = None;
         if is_evaluated(checkpoint.epoch, epochs, EVALUATIONS) {
             check_finite("readout weights", &format!("epoch {}", checkpoint.epoch), &readout.weights())?;
             let finished = Finished { phase: Phase::Readout, epoch: checkpoint.epoch, rate, epoch_ms };
-            let row = finished.row(job, measured.evaluate(&readout, job)?);
+            let row = finished.row(job, [readout.errors(compute, &labelled)?, readout.errors(compute, &evaluate)?]);
             error = row.test_error_pct.or(row.validation_error_pct);
             checkpoint.metrics.push(row);
         }
-        progress.tick(checkpoint.epoch.into(), labels.len() as u64, error);
+        progress.tick(checkpoint.epoch.into(), labelled.labels.len() as u64, error);
         if saver.is_due() || checkpoint.epoch == epochs {
             checkpoint.readout_s += clock.elapsed().as_secs_f64();
             clock = Instant::now();
-            checkpoint.readout = Some(readout.state());
+            checkpoint.readout = Some(ReadoutState::of(&readout.state())?);
             saver.save(checkpoint);
         }
     }
@@ -91,45 +97,34 @@ fn taking_part(job: &Job<'_>, layer: &Layer) -> anyhow::Result<Layer> {
 
 /// The features of the examples that are trained on and of those that are evaluated.
 struct Measured {
-    labelled: Features,
-    evaluate: Features,
+    labelled: Matrix,
+    evaluate: Matrix,
 }
 
 impl Measured {
     fn new(job: &Job<'_>, layer: Option<&Layer>) -> anyhow::Result<Self> {
-        let (experiment, compute) = (job.experiment, job.compute);
-        let length = length(experiment);
-        let Some(layer) = layer else {
-            let of = |examples: &Examples<'_>| -> anyhow::Result<Features> {
-                let scaled = examples.scaled(length)?;
-                Ok(Features::of_inputs(&compute.core, &scaled.view()?))
-            };
-            return Ok(Self { labelled: of(&job.splits.labelled)?, evaluate: of(&job.splits.evaluate)? });
+        let (length, compute, splits) = (length(job.experiment), &job.compute.core, job.splits);
+        let encoder: Box<dyn Encoder> = match layer {
+            None => Box::new(Raw::new(splits.labelled.inputs())),
+            Some(layer) => Box::new(encoder(job, taking_part(job, layer)?)?),
         };
-        let layer = &taking_part(job, layer)?;
-        let current_scale = match experiment.current_scale {
-            CurrentScale::Fixed(scale) => scale,
-            CurrentScale::Auto => {
-                let scaled = job.splits.labelled.scaled(length)?;
-                features::mean_largest_current(&compute.core, layer, &scaled.view()?)?
-            }
+        let features = |examples: &Examples<'_>| -> anyhow::Result<Matrix> {
+            Ok(encoder.features(compute, &examples.scaled(length)?.view()?)?)
         };
-        let spec = FeatureSpec { power_n: experiment.power_n, current_scale };
-        let of = |examples: &Examples<'_>| -> anyhow::Result<Features> {
-            let scaled = examples.scaled(length)?;
-            Ok(Features::compute(&compute.core, layer, &scaled.view()?, spec)?)
-        };
-        Ok(Self { labelled: of(&job.splits.labelled)?, evaluate: of(&job.splits.evaluate)? })
+        Ok(Self { labelled: features(&splits.labelled)?, evaluate: features(&splits.evaluate)? })
     }
+}
 
-    /// Wrong ones among the training examples, and among those evaluated.
-    fn evaluate(&self, readout: &Readout, job: &Job<'_>) -> anyhow::Result<[usize; 2]> {
-        let wrong = |features: &Features, examples: &Examples<'_>| -> anyhow::Result<usize> {
-            let all: Vec<u32> = (0..examples.samples() as u32).collect();
-            Ok(readout.errors(&job.compute.core, features, examples.labels(), &all)?)
-        };
-        Ok([wrong(&self.labelled, &job.splits.labelled)?, wrong(&self.evaluate, &job.splits.evaluate)?])
-    }
+/// The layer with the features that the settings ask for.
+fn encoder(job: &Job<'_>, layer: Layer) -> anyhow::Result<LayerEncoder> {
+    let current_scale = match job.experiment.current_scale {
+        CurrentScale::Fixed(scale) => scale,
+        CurrentScale::Auto => {
+            let scaled = job.splits.labelled.scaled(length(job.experiment))?;
+            mean_largest_current(&job.compute.core, &layer, &scaled.view()?)?
+        }
+    };
+    Ok(LayerEncoder::new(layer, FeatureSpec { power_n: job.experiment.power_n, current_scale })?)
 }
 
 /// The length of the images that a supervised phase sees.

@@ -1,7 +1,7 @@
 //! Features of a layer for some minibatches of examples, as the readout starts with.
 
-use rivalry_core::Layer;
-use rivalry_nets::{FeatureSpec, Features};
+use rivalry_core::Matrix;
+use rivalry_nets::{Encoder, FeatureSpec, LayerEncoder};
 
 use super::digest::Numbers;
 use super::score::same;
@@ -13,16 +13,17 @@ pub(super) const SPEC: FeatureSpec = FeatureSpec { power_n: 4.5, current_scale: 
 /// A layer, and the features computed last.
 pub(super) struct LayerFeatures<'a> {
     task: Task<'a>,
-    layer: Layer,
+    encoder: LayerEncoder,
     scales: Vec<f32>,
-    last: Option<Features>,
+    last: Option<Matrix>,
     checksum: String,
 }
 
 impl<'a> LayerFeatures<'a> {
     pub(super) fn new(task: Task<'a>) -> anyhow::Result<Self> {
-        let (layer, scales) = (task.random_layer()?, task.examples.view()?.unit_length_scales());
-        Ok(Self { task, layer, scales, last: None, checksum: String::new() })
+        let encoder = LayerEncoder::new(task.random_layer()?, SPEC)?;
+        let scales = task.examples.view()?.unit_length_scales();
+        Ok(Self { task, encoder, scales, last: None, checksum: String::new() })
     }
 
     fn compute(&mut self, minibatches: usize) -> anyhow::Result<u64> {
@@ -31,15 +32,15 @@ impl<'a> LayerFeatures<'a> {
         let view = view.with_scales(&self.scales[..samples])?;
         let compute = self.task.compute;
         self.last = None;
-        Ok(timed(|| Features::compute(&compute.core, &self.layer, &view, SPEC).map(|last| self.last = Some(last)))?)
+        Ok(timed(|| self.encoder.features(&compute.core, &view).map(|last| self.last = Some(last)))?)
     }
 
     /// Of the examples of the check, which every iteration computes too.
     fn digest(&self) -> String {
         let mut numbers = Numbers::new();
         if let Some(features) = &self.last {
-            for sample in 0..(self.task.definition.check * self.task.batch()).min(features.samples()) {
-                numbers.add(&features.row(sample));
+            for sample in 0..(self.task.definition.check * self.task.batch()).min(features.rows()) {
+                numbers.add(features.row(sample));
             }
         }
         numbers.hex()

@@ -1,7 +1,7 @@
 //! Minibatches of the readout over the features of a random layer.
 
-use rivalry_core::Random;
-use rivalry_nets::{Features, Readout, ReadoutSpec};
+use rivalry_core::{Inputs, Matrix, Random};
+use rivalry_nets::{Encoder, Head, Labelled, LayerEncoder, Learner, Readout, ReadoutSpec};
 
 use super::features::SPEC;
 use super::{Order, Task, Work, digest, timed};
@@ -14,7 +14,7 @@ const CLASSES: usize = 10;
 /// A readout, its features and the examples to come.
 pub(super) struct ReadoutEpoch<'a> {
     task: Task<'a>,
-    features: Features,
+    features: Matrix,
     readout: Readout,
     order: Order,
     rate: f32,
@@ -24,14 +24,13 @@ impl<'a> ReadoutEpoch<'a> {
     pub(super) fn new(task: Task<'a>) -> anyhow::Result<Self> {
         let (compute, view) = (task.compute, task.examples.view()?);
         let scales = view.unit_length_scales();
-        let layer = task.random_layer()?;
-        let features = Features::compute(&compute.core, &layer, &view.with_scales(&scales)?, SPEC)?;
+        let encoder = LayerEncoder::new(task.random_layer()?, SPEC)?;
+        let features = encoder.features(&compute.core, &view.with_scales(&scales)?)?;
         // The paper's MNIST protocol.
         let spec = ReadoutSpec {
             classes: CLASSES,
-            hidden: task.hidden(),
-            beta: 0.1,
-            loss_m: 6.0,
+            inputs: task.hidden(),
+            head: Head::Power { beta: 0.1, loss_m: 6.0 },
             batch: task.batch(),
             init_sigma: 0.01,
         };
@@ -43,8 +42,8 @@ impl<'a> ReadoutEpoch<'a> {
 
     fn learn(&mut self, minibatches: usize) -> anyhow::Result<u64> {
         let order = self.order.take(minibatches);
-        let (compute, labels) = (&self.task.compute.core, self.task.examples.labels());
-        Ok(timed(|| self.readout.epoch(compute, &self.features, labels, &order, self.rate))?)
+        let data = Labelled { inputs: Inputs::matrix(&self.features)?, labels: self.task.examples.labels() };
+        Ok(timed(|| self.readout.epoch(&self.task.compute.core, &data, &order, self.rate))?)
     }
 }
 

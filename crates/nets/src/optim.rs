@@ -1,10 +1,62 @@
-//! Learning rates by epoch, written as the paper's protocols are: `"1e-3:100,5e-4:150"` is 1e-3 up to epoch 100, then
-//! 5e-4 up to epoch 150.
+//! The optimiser of the supervised learners, Adam (Kingma & Ba 2015), and schedules of its learning rate.
 
 use crate::error::{Error, Result};
+use rivalry_core::ops::{self, AdamStep, Products};
+use rivalry_core::{Kernels, Matrix};
 use std::fmt;
 
-/// Rates and the epochs at which each of them ends.
+/// β₁, the decay of the first moment.
+const FIRST_DECAY: f64 = 0.9;
+/// β₂, the decay of the second moment.
+const SECOND_DECAY: f64 = 0.999;
+/// ε, against division by zero.
+const EPSILON: f32 = 1e-8;
+
+/// The moments of one matrix of weights.
+#[derive(Debug, Clone)]
+pub(crate) struct Adam {
+    pub(crate) first: Matrix,
+    pub(crate) second: Matrix,
+}
+
+impl Adam {
+    pub(crate) fn new(rows: usize, columns: usize) -> Adam {
+        Adam { first: Matrix::zeros(rows, columns), second: Matrix::zeros(rows, columns) }
+    }
+
+    /// Takes step number `number`, counted from 1.
+    pub(crate) fn step(&mut self, kernels: &Kernels, number: u64, rate: f32, gradient: &Matrix, weights: &mut Matrix) {
+        ops::adam(kernels, step(number, rate), gradient, [&mut self.first, &mut self.second], weights);
+    }
+
+    /// Takes step number `number` with the gradient Σ δ·x over a minibatch.
+    pub(crate) fn descend(
+        &mut self,
+        kernels: &Kernels,
+        number: u64,
+        rate: f32,
+        products: Products<'_>,
+        weights: &mut Matrix,
+    ) {
+        let moments = [&mut self.first, &mut self.second];
+        ops::gemm_tn_adam(kernels, products, step(number, rate), moments, weights);
+    }
+}
+
+/// The constants of step number `number`.
+fn step(number: u64, rate: f32) -> AdamStep {
+    let unbiased = |decay: f64| 1.0 - libm::pow(decay, number as f64);
+    AdamStep {
+        first_decay: FIRST_DECAY as f32,
+        second_decay: SECOND_DECAY as f32,
+        rate: (f64::from(rate) / unbiased(FIRST_DECAY)) as f32,
+        correction: (1.0 / unbiased(SECOND_DECAY)) as f32,
+        epsilon: EPSILON,
+    }
+}
+
+/// Learning rates and the epochs at which each of them ends, written as the paper's protocols are: `1e-3:100,5e-4:150` is
+/// 1e-3 up to epoch 100, then 5e-4 up to epoch 150.
 ///
 /// # Example
 /// ```
@@ -23,10 +75,11 @@ impl Schedule {
     /// Reads `rate:end,rate:end,…` with ends in increasing order.
     ///
     /// # Errors
-    /// [`Error::Value`] for anything else, and unless every rate is finite and above 0.
+    /// [`Error::Invalid`] for anything else, and unless every rate is finite and above 0.
     pub fn parse(text: &str) -> Result<Schedule> {
         let wrong = |found: &str| {
-            Err(Error::value("readout_rates", "rates with increasing end epochs like \"1e-3:100,5e-4:150\"", found))
+            let form = "a rate and the epoch where it ends, as in 1e-3:100,5e-4:150";
+            Err(Error::invalid(format!("`{found}` in the rates `{text}` is not {form}")))
         };
         let mut steps: Vec<(f64, u32)> = Vec::new();
         for part in text.split(',') {
