@@ -1,23 +1,21 @@
 //! Single kernels under criterion, on one thread, for every instruction set of this machine:
 //!
 //! ```text
-//! cargo bench -p rivalry-core                 # all of them
-//! cargo bench -p rivalry-core -- score/avx2   # those whose name holds this
+//! cargo bench -p rivalry-core                        # all of them
+//! cargo bench -p rivalry-core -- gemm_nt/mnist       # those whose name holds this, matrixmultiply among them
 //! ```
 //!
-//! For a look while a kernel is being written. What is recorded comes from `rivalry bench run`, which checks every result
-//! and measures the peak beside it.
+//! These numbers are for the time while a kernel is being written. The records come from `rivalry bench run`, which checks every
+//! result and measures the peak beside it.
 
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use rivalry_core::ops::{self, AdamStep, Exponent, PowerLoss};
-use rivalry_core::{Compute, Kernels, LANES, Layer, Matrix, Random, TopK, peak};
+use rivalry_core::{Compute, Kernels, LANES, Matrix, Random, TopK};
 
-/// Shapes of MNIST: inputs, examples of a minibatch, and units that one call of learning scores.
-const INPUTS: usize = 784;
+/// Examples of a minibatch.
 const BATCH: usize = 100;
-const UNITS: usize = 96;
 /// Classes and features of the readout.
 const CLASSES: usize = 10;
 const FEATURES: usize = 2000;
@@ -45,16 +43,45 @@ fn each(
     group.finish();
 }
 
-/// Elements are floating-point operations.
-fn scores(criterion: &mut Criterion) {
-    each(criterion, "score", 2 * UNITS * INPUTS * BATCH, |kernels| {
-        let layer = Layer::normal(UNITS, INPUTS, 1.0, &mut Random::keyed(1, "weights", 0)).expect("a small layer");
-        let examples = random(BATCH, INPUTS);
-        let mut out = vec![0.0; UNITS * BATCH];
-        Box::new(move || {
-            ops::gemm_nt(kernels, layer.panel(0, UNITS), examples.panel(0, BATCH), black_box(&mut out), UNITS);
-        })
-    });
+/// The layer of 2000 units of the paper: name, inputs, examples of a minibatch.
+const LAYER: usize = 2000;
+const SHAPES: [(&str, usize, usize); 2] = [("mnist", 784, 100), ("cifar10", 3072, 1000)];
+
+/// Scores of a layer, X Wᵀ, beside matrixmultiply on one thread too. Elements are floating-point operations.
+fn gemm_nt(criterion: &mut Criterion) {
+    for (name, inputs, batch) in SHAPES {
+        let (w, x) = (random(LAYER, inputs), random(batch, inputs));
+        let mut group = criterion.benchmark_group(format!("gemm_nt/{name}"));
+        group.throughput(Throughput::Elements(2 * (LAYER * inputs * batch) as u64)).sample_size(10);
+        let mut out = vec![0.0; LAYER * batch];
+        // Without the portable kernels where there are others: they would take minutes.
+        let all = Kernels::all();
+        for kernels in &all[..(all.len() - 1).max(1)] {
+            let mut work = || ops::gemm_nt(kernels, w.panel(0, LAYER), x.panel(0, batch), black_box(&mut out), LAYER);
+            group.bench_function(kernels.name(), |bencher| bencher.iter(&mut work));
+        }
+        let (w, x, ours) = (w.to_rows(), x.to_rows(), out.clone());
+        let mut work = || matrixmultiply_nt(&w, &x, inputs, black_box(&mut out));
+        group.bench_function("matrixmultiply", |bencher| bencher.iter(&mut work));
+        // Whatever is timed computes the same. Both vectors are still zero where a filter skipped one of the two.
+        let compared = out.iter().chain(&ours).any(|score| *score != 0.0) && ours.iter().any(|score| *score != 0.0);
+        let near = out.iter().zip(&ours).all(|(theirs, ours)| (theirs - ours).abs() <= 1e-4 * inputs as f32);
+        assert!(!compared || near, "gemm_nt and matrixmultiply differ");
+        group.finish();
+    }
+}
+
+/// out = X Wᵀ by matrixmultiply: W [units × inputs], X [examples × inputs], out [examples × units].
+fn matrixmultiply_nt(w: &[f32], x: &[f32], inputs: usize, out: &mut [f32]) {
+    let (units, examples) = (w.len() / inputs, x.len() / inputs);
+    assert!(w.len() == units * inputs && x.len() == examples * inputs && out.len() == examples * units);
+    let (inputs, units) = (inputs as isize, units as isize);
+    // SAFETY: with these sizes and strides every index lies in its slice, as was asserted, and `out` is borrowed mutably.
+    unsafe {
+        let (x, w, out) = (x.as_ptr(), w.as_ptr(), out.as_mut_ptr());
+        let (m, k, n) = (examples, inputs as usize, units as usize);
+        matrixmultiply::sgemm(m, k, n, 1.0, x, inputs, 1, w, 1, inputs, 0.0, out, units, 1);
+    }
 }
 
 /// Elements are scores.
@@ -113,15 +140,15 @@ fn adam(criterion: &mut Criterion) {
 }
 
 fn peaks(criterion: &mut Criterion) {
-    const TURNS: u64 = 10_000;
+    const ROUNDS: u64 = 10_000;
     let mut group = criterion.benchmark_group("peak");
     for kernels in Kernels::all() {
         let compute = Compute::new(Some(1), kernels).expect("one thread");
-        group.throughput(Throughput::Elements(peak::run(&compute, TURNS))).sample_size(20);
-        group.bench_function(kernels.name(), |bencher| bencher.iter(|| peak::run(&compute, TURNS)));
+        group.throughput(Throughput::Elements(ops::peak(&compute, ROUNDS))).sample_size(20);
+        group.bench_function(kernels.name(), |bencher| bencher.iter(|| ops::peak(&compute, ROUNDS)));
     }
     group.finish();
 }
 
-criterion_group!(kernels, peaks, scores, top_k, readout, adam);
+criterion_group!(kernels, peaks, gemm_nt, top_k, readout, adam);
 criterion_main!(kernels);

@@ -39,7 +39,6 @@ mod learner;
 mod matrix;
 mod offers;
 pub mod ops;
-pub mod peak;
 mod random;
 pub mod reference;
 mod rows;

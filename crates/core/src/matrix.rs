@@ -1,7 +1,10 @@
 //! Rows of f32, each padded with zeros to whole vectors and aligned to one.
 //!
-//! A row takes ⌈columns / 16⌉ vectors. One vector more separates rows whose length would be a multiple of 4096 bytes:
-//! such rows fall on the same cache sets, and a tile of eight of them would push itself out of the cache.
+//! A row takes ⌈columns / 16⌉ vectors. One vector more separates rows whose length would be a multiple of 4096 bytes. Such rows
+//! fall on the same cache sets, and a tile of eight of them would evict itself from the cache.
+//!
+//! Kernels read whole vectors, so a number in the padding would count as an input. Code outside of this crate cannot write
+//! there: it sees rows without their padding.
 
 use crate::vector::{LANES, Lanes};
 use std::ops::Range;
@@ -75,7 +78,8 @@ impl Matrix {
         &bytemuck::cast_slice(&self.memory)[row * self.stride..][..self.width()]
     }
 
-    /// One row as vectors to write to. Whoever writes keeps the padding zero.
+    /// One row as vectors to write to, padding included. The caller keeps the padding zero, or calls
+    /// [`Matrix::clear_padding`].
     ///
     /// # Panics
     /// If `row` is not below [`Matrix::rows`].

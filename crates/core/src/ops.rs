@@ -8,12 +8,14 @@
 //! | [`rectified_power`] | (max(s, 0) · factor)ⁿ |
 //! | [`power_loss`] | ∂C/∂s of C = Σ \|tanh(β s) − t\|^m |
 //! | [`adam`] | a step of Adam with a given gradient |
+//! | [`peak`] | nothing: the multiply-adds that the f32 peak is measured with |
 //!
 //! Kernels work on whole vectors of 16, so they also compute in the padding of a row. What they leave there may be anything
 //! (0⁰ is 1, 0 · ∞ is NaN); the wrappers set it to zero again, so that the padding of a [`Matrix`] is always zero.
 //!
 //! All results have the same bits on every instruction set.
 
+use crate::compute::Compute;
 use crate::isa::Kernels;
 pub use crate::kernels::elementwise::{AdamStep, Exponent, PowerLoss};
 use crate::kernels::gemm_nt::BLOCK;
@@ -240,6 +242,27 @@ pub fn adam(kernels: &Kernels, step: AdamStep, gradient: &Matrix, moments: [&mut
     for matrix in [first, second, weights] {
         matrix.clear_padding(0..matrix.rows());
     }
+}
+
+/// Runs `rounds` rounds of fused multiply-adds in registers on every thread and rerounds the number of
+/// floating-point operations that all of them did together (a multiply-add is two).
+///
+/// # Example
+/// ```
+/// use rivalry_core::{Compute, Kernels, ops};
+/// let compute = Compute::new(Some(1), Kernels::best())?;
+/// let start = std::time::Instant::now();
+/// let operations = ops::peak(&compute, 10_000);
+/// println!("{:.1} GFLOP/s", operations as f64 / start.elapsed().as_nanos() as f64);
+/// # Ok::<(), rivalry_core::Error>(())
+/// ```
+pub fn peak(compute: &Compute, rounds: u64) -> u64 {
+    let work = compute.map(|_| {
+        let (operations, result) = compute.kernels().peak(rounds);
+        std::hint::black_box(result);
+        operations
+    });
+    work.into_iter().sum()
 }
 
 #[cfg(test)]

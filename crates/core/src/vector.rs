@@ -1,21 +1,21 @@
-//! The whole vector vocabulary: sixteen f32 lanes, sixteen i32 lanes for whole-number scores, and nothing that the kernels do
-//! not use.
+//! The vector operations that kernels are written with: sixteen f32 lanes, sixteen i32 lanes for int8 scores, and nothing that
+//! no kernel uses.
 //!
 //! A kernel is written once, generic over [`Simd`] (or [`Integers`], which is more), and compiled once per instruction set. A
 //! value of a type that implements [`Simd`] proves that the CPU has the instructions, so the bodies are safe code. Every
-//! operation is IEEE-754 single precision with one rounding, or whole numbers without any, so a kernel gives the same bits
-//! on every instruction set.
+//! operation is IEEE-754 single precision with one rounding, or exact integer arithmetic, so a kernel gives the same bits on
+//! every instruction set.
 
 /// Lanes of a vector, on every instruction set.
 pub const LANES: usize = 16;
 
-/// One vector's worth of memory.
+/// The memory of one vector.
 pub type Lanes = [f32; LANES];
 
-/// Int8 levels for one vector of the integer product: four inputs of each of sixteen units, or 64 inputs of one.
+/// The int8 levels of one vector of the integer product: four inputs of each of sixteen units, or 64 inputs of one unit.
 pub(crate) type Levels64 = [[i8; 4]; LANES];
 
-/// Pixels for one vector of the integer product.
+/// The pixels of one vector of the integer product.
 pub(crate) type Pixels64 = [[u8; 4]; LANES];
 
 /// Sixteen f32 lanes and their operations. `self` is the proof that the CPU has them.
@@ -30,7 +30,7 @@ pub(crate) trait Simd: Copy {
 
     fn splat_f32x16(self, value: f32) -> Self::F32x16;
     fn load_f32x16(self, from: &Lanes) -> Self::F32x16;
-    /// Sixteen bytes as whole numbers 0 … 255.
+    /// Loads sixteen bytes as f32, 0 … 255.
     fn load_u8x16(self, from: &[u8; LANES]) -> Self::F32x16;
     fn store_f32x16(self, value: Self::F32x16, to: &mut Lanes);
 
@@ -46,16 +46,16 @@ pub(crate) trait Simd: Copy {
     fn max_f32x16(self, a: Self::F32x16, b: Self::F32x16) -> Self::F32x16;
     /// The smaller of two; `b` where either is NaN.
     fn min_f32x16(self, a: Self::F32x16, b: Self::F32x16) -> Self::F32x16;
-    /// The nearest whole number, halves to even.
+    /// The nearest integer, halves to even.
     fn round_f32x16(self, a: Self::F32x16) -> Self::F32x16;
-    /// 2^a for a whole number −126 ≤ a ≤ 127.
+    /// 2^a for an integer −126 ≤ a ≤ 127.
     fn exp2_int_f32x16(self, a: Self::F32x16) -> Self::F32x16;
     /// Bit i is set where lane i of `a` is greater than lane i of `b`; never for NaN.
     fn gt_f32x16(self, a: Self::F32x16, b: Self::F32x16) -> u16;
 
     /// Bit i is set where lane i of `a` is at least lane i of `b`; never for NaN.
     fn ge_f32x16(self, a: Self::F32x16, b: Self::F32x16) -> u16;
-    /// Lanes below a bound, −∞ in place of the others.
+    /// Lanes below a bound; −∞ in place of the others.
     fn keep_lt_f32x16(self, a: Self::F32x16, bound: f32) -> Self::F32x16;
     /// +0 in place of lanes whose magnitude is below a bound; NaN stays. Arithmetic with subnormal numbers, whose magnitude is
     /// below 2⁻¹²⁶, takes many times as long, so what would end there is taken for 0 earlier.
@@ -76,7 +76,7 @@ pub(crate) trait Simd: Copy {
     /// The lanes added by the tree +8, +4, +2, +1.
     fn reduce_sum_f32x16(self, vector: Self::F32x16) -> f32;
 
-    /// Asks for the cache line at an address, which may be any address, into the second-level cache: no effect on any value.
+    /// Prefetches the cache line at an address, which may be any address, into the second-level cache.
     fn prefetch(self, address: *const Lanes);
 
     /// Sums every vector of an array by the tree +8, +4, +2, +1; four at a time where that is possible.
@@ -97,14 +97,14 @@ pub(crate) trait Simd: Copy {
     }
 }
 
-/// Sixteen i32 lanes, for whole-number scores.
+/// Sixteen i32 lanes, for int8 scores.
 pub(crate) trait Integers: Simd {
-    /// Sixteen whole numbers in registers.
+    /// Sixteen i32 in registers.
     type I32x16: Copy;
     /// 64 pixels in registers.
     type U8x64: Copy;
 
-    /// The largest magnitude of a digit for which [`Integers::dot_u8i8x16`] is exact.
+    /// The largest magnitude of a level for which [`Integers::dot_u8i8x16`] is exact.
     const MAX_LEVEL: i8;
 
     fn zero_i32x16(self) -> Self::I32x16;
@@ -113,22 +113,22 @@ pub(crate) trait Integers: Simd {
     /// The same four pixels sixteen times.
     fn splat_u8x4(self, pixels: [u8; 4]) -> Self::U8x64;
     fn load_u8x64(self, from: &Pixels64) -> Self::U8x64;
-    /// sum + Σ of four pixels times four digits, lane by lane, exactly: digits are at most [`Integers::MAX_LEVEL`] in magnitude.
-    fn dot_u8i8x16(self, pixels: Self::U8x64, digits: &Levels64, sum: Self::I32x16) -> Self::I32x16;
+    /// sum + Σ of four pixels times four levels, lane by lane. Exact for levels of at most [`Integers::MAX_LEVEL`] in magnitude.
+    fn dot_u8i8x16(self, pixels: Self::U8x64, levels: &Levels64, sum: Self::I32x16) -> Self::I32x16;
     /// The lanes added.
     fn reduce_sum_i32x16(self, a: Self::I32x16) -> i32;
-    /// The nearest f32 of each whole number.
+    /// The nearest f32 of each integer.
     fn to_f32_i32x16(self, a: Self::I32x16) -> Self::F32x16;
     /// Integers −128 … 127 as bytes.
-    fn store_i8x16(self, whole: Self::F32x16, to: &mut [i8; LANES]);
-    /// Moves those of sixteen groups of four pixels that are not all 0 to the front, each beside its number counted from
-    /// `first`, and returns how many they are. What lies behind them is undefined.
+    fn store_i8x16(self, integers: Self::F32x16, to: &mut [i8; LANES]);
+    /// Moves those of sixteen groups of four pixels that are not all 0 to the front, and beside them their numbers counted from
+    /// `first`. Returns how many there are; what lies behind them is unspecified.
     fn compress_nonzero_u8x4(
         self,
         pixels: &Pixels64,
         first: u32,
         groups: &mut [u32; LANES],
-        inked: &mut Pixels64,
+        nonzero: &mut Pixels64,
     ) -> usize;
 }
 
@@ -137,7 +137,7 @@ pub(crate) const TILE_GROUPS: usize = 16;
 /// Examples, and units, that a product of a matrix unit serves at once.
 #[cfg(target_arch = "x86_64")]
 pub(crate) const TILE: usize = 32;
-/// The whole-number scores of [`TILE`] examples, for two panels of sixteen units each.
+/// The int8 scores of [`TILE`] examples, for two panels of sixteen units each.
 #[cfg(target_arch = "x86_64")]
 pub(crate) type TileSums = [[[i32; LANES]; 2]; TILE];
 

@@ -1,7 +1,7 @@
 //! Which instruction sets the other tests ran on. They loop over [`Kernels::all`]; what is missing there is said aloud
 //! here, and is a failure if `RIVALRY_REQUIRE_ISA` (names, comma separated) asks for it.
 
-use rivalry_core::{Compute, Kernels, peak};
+use rivalry_core::{Compute, Kernels, ops};
 use std::io::Write;
 
 #[test]
@@ -34,8 +34,8 @@ fn tables_are_named_fastest_first() {
 #[test]
 fn the_peak_counts_what_every_thread_did() {
     for kernels in Kernels::all() {
-        let [one, three] = [1, 3].map(|threads| peak::run(&Compute::new(Some(threads), kernels).unwrap(), 100));
+        let [one, three] = [1, 3].map(|threads| ops::peak(&Compute::new(Some(threads), kernels).unwrap(), 100));
         assert!(one > 0 && one % (2 * 16 * 100) == 0 && three == 3 * one, "{}: {one}, {three}", kernels.name());
-        assert_eq!(peak::run(&Compute::new(Some(1), kernels).unwrap(), 0), 0);
+        assert_eq!(ops::peak(&Compute::new(Some(1), kernels).unwrap(), 0), 0);
     }
 }

@@ -17,7 +17,7 @@ use std::cell::Cell;
 use std::marker::PhantomData;
 use std::sync::OnceLock;
 
-/// Proof that this CPU has AMX with 8-bit whole numbers, beside AVX-512, and that the kernel lets this process use it.
+/// Proof that this CPU has AMX with int8 products, beside AVX-512, and that Linux lets this process use it.
 #[derive(Clone, Copy)]
 pub(super) struct Amx(());
 
@@ -54,7 +54,7 @@ fn xgetbv() -> u64 {
     unsafe { _xgetbv(0) }
 }
 
-/// Asks the Linux kernel for the tile registers: a process has to, once, and may be refused.
+/// Requests the tile registers from Linux. Every process has to, once, and may be refused.
 #[cfg(target_os = "linux")]
 fn granted() -> bool {
     const ARCH_PRCTL: i64 = 158;
@@ -221,7 +221,7 @@ fn pack(pixels: Pixels<'_>, packed: &mut Packed) {
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 fn screen(block: WeightPanels<'_>, packed: &Packed, bounds: Bounds<'_>) {
-    // Tokens out of nothing: this function is reached only through a table that a machine with AMX was given.
+    // These tokens were not detected here: this function is reached only through a table that a machine with AMX was given.
     kernels::screen::screen_tiles(Avx512(()), Amx(()), block, packed, bounds);
 }
 

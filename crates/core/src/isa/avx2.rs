@@ -257,7 +257,7 @@ impl Integers for Avx2 {
     type I32x16 = IntegerPair;
     type U8x64 = IntegerPair;
 
-    /// Two products of a pixel and a digit are added in 16 bits: 2 · 255 · 64 = 32 640 is the most that fits.
+    /// Two products of a pixel and a level are added in 16 bits: 2 · 255 · 64 = 32 640 is the most that fits.
     const MAX_LEVEL: i8 = 64;
 
     #[inline(always)]
@@ -294,10 +294,10 @@ impl Integers for Avx2 {
 
     /// Pairs of products in 16 bits, which [`Integers::MAX_LEVEL`] keeps from saturating, then pairs of those in 32.
     #[inline(always)]
-    fn dot_u8i8x16(self, pixels: IntegerPair, digits: &Levels64, sum: IntegerPair) -> IntegerPair {
-        // SAFETY: the token proves AVX2; `digits` is 64 readable bytes and the loads need no alignment.
+    fn dot_u8i8x16(self, pixels: IntegerPair, levels: &Levels64, sum: IntegerPair) -> IntegerPair {
+        // SAFETY: the token proves AVX2; `levels` is 64 readable bytes and the loads need no alignment.
         unsafe {
-            let (from, ones) = (digits.as_ptr().cast::<__m256i>(), _mm256_set1_epi16(1));
+            let (from, ones) = (levels.as_ptr().cast::<__m256i>(), _mm256_set1_epi16(1));
             let low = _mm256_maddubs_epi16(pixels.0, _mm256_loadu_si256(from));
             let high = _mm256_maddubs_epi16(pixels.1, _mm256_loadu_si256(from.add(1)));
             (
@@ -325,11 +325,11 @@ impl Integers for Avx2 {
     }
 
     #[inline(always)]
-    fn store_i8x16(self, whole: Pair, to: &mut [i8; LANES]) {
+    fn store_i8x16(self, integers: Pair, to: &mut [i8; LANES]) {
         // SAFETY: the token proves AVX2; `to` is 16 writable bytes and the store needs no alignment.
         unsafe {
             // Per half of 128 bits: lanes 0–3 and 8–11 │ 4–7 and 12–15, which one permutation puts in order.
-            let words = _mm256_packs_epi32(_mm256_cvtps_epi32(whole.0), _mm256_cvtps_epi32(whole.1));
+            let words = _mm256_packs_epi32(_mm256_cvtps_epi32(integers.0), _mm256_cvtps_epi32(integers.1));
             let ordered = _mm256_permute4x64_epi64::<0b11_01_10_00>(words);
             let bytes = _mm_packs_epi16(_mm256_castsi256_si128(ordered), _mm256_extracti128_si256::<1>(ordered));
             _mm_storeu_si128(to.as_mut_ptr().cast(), bytes);
@@ -342,9 +342,9 @@ impl Integers for Avx2 {
         pixels: &Pixels64,
         first: u32,
         groups: &mut [u32; LANES],
-        inked: &mut Pixels64,
+        nonzero: &mut Pixels64,
     ) -> usize {
-        kernels::pack::compress_nonzero(pixels, first, groups, inked)
+        kernels::pack::compress_nonzero(pixels, first, groups, nonzero)
     }
 }
 

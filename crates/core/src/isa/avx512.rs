@@ -248,9 +248,9 @@ impl Integers for Avx512 {
 
     /// One instruction, and none of its sums can leave 32 bits before 65 536 inputs.
     #[inline(always)]
-    fn dot_u8i8x16(self, pixels: __m512i, digits: &Levels64, sum: __m512i) -> __m512i {
-        // SAFETY: the token proves AVX-512 VNNI; `digits` is 64 readable bytes and the load needs no alignment.
-        unsafe { _mm512_dpbusd_epi32(sum, pixels, _mm512_loadu_si512(digits.as_ptr().cast())) }
+    fn dot_u8i8x16(self, pixels: __m512i, levels: &Levels64, sum: __m512i) -> __m512i {
+        // SAFETY: the token proves AVX-512 VNNI; `levels` is 64 readable bytes and the load needs no alignment.
+        unsafe { _mm512_dpbusd_epi32(sum, pixels, _mm512_loadu_si512(levels.as_ptr().cast())) }
     }
 
     #[inline(always)]
@@ -266,9 +266,9 @@ impl Integers for Avx512 {
     }
 
     #[inline(always)]
-    fn store_i8x16(self, whole: __m512, to: &mut [i8; LANES]) {
+    fn store_i8x16(self, integers: __m512, to: &mut [i8; LANES]) {
         // SAFETY: the token proves AVX-512F; `to` is 16 writable bytes and the store needs no alignment.
-        unsafe { _mm_storeu_si128(to.as_mut_ptr().cast(), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(whole))) }
+        unsafe { _mm_storeu_si128(to.as_mut_ptr().cast(), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(integers))) }
     }
 
     #[inline(always)]
@@ -277,7 +277,7 @@ impl Integers for Avx512 {
         pixels: &Pixels64,
         first: u32,
         groups: &mut [u32; LANES],
-        inked: &mut Pixels64,
+        nonzero: &mut Pixels64,
     ) -> usize {
         // SAFETY: the token proves AVX-512F; all three references are 64 bytes and nothing here needs alignment.
         unsafe {
@@ -286,10 +286,10 @@ impl Integers for Avx512 {
                 _mm512_set1_epi32(first as i32),
                 _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
             );
-            let not_empty = _mm512_test_epi32_mask(all, all);
-            _mm512_storeu_si512(groups.as_mut_ptr().cast(), _mm512_maskz_compress_epi32(not_empty, numbers));
-            _mm512_storeu_si512(inked.as_mut_ptr().cast(), _mm512_maskz_compress_epi32(not_empty, all));
-            not_empty.count_ones() as usize
+            let is_nonzero = _mm512_test_epi32_mask(all, all);
+            _mm512_storeu_si512(groups.as_mut_ptr().cast(), _mm512_maskz_compress_epi32(is_nonzero, numbers));
+            _mm512_storeu_si512(nonzero.as_mut_ptr().cast(), _mm512_maskz_compress_epi32(is_nonzero, all));
+            is_nonzero.count_ones() as usize
         }
     }
 }

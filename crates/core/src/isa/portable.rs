@@ -220,10 +220,10 @@ impl Integers for Portable {
     }
 
     #[inline(always)]
-    fn dot_u8i8x16(self, pixels: Pixels64, digits: &Levels64, mut sum: [i32; LANES]) -> [i32; LANES] {
+    fn dot_u8i8x16(self, pixels: Pixels64, levels: &Levels64, mut sum: [i32; LANES]) -> [i32; LANES] {
         for lane in 0..LANES {
             for i in 0..4 {
-                sum[lane] += i32::from(pixels[lane][i]) * i32::from(digits[lane][i]);
+                sum[lane] += i32::from(pixels[lane][i]) * i32::from(levels[lane][i]);
             }
         }
         sum
@@ -236,12 +236,12 @@ impl Integers for Portable {
 
     #[inline(always)]
     fn to_f32_i32x16(self, a: [i32; LANES]) -> f32x16 {
-        f32x16::from(a.map(|whole| whole as f32))
+        f32x16::from(a.map(|lane| lane as f32))
     }
 
     #[inline(always)]
-    fn store_i8x16(self, whole: f32x16, to: &mut [i8; LANES]) {
-        *to = whole.to_array().map(|whole| whole as i8);
+    fn store_i8x16(self, integers: f32x16, to: &mut [i8; LANES]) {
+        *to = integers.to_array().map(|lane| lane as i8);
     }
 
     #[inline(always)]
@@ -250,9 +250,9 @@ impl Integers for Portable {
         pixels: &Pixels64,
         first: u32,
         groups: &mut [u32; LANES],
-        inked: &mut Pixels64,
+        nonzero: &mut Pixels64,
     ) -> usize {
-        kernels::pack::compress_nonzero(pixels, first, groups, inked)
+        kernels::pack::compress_nonzero(pixels, first, groups, nonzero)
     }
 }
 

@@ -175,7 +175,7 @@ fn check_products<S: Integers>(simd: S) {
         assert_eq!(products(simd, simd.load_u8x64(&pixel), &several), plain(&pixel, &several));
         assert_eq!(products(simd, simd.splat_u8x4(pixel[lane]), &several), plain(&[pixel[lane]; LANES], &several));
     }
-    // The extremes, and what an instruction that saturates would not survive: all products as large as can be.
+    // The extremes, and what an instruction that saturates would get wrong: all products as large as can be.
     for signs in 0..16_u8 {
         let extreme = [[0, 1, 2, 3].map(|i| if signs >> i & 1 == 1 { -S::MAX_LEVEL } else { S::MAX_LEVEL }); LANES];
         for pixels in [[255; 4], [255, 0, 255, 0], [0, 255, 255, 1], [128, 127, 129, 255]] {
@@ -212,7 +212,7 @@ fn check_integers<S: Integers>(simd: S) {
         let sum = simd.dot_u8i8x16(simd.splat_u8x4([1, 2, 3, 4]), &one, simd.zero_i32x16());
         assert_eq!(simd.reduce_sum_i32x16(sum), -10, "lane {place}");
     }
-    // Beyond 2²⁴ a whole number is rounded to the nearest f32, halves to even.
+    // Beyond 2²⁴ an integer is rounded to the nearest f32, halves to even.
     for last in [0, 1, 2, 3, 5, 7] {
         let ends = [[1, 0, 0, 0]; LANES];
         let mut sum = simd.dot_u8i8x16(simd.splat_u8x4([last, 0, 0, 0]), &ends, simd.zero_i32x16());
@@ -224,10 +224,10 @@ fn check_integers<S: Integers>(simd: S) {
         assert_lanes(simd, "rounding", simd.to_f32_i32x16(sum), |_| expected);
     }
     for first in -128..=127 - (LANES as i32 - 1) {
-        let whole: Lanes = std::array::from_fn(|lane| (first + (lane as i32 * 7) % 16) as f32);
+        let integers: Lanes = std::array::from_fn(|lane| (first + (lane as i32 * 7) % 16) as f32);
         let mut bytes = [[55_i8; LANES]; 3];
-        simd.store_i8x16(simd.load_f32x16(&whole), &mut bytes[1]);
-        assert_eq!(bytes[1].map(f32::from), whole);
+        simd.store_i8x16(simd.load_f32x16(&integers), &mut bytes[1]);
+        assert_eq!(bytes[1].map(f32::from), integers);
         assert_eq!([bytes[0], bytes[2]], [[55; LANES]; 2], "written beside");
     }
 }

@@ -28,7 +28,7 @@ impl Exponent {
 
 /// x^exponent for x ≥ 0, by repeated squaring from the lowest bit of the exponent; the root comes last.
 #[inline(always)]
-fn raised<S: Simd>(simd: S, x: S::F32x16, exponent: Exponent) -> S::F32x16 {
+fn pow<S: Simd>(simd: S, x: S::F32x16, exponent: Exponent) -> S::F32x16 {
     match exponent {
         Exponent::Halves(halves) => {
             let mut product = simd.splat_f32x16(1.0);
@@ -60,7 +60,7 @@ pub(crate) fn rectified_power<S: Simd>(simd: S, scores: &mut [Lanes], factor: f3
     for lanes in scores {
         // The maximum is its second operand where one is NaN. That may be −0, which the addition turns into +0.
         let rectified = simd.add_f32x16(simd.max_f32x16(zero, simd.load_f32x16(lanes)), zero);
-        simd.store_f32x16(raised(simd, simd.mul_f32x16(rectified, factor), n), lanes);
+        simd.store_f32x16(pow(simd, simd.mul_f32x16(rectified, factor), n), lanes);
     }
 }
 
@@ -91,7 +91,7 @@ pub(crate) fn power_loss<S: Simd>(simd: S, loss: PowerLoss, sums: &mut [Lanes], 
         let t = simd.load_f32x16(targets);
         let e = exp(simd, simd.mul_f32x16(rate, simd.mul_f32x16(t, simd.load_f32x16(sums))));
         let d = simd.flush_f32x16(simd.div_f32x16(two, simd.add_f32x16(e, one)), smallest);
-        let steep = simd.mul_f32x16(raised(simd, d, loss.exponent), simd.mul_f32x16(d, e));
+        let steep = simd.mul_f32x16(pow(simd, d, loss.exponent), simd.mul_f32x16(d, e));
         simd.store_f32x16(simd.mul_f32x16(simd.mul_f32x16(minus_m_beta, t), steep), sums);
     }
 }
@@ -102,8 +102,8 @@ pub(crate) fn power_loss<S: Simd>(simd: S, loss: PowerLoss, sums: &mut [Lanes], 
 fn exp<S: Simd>(simd: S, x: S::F32x16) -> S::F32x16 {
     let scaled = simd.mul_f32x16(x, simd.splat_f32x16(std::f32::consts::LOG2_E));
     let y = simd.max_f32x16(simd.splat_f32x16(-126.0), simd.min_f32x16(simd.splat_f32x16(126.0), scaled));
-    let whole = simd.round_f32x16(y);
-    let part = simd.sub_f32x16(y, whole);
+    let integer = simd.round_f32x16(y);
+    let fraction = simd.sub_f32x16(y, integer);
     // (ln 2)^j / j! for j = 7 … 0.
     const TAYLOR: [f32; 8] = [
         1.525_273_4e-5,
@@ -117,9 +117,9 @@ fn exp<S: Simd>(simd: S, x: S::F32x16) -> S::F32x16 {
     ];
     let mut power = simd.splat_f32x16(TAYLOR[0]);
     for coefficient in &TAYLOR[1..] {
-        power = simd.fma_f32x16(power, part, simd.splat_f32x16(*coefficient));
+        power = simd.fma_f32x16(power, fraction, simd.splat_f32x16(*coefficient));
     }
-    simd.mul_f32x16(power, simd.exp2_int_f32x16(whole))
+    simd.mul_f32x16(power, simd.exp2_int_f32x16(integer))
 }
 
 /// One step of Adam (Kingma & Ba 2015), with the bias corrections worked into `rate` and `root`.

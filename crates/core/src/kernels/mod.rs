@@ -58,7 +58,7 @@ impl Element for f32 {
 pub(crate) fn vector<S: Simd, E: Element>(simd: S, example: &[E], i: usize) -> S::F32x16 {
     let rest = &example[i * LANES..];
     match rest.first_chunk() {
-        Some(whole) => E::load(simd, whole),
+        Some(vector) => E::load(simd, vector),
         None => {
             let mut padded = [E::ZERO; LANES];
             padded[..rest.len()].copy_from_slice(rest);

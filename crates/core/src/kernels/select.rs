@@ -10,7 +10,7 @@
 use super::screen::PANELS;
 use crate::vector::{LANES, Lanes, Simd};
 
-/// Offers the scores of units `first_unit ..` to every example's list of k.
+/// Inserts the scores of units `first_unit ..` into every example's list of k.
 ///
 /// `scores` holds `stride` vectors per example, of which the first `units` lanes are scores. `best` and `who` are
 /// [examples × k].
@@ -83,7 +83,7 @@ fn top_distinct_of<S: Simd, const N: usize>(simd: S, numbers: &[Lanes], best: &m
     }
     let mut last = f32::INFINITY;
     for best in best {
-        // What equals the last maximum is done with.
+        // What equals the last maximum is dropped.
         let mut largest = nothing;
         for left in &mut left {
             *left = simd.keep_lt_f32x16(*left, last);
@@ -94,17 +94,17 @@ fn top_distinct_of<S: Simd, const N: usize>(simd: S, numbers: &[Lanes], best: &m
     }
 }
 
-/// Lists the units whose upper end reaches the bar, in increasing order, and returns how many. There must be room for all
-/// of them and one vector more.
+/// Lists the units whose upper bound is at least a threshold, in increasing order, and returns how many. There must be room for
+/// all of them and one vector more.
 #[inline(always)]
-pub(crate) fn select_ge<S: Simd>(simd: S, upper: &[Lanes], bar: f32, found: &mut [u32]) -> usize {
-    let bar = simd.splat_f32x16(bar);
+pub(crate) fn select_ge<S: Simd>(simd: S, upper: &[Lanes], threshold: f32, found: &mut [u32]) -> usize {
+    let threshold = simd.splat_f32x16(threshold);
     let mut count = 0;
     for (vector, lanes) in upper.iter().enumerate() {
-        let mut reaching = simd.ge_f32x16(simd.load_f32x16(lanes), bar);
-        while reaching != 0 {
-            found[count] = (vector * LANES) as u32 + reaching.trailing_zeros();
-            reaching &= reaching - 1;
+        let mut selected = simd.ge_f32x16(simd.load_f32x16(lanes), threshold);
+        while selected != 0 {
+            found[count] = (vector * LANES) as u32 + selected.trailing_zeros();
+            selected &= selected - 1;
             count += 1;
         }
     }

@@ -10,7 +10,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rivalry_core::{Compute, peak};
+use rivalry_core::{Compute, ops};
 
 use crate::env::Machine;
 use crate::statistics::median;
@@ -34,7 +34,7 @@ const BYTES: usize = 12;
 pub fn peak_gflops(compute: &Compute) -> f64 {
     let trial = |iterations| {
         let start = Instant::now();
-        let operations = peak::run(compute, iterations);
+        let operations = ops::peak(compute, iterations);
         (start.elapsed(), operations as f64)
     };
     let mut iterations = FIRST_ITERATIONS;
