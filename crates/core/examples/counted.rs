@@ -46,16 +46,16 @@ fn learn(engine: Engine, minibatches: usize) -> rivalry_core::Result<u32> {
     Ok(learner.wins().iter().sum())
 }
 
-/// Images with about the ink of handwriting: six short thick strokes each.
+/// Images with about as many non-zero pixels as handwriting: six short thick strokes each.
 fn strokes(images: usize) -> Vec<u8> {
     let mut random = Random::keyed(1, "synthetic", 0);
     let mut pixels = vec![0; images * INPUTS];
     for image in pixels.chunks_exact_mut(INPUTS) {
         for _ in 0..6 {
             let bits = random.next_u64();
-            let (row, column, ink) = (4 + bits % 18, 4 + bits / 32 % 14, 128 + bits / 1024 % 128);
+            let (row, column, value) = (4 + bits % 18, 4 + bits / 32 % 14, 128 + bits / 1024 % 128);
             for place in 0..12 {
-                image[((row + place / 6) * 28 + column + place % 6) as usize] = ink as u8;
+                image[((row + place / 6) * 28 + column + place % 6) as usize] = value as u8;
             }
         }
     }

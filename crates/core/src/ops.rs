@@ -106,7 +106,7 @@ pub fn gemm_nt_blocks(kernels: &Kernels, units: Panel<'_>, examples: Panel<'_>, 
     kernels.gemm_nt_blocks(units, examples, block, out.memory_mut().as_flattened_mut(), stride);
 }
 
-/// Sums outer products over the examples of a minibatch: `out[class, ·] = Σ_example deltas[class, example] · examples[example, ·]`.
+/// Multiplies deltas by examples: `out[class, ·] = Σ_example deltas[class, example] · examples[example, ·]`.
 ///
 /// This is the weight gradient δᵀ X, a product TN in the usual layout of δ. Here δ is stored transposed, class by class.
 ///
@@ -129,7 +129,7 @@ pub fn gemm_tn(kernels: &Kernels, deltas: &Matrix, examples: Panel<'_>, out: &mu
     out.clear_padding(0..out.rows());
 }
 
-/// Takes a step of Adam with the gradient of a minibatch, as [`gemm_tn`] and [`adam`] in turn do, with the same bits. The
+/// Takes a step of Adam with the gradient of a minibatch, as [`gemm_tn`] and then [`adam`] do, with the same bits. The
 /// gradient is never written to memory.
 ///
 /// Source: Kingma & Ba 2015, algorithm 1.

@@ -1,4 +1,4 @@
-//! The loops of a readout against their formulas in f64, within bounds counted in roundings; the same bits everywhere.
+//! The operations of a readout against their formulas in f64, within bounds counted in roundings; the same bits everywhere.
 
 mod common;
 
@@ -133,8 +133,8 @@ fn the_gradient_is_the_sum_over_examples_in_order() {
             [(1, 1, 1), (2, 16, 5), (5, 17, 5), (7, 63, 7), (3, 100, 9), (4, 130, 4), (0, 20, 2)]
         {
             let which: Vec<u32> = (0..batch as u32).map(|example| (example * 5 + 1) % 8).collect();
-            for whole in [true, false] {
-                let (h, deltas) = if whole {
+            for integers in [true, false] {
+                let (h, deltas) = if integers {
                     (wholes(1, 8 * features, 99), wholes(2, classes * stride, 99))
                 } else {
                     (normals(1, 8 * features), normals(2, classes * stride))
@@ -155,7 +155,7 @@ fn the_gradient_is_the_sum_over_examples_in_order() {
                                 size += f64::from(*delta * h).abs();
                             }
                             assert_eq!(found.to_bits(), expected.to_bits(), "{}, {classes} classes", kernels.name());
-                            let bound = if whole { 0.0 } else { gamma(batch as f64) * size };
+                            let bound = if integers { 0.0 } else { gamma(batch as f64) * size };
                             assert!((f64::from(*found) - exact).abs() <= bound, "{}: {found}", kernels.name());
                         }
                     }

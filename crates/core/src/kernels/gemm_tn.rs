@@ -34,8 +34,8 @@ impl NonZeros {
         NonZeros { starts: Vec::with_capacity(blocks + 1), examples: Vec::with_capacity(blocks * batch), shape: [0; 2] }
     }
 
-    /// Records where the examples of a minibatch are not zero. Allocates nothing if the minibatch is no larger than the one there is
-    /// room for.
+    /// Records where the examples of a minibatch are not zero. Allocates nothing unless the minibatch is larger than the one there
+    /// is room for.
     pub fn record(&mut self, examples: Panel<'_>) {
         self.shape = [examples.rows(), examples.width()];
         self.starts.clear();

@@ -17,9 +17,9 @@
 //! 3. Groups of four pixels that are all zero are not in a list: they add nothing.
 
 use super::pack::{Contrast, ImageStats, List, Packed};
-use crate::vector::{Integers, LANES, Lanes, Levels64, Pixels64};
+use crate::vector::{Integers, Lanes, Levels64, Pixels64};
 #[cfg(target_arch = "x86_64")]
-use crate::vector::{TILE, TILE_GROUPS, TileProduct, TileSums, Tiles};
+use crate::vector::{LANES, TILE, TILE_GROUPS, TileProduct, TileSums, Tiles};
 
 /// Panels of sixteen units in a block. Their lower bounds go to as many vectors of maxima.
 pub(crate) const PANELS: usize = 8;

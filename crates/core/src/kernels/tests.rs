@@ -80,8 +80,8 @@ pub(crate) fn adversarial_rows(width: usize) -> Vec<(&'static str, Vec<f32>)> {
         ("alternating", of(|i| if i % 2 == 0 { 1.0 } else { -1.0 })),
         ("constant", of(|_| 0.1)),
         ("1 ulp apart", nearly),
-        ("between two digits", of(|i| (i % 255) as f32 - 127.0 + if i % 255 == 0 { 0.0 } else { 0.5 })),
-        ("between two digits of 64", of(|i| (i % 129) as f32 - 64.0 + if i % 129 == 0 { 0.0 } else { 0.5 })),
+        ("between two levels", of(|i| (i % 255) as f32 - 127.0 + if i % 255 == 0 { 0.0 } else { 0.5 })),
+        ("between two levels of 64", of(|i| (i % 129) as f32 - 64.0 + if i % 129 == 0 { 0.0 } else { 0.5 })),
         ("powers of two", of(|i| libm::ldexpf(1.0, -((i % 140) as i32)))),
         ("huge", scaled(1e24)),
         ("tiny", scaled(1e-24)),
@@ -127,10 +127,10 @@ fn powers_have_the_sign_and_the_magnitude_of_their_formula() {
     for width in widths() {
         let mut w = normals(1, width);
         w.iter_mut().zip(special).for_each(|(w, special)| *w = special);
-        for (whole, p) in [(IntegerNorm::Three, 3), (IntegerNorm::Four, 4), (IntegerNorm::Five, 5)] {
+        for (norm, p) in [(IntegerNorm::Three, 3), (IntegerNorm::Four, 4), (IntegerNorm::Five, 5)] {
             let expected: Vec<f32> = w
                 .iter()
-                .map(|w| match whole {
+                .map(|w| match norm {
                     IntegerNorm::Three => w * w.abs(),
                     IntegerNorm::Four => w * (w * w),
                     IntegerNorm::Five => (w * w.abs()) * (w * w),
@@ -138,7 +138,7 @@ fn powers_have_the_sign_and_the_magnitude_of_their_formula() {
                 .collect();
             for kernels in Kernels::all() {
                 let mut found = unwritten(width);
-                kernels.power(whole, row(&w).lanes(0), found.lanes_mut(0));
+                kernels.power(norm, row(&w).lanes(0), found.lanes_mut(0));
                 assert_eq!(bits(found.row(0)), bits(&expected), "{}, p {p}, width {width}", kernels.name());
                 assert!(padding(&found).iter().all(|pad| pad.to_bits() == 0), "{}: padding", kernels.name());
             }
@@ -195,8 +195,8 @@ fn expected_change(
             *exact = (exact.0 + product, exact.1 + product.abs());
             *ds = a.mul_add(b, *ds);
         };
-        for pull in contributions {
-            add(pull.coefficient, inputs[pull.example as usize * w.len() + i]);
+        for contribution in contributions {
+            add(contribution.coefficient, inputs[contribution.example as usize * w.len() + i]);
         }
         add(-decay, w[i]);
     }
@@ -211,14 +211,14 @@ fn changes_have_the_bits_of_the_specification_and_are_within_the_bound_of_f64() 
         let bytes: Vec<u8> = (0..5 * width).map(|i| (i * 53 % 256) as u8).collect();
         let as_floats: Vec<f32> = bytes.iter().map(|&byte| f32::from(byte)).collect();
         let (w, floats) = (normals(4, width), normals(5, 5 * width));
-        for pulls in [vec![], vec![(3, 0.25)], vec![(0, -0.4), (4, 1.0), (4, 1.0), (2, 0.3), (0, 0.0)]] {
-            let pulls: Vec<Contribution> =
-                pulls.into_iter().map(|(example, coefficient)| Contribution { example, coefficient }).collect();
+        for contributions in [vec![], vec![(3, 0.25)], vec![(0, -0.4), (4, 1.0), (4, 1.0), (2, 0.3), (0, 0.0)]] {
+            let contributions: Vec<Contribution> =
+                contributions.into_iter().map(|(example, coefficient)| Contribution { example, coefficient }).collect();
             for decay in [0.0, 0.7, -3.0] {
-                let active = ActiveRow { contributions: &pulls, decay, inputs: width };
+                let active = ActiveRow { contributions: &contributions, decay, inputs: width };
                 for kernels in Kernels::all() {
                     for (of_bytes, inputs) in [(true, &as_floats), (false, &floats)] {
-                        let (change, expected_largest, exact) = expected_change(&w, &pulls, decay, inputs);
+                        let (change, expected_largest, exact) = expected_change(&w, &contributions, decay, inputs);
                         let changed = w.iter().zip(&change).map(|(w, ds)| STEP.size.mul_add(*ds, *w));
                         let expected: Vec<f32> =
                             changed.map(|w| if w.abs() < STEP.smallest { 0.0 } else { w }).collect();
@@ -231,12 +231,12 @@ fn changes_have_the_bits_of_the_specification_and_are_within_the_bound_of_f64() 
                             true => kernels.apply_u8(active, &bytes, STEP, found.lanes_mut(0)),
                             false => kernels.apply_f32(active, &floats, STEP, found.lanes_mut(0)),
                         }
-                        let place = format!("{}, width {width}, {} pulls", kernels.name(), pulls.len());
+                        let place = format!("{}, width {width}, {} contributions", kernels.name(), contributions.len());
                         assert_eq!(bits(found.row(0)), bits(&expected), "{place}");
                         assert_eq!(largest.to_bits(), expected_largest.to_bits(), "{place}: largest");
                         assert!(padding(&found).iter().all(|pad| *pad == 0.0), "{place}: padding");
                         for (ds, (exact, size)) in change.iter().zip(exact) {
-                            let bound = 1.001 * (pulls.len() + 1) as f64 * ROUNDING * size;
+                            let bound = 1.001 * (contributions.len() + 1) as f64 * ROUNDING * size;
                             assert!((f64::from(*ds) - exact).abs() <= bound, "{place}: {ds} for {exact}");
                         }
                     }
@@ -253,8 +253,9 @@ fn the_largest_change_is_found_in_every_lane() {
             for sign in [1.0, -1.0] {
                 let mut inputs = vec![0.5; width];
                 inputs[place] = sign * 2.0;
-                let (weights, pulls) = (Matrix::zeros(1, width), [Contribution { example: 0, coefficient: 1.0 }]);
-                let active = ActiveRow { contributions: &pulls, decay: 0.0, inputs: width };
+                let (weights, contributions) =
+                    (Matrix::zeros(1, width), [Contribution { example: 0, coefficient: 1.0 }]);
+                let active = ActiveRow { contributions: &contributions, decay: 0.0, inputs: width };
                 for kernels in Kernels::all() {
                     let largest = kernels.change_f32(active, &inputs, weights.lanes(0));
                     assert_eq!(largest, 2.0, "{}, lane {place} of {width}", kernels.name());

@@ -86,7 +86,7 @@ fn rows_out_of_range_have_no_levels() {
     }
 }
 
-/// Examples of one kind: how many of a hundred pixels have ink.
+/// Examples of one kind: the percentage of pixels that are not zero.
 fn examples(random: &mut Random, count: usize, inputs: usize, filled: u64) -> Vec<u8> {
     (0..count * inputs)
         .map(|_| random.next_u64())
@@ -99,14 +99,14 @@ fn group(example: &[u8], group: usize) -> Group {
     [0, 1, 2, 3].map(|i| example.get(group * 4 + i).copied().unwrap_or(0))
 }
 
-fn assert_ink(place: &str, example: &[u8], ink: ImageStats) {
+fn assert_stats(place: &str, example: &[u8], stats: ImageStats) {
     let sum: u32 = example.iter().map(|&pixel| u32::from(pixel)).sum();
-    assert_eq!(ink.sum, sum.max(1) as f32, "{place}");
+    assert_eq!(stats.sum, sum.max(1) as f32, "{place}");
     let mean = (f64::from(sum) / example.len() as f64).round();
     let spread: f64 = example.iter().map(|&pixel| (f64::from(pixel) - mean).powi(2)).sum();
     // The narrower bound of errors spread evenly from -1 to 1.
     let bounds = [f64::from(sum), (example.len() as f64 / 3.0 * spread).sqrt()];
-    match ink.contrast {
+    match stats.contrast {
         None => assert!(bounds[0] <= bounds[1] * (1.0 + 1e-12), "{place}: {bounds:?}"),
         Some(Contrast { level, norm }) => {
             assert!(bounds[1] <= bounds[0], "{place}: {bounds:?}");
@@ -134,14 +134,14 @@ fn assert_packed(place: &str, pixels: Pixels<'_>, packed: &Packed) {
         assert_eq!(found.pixels, expected.concat(), "{place}, list {list}");
     }
     for example in 0..pixels.samples.len() {
-        assert_ink(&format!("{place}, example {example}"), pixels.example(example), packed.stats[example]);
+        assert_stats(&format!("{place}, example {example}"), pixels.example(example), packed.stats[example]);
     }
 }
 
 #[test]
 fn packed_examples_are_their_groups_with_ink_in_order() {
     let mut random = Random::keyed(5, "synthetic", 0);
-    // A matrix unit is given whole rows: `isa/amx.rs` tests them.
+    // A matrix unit is given full rows: `isa/amx.rs` tests them.
     for kernels in Kernels::all().into_iter().filter(|kernels| kernels.name() != "amx") {
         let mut together = Vec::new();
         for inputs in (1..=33).chain(60..=69).chain(126..=131).chain([784]) {

@@ -49,9 +49,9 @@ fn assert_tile(kernels: &Kernels, two: bool, units: usize, pixels: Pixels<'_>, p
     }
     kernels.pack(pixels, packed);
     // Integers, as everything is.
-    for (ink, example) in packed.stats.iter_mut().zip(0_u8..) {
+    for (stats, example) in packed.stats.iter_mut().zip(0_u8..) {
         let (level, norm) = (f32::from(example % 7), f32::from(example) * 3.0);
-        ink.contrast = (example % 2 == 0).then_some(Contrast { level, norm });
+        stats.contrast = (example % 2 == 0).then_some(Contrast { level, norm });
     }
     // More room than needed on both sides.
     let (first, room) = (2, units + 3);

@@ -1,4 +1,4 @@
-//! The score kernel on every instruction set: whole numbers exactly, reals to the bit of the specification and within a
+//! The product X Wᵀ on every instruction set: integers exactly, reals to the bit of the specification and within a
 //! bound of f64, nothing written outside.
 
 mod common;
@@ -47,7 +47,7 @@ fn check_all_shapes(width: usize, w: &Matrix, x: &Matrix, expected: &[f32]) {
 }
 
 #[test]
-fn whole_numbers_are_exact_at_every_width_and_shape() {
+fn integers_are_exact_at_every_width_and_shape() {
     for width in widths() {
         let (w, x) = (wholes(1, UNITS * width, 9), wholes(2, EXAMPLES * width, 255));
         let (w, x) = (matrix(UNITS, width, &w), matrix(EXAMPLES, width, &x));
