@@ -4,7 +4,7 @@
 use rivalry_core::{Compute, Engine, Inputs, Kernels, Layer, Matrix, Random, Rule};
 use rivalry_nets::{
     Backprop, BackpropSpec, Encoder, FastLearner, FastSpec, FeatureSpec, Head, Labelled, LayerEncoder, Learner,
-    Readout, ReadoutSpec, State, Values, mean_largest_current,
+    Readout, ReadoutSpec, State, Tensor, Values, mean_largest_current,
 };
 
 const SAMPLES: usize = 70;
@@ -51,16 +51,17 @@ impl Data {
 
 #[derive(Debug, Clone, PartialEq)]
 enum Kind {
-    /// The fast rule, with this p.
-    Fast(f64),
+    /// The fast rule, with this p and this balance.
+    Fast(f64, Option<f32>),
     Readout,
     Backprop(Head, Vec<usize>),
 }
 
 fn kinds() -> Vec<Kind> {
     vec![
-        Kind::Fast(2.0),
-        Kind::Fast(3.0),
+        Kind::Fast(2.0, None),
+        Kind::Fast(3.0, None),
+        Kind::Fast(3.0, Some(1.0)),
         Kind::Readout,
         Kind::Backprop(POWER, vec![HIDDEN]),
         Kind::Backprop(Head::Softmax, vec![HIDDEN]),
@@ -72,8 +73,8 @@ fn kinds() -> Vec<Kind> {
 fn learner(kind: &Kind, seed: u64, compute: &Compute) -> Box<dyn Learner> {
     let mut random = Random::keyed(seed, "weights", 0);
     match kind {
-        Kind::Fast(p) => {
-            let rule = Rule::new(*p, 3, 0.4).unwrap();
+        Kind::Fast(p, balance) => {
+            let rule = Rule::new(*p, 3, 0.4).unwrap().with_balance(*balance).unwrap();
             let engine = Engine::Auto;
             let spec = FastSpec { inputs: INPUTS, hidden: HIDDEN, rule, batch: BATCH, init_sigma: 1.0, engine };
             Box::new(FastLearner::new(spec, &mut random).unwrap())
@@ -164,6 +165,37 @@ fn a_state_of_another_learner_is_refused_and_changes_nothing() {
             assert!(one.state() == before, "{kind:?}: {name}");
         }
     }
+}
+
+#[test]
+fn the_counts_of_the_balance_are_part_of_the_state() {
+    let compute = Compute::new(Some(2), Kernels::best()).unwrap();
+    let kind = Kind::Fast(3.0, Some(1.0));
+    let mut balanced = learner(&kind, 2, &compute);
+    let start = balanced.state();
+    assert_eq!(start.f32("balance_wins", &[HIDDEN]).unwrap(), [1.0; HIDDEN]);
+    assert_eq!(start.f32("balance_pushes", &[HIDDEN]).unwrap(), [0.0; HIDDEN]);
+    learn(&kind, &mut *balanced, &compute, 0..3);
+    let learned = balanced.state();
+    assert!(learned.f32("balance_pushes", &[HIDDEN]).unwrap().iter().any(|&pushes| pushes > 0.0));
+    // Without its counts the same layer would go another way.
+    let mut reset = learned.clone();
+    for name in ["balance_wins", "balance_pushes"] {
+        reset.insert(name, start.tensors[name].clone());
+    }
+    let [kept, reset] = [&learned, &reset].map(|state| {
+        balanced.restore(state).unwrap();
+        learn(&kind, &mut *balanced, &compute, 3..5);
+        balanced.state()
+    });
+    assert!(kept != reset);
+    let mut wrong = learned.clone();
+    wrong.insert("balance_wins", Tensor::new([HIDDEN], vec![f32::NAN; HIDDEN]));
+    let message = balanced.restore(&wrong).unwrap_err().to_string();
+    assert_eq!(message, "NaN in the tensor `balance_wins` of the state is no count");
+    let mut plain = learner(&Kind::Fast(3.0, None), 2, &compute);
+    assert!(!plain.state().tensors.contains_key("balance_wins"));
+    plain.restore(&learned).unwrap();
 }
 
 /// FNV-1a over the bytes of a tensor.
@@ -258,7 +290,7 @@ fn the_fast_learner_is_the_rule_of_core_with_its_diagnostics() {
     let layer = Layer::normal(HIDDEN, INPUTS, 1.0, &mut Random::keyed(2, "weights", 0)).unwrap();
     let rule = Rule::new(3.0, 3, 0.4).unwrap();
     let mut core = rivalry_core::Learner::new(layer, rule, BATCH, &compute).unwrap();
-    let mut learner = learner(&Kind::Fast(3.0), 2, &compute);
+    let mut learner = learner(&Kind::Fast(3.0, None), 2, &compute);
     let start = learner.state();
     assert_eq!(start.u32("wins", &[HIDDEN]).unwrap(), [0; HIDDEN]);
     for epoch in 0..20 {

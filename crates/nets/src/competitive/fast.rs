@@ -2,9 +2,9 @@
 //!
 //! The rule and its speed live in core ([`rivalry_core::Learner`]); here are its state and the health of its units.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::learner::{Labelled, Learner, State, Tensor};
-use rivalry_core::{Compute, Engine, Layer, Random, Rates, Rule};
+use rivalry_core::{BalanceCounts, Compute, Engine, Layer, Random, Rates, Rule};
 
 /// The shape of a layer and how it learns.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -13,7 +13,7 @@ pub struct FastSpec {
     pub inputs: usize,
     /// The number of hidden units.
     pub hidden: usize,
-    /// p, k, Δ.
+    /// p, k, Δ and the anti-Hebbian balance, if any.
     pub rule: Rule,
     /// The number of samples in a minibatch.
     pub batch: usize,
@@ -27,7 +27,7 @@ pub struct FastSpec {
 ///
 /// # Example
 /// ```
-/// use rivalry_core::{Compute, Engine, Inputs, Kernels, Random, Rule};
+/// use rivalry_core::{BalanceCounts, Compute, Engine, Inputs, Kernels, Random, Rule};
 /// use rivalry_nets::{FastLearner, FastSpec, Labelled, Learner};
 /// let pixels: Vec<u8> = (0..200 * 9).map(|i| (i * 31 % 256) as u8).collect();
 /// let data = Labelled::unlabelled(Inputs::u8(&pixels, 9)?);
@@ -51,7 +51,7 @@ pub struct FastLearner {
 /// Where the weights are: together, or divided among the workers of the first epoch since.
 #[derive(Debug)]
 enum Held {
-    Together { layer: Layer, wins: Vec<u32> },
+    Together { layer: Layer, wins: Vec<u32>, counts: Option<BalanceCounts> },
     Divided(Box<rivalry_core::Learner>),
 }
 
@@ -65,7 +65,7 @@ impl FastLearner {
     /// The layer; the first epoch allocates what learning needs.
     pub fn new(spec: FastSpec, random: &mut Random) -> Result<FastLearner> {
         let layer = Layer::normal(spec.hidden, spec.inputs, spec.init_sigma, random)?;
-        Ok(FastLearner { spec, held: Held::Together { layer, wins: vec![0; spec.hidden] } })
+        Ok(FastLearner { spec, held: Held::Together { layer, wins: vec![0; spec.hidden], counts: None } })
     }
 
     /// Copies the layer as it stands.
@@ -84,11 +84,26 @@ impl FastLearner {
         }
     }
 
+    /// How often each unit won and was the target of an anti-Hebbian update, where the rule balances them.
+    fn counts(&self) -> Option<BalanceCounts> {
+        match &self.held {
+            Held::Together { counts: Some(counts), .. } => Some(counts.clone()),
+            Held::Together { .. } => {
+                let hidden = self.spec.hidden;
+                self.spec.rule.balance().map(|_| BalanceCounts { wins: vec![1.0; hidden], pushes: vec![0.0; hidden] })
+            }
+            Held::Divided(learner) => learner.balance_counts(),
+        }
+    }
+
     /// The layer divided among the workers, which it is from the first epoch on.
     fn divided(&mut self, compute: &Compute) -> Result<&mut rivalry_core::Learner> {
         let spec = self.spec;
-        if let Held::Together { layer, .. } = &self.held {
-            let learner = rivalry_core::Learner::new(layer.clone(), spec.rule, spec.batch, compute)?;
+        if let Held::Together { layer, counts, .. } = &self.held {
+            let mut learner = rivalry_core::Learner::new(layer.clone(), spec.rule, spec.batch, compute)?;
+            if let Some(counts) = counts {
+                learner = learner.with_balance_counts(counts)?;
+            }
             self.held = Held::Divided(Box::new(learner.with_engine(spec.engine)));
         }
         match &mut self.held {
@@ -119,19 +134,36 @@ impl Learner for FastLearner {
         ]
     }
 
-    /// `weights` [hidden × inputs] and `wins` [hidden].
+    /// `weights` [hidden × inputs] and `wins` [hidden]; with a balance also its counts `balance_wins` and `balance_pushes`
+    /// [hidden].
     fn state(&self) -> State {
         let FastSpec { inputs, hidden, .. } = self.spec;
         let mut state = State::default();
         state.insert("weights", Tensor::new([hidden, inputs], self.layer().to_rows()));
         state.insert("wins", Tensor::new([hidden], self.wins()));
+        if let Some(counts) = self.counts() {
+            state.insert("balance_wins", Tensor::new([hidden], counts.wins));
+            state.insert("balance_pushes", Tensor::new([hidden], counts.pushes));
+        }
         state
     }
 
     fn restore(&mut self, state: &State) -> Result<()> {
         let FastSpec { inputs, hidden, .. } = self.spec;
         let layer = Layer::from_rows(hidden, inputs, state.f32("weights", &[hidden, inputs])?)?;
-        self.held = Held::Together { layer, wins: state.u32("wins", &[hidden])?.to_vec() };
+        let wins = state.u32("wins", &[hidden])?.to_vec();
+        let counts = |name| -> Result<Vec<f32>> {
+            let counts = state.f32(name, &[hidden])?;
+            match counts.iter().find(|count| !(count.is_finite() && **count >= 0.0)) {
+                Some(count) => Err(Error::invalid(format!("{count} in the tensor `{name}` of the state is no count"))),
+                None => Ok(counts.to_vec()),
+            }
+        };
+        let counts = match self.spec.rule.balance() {
+            Some(_) => Some(BalanceCounts { wins: counts("balance_wins")?, pushes: counts("balance_pushes")? }),
+            None => None,
+        };
+        self.held = Held::Together { layer, wins, counts };
         Ok(())
     }
 }
