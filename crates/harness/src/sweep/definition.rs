@@ -158,6 +158,8 @@ pub struct Definition {
 pub(super) struct Setting {
     pub(super) method: Option<Method>,
     pub(super) assignment: Assignment,
+    /// Whether some point has to use it. What a file gives to all points may be of no use to any, as under --quick.
+    pub(super) required: bool,
 }
 
 impl Definition {
@@ -217,7 +219,7 @@ impl Definition {
         let mut sweep = Self { length: file.protocol, is_table: file.table, ..Self::of(&file.sweep, &file.base) };
         if !sweep.is_table {
             let name = Assignment::new("experiment", sweep.name.clone(), place);
-            sweep.settings.push(Setting { method: None, assignment: name });
+            sweep.settings.push(Setting { method: None, assignment: name, required: false });
         }
         let File { seeds, set, methods, vary, quick, .. } = file;
         sweep.change(Changes { seeds, set, methods, vary }, place)?;
@@ -252,9 +254,10 @@ impl Definition {
         }
     }
 
-    /// Puts `--set` on top.
+    /// Puts `--set`, or what a gate sets, on top.
     pub fn set(&mut self, assignments: Vec<Assignment>) {
-        self.settings.extend(assignments.into_iter().map(|assignment| Setting { method: None, assignment }));
+        let all = assignments.into_iter();
+        self.settings.extend(all.map(|assignment| Setting { method: None, assignment, required: true }));
     }
 
     /// Varies the method and nothing else.
@@ -275,7 +278,8 @@ impl Definition {
     /// The definition as a sweep file, which gives the same points again.
     pub fn to_toml(&self) -> String {
         let (mut set, mut methods) = (Table::new(), BTreeMap::<String, Table>::new());
-        for Setting { method, assignment } in self.settings.iter().filter(|one| one.assignment.key != "experiment") {
+        for Setting { method, assignment, .. } in self.settings.iter().filter(|one| one.assignment.key != "experiment")
+        {
             let table = match method {
                 Some(method) => methods.entry(method.to_string()).or_default(),
                 None => &mut set,
@@ -331,7 +335,7 @@ pub(crate) fn assignments(table: &Table, place: &str) -> anyhow::Result<Vec<Assi
 
 fn settings(table: &Table, method: Option<Method>, place: &str) -> anyhow::Result<Vec<Setting>> {
     let all = assignments(table, place)?;
-    Ok(all.into_iter().map(|assignment| Setting { method, assignment }).collect())
+    Ok(all.into_iter().map(|assignment| Setting { method, assignment, required: false }).collect())
 }
 
 /// A value of a sweep file as it would stand after `--set key=`.

@@ -229,6 +229,9 @@ mod tests {
             assert!(error.contains(expected), "{expected}: {error}");
         }
         assert!(Gate::parse(&format!("{good}[gate.set]\nhiden = 3\n"), "B").unwrap()[0].points().is_err());
+        let unused = format!("{good}[gate.set]\nmethod = \"shallow\"\np = 2\n");
+        let error = Gate::parse(&unused, "B").unwrap()[0].points().unwrap_err().to_string();
+        assert_eq!(error, "no point of this sweep uses `p`, which gate `a` gives");
         let held_out = Gate::parse(&format!("{good}[gate.set]\nvalidation = 0.2\n"), "B").unwrap();
         assert!(held_out[0].points().unwrap_err().to_string().contains("gate `a` has no test error"));
     }

@@ -210,14 +210,14 @@ fn config(sweep: &Definition, varied: &[&Assignment]) -> anyhow::Result<Config> 
 /// A setting that no point uses would look as if it had an effect.
 fn refuse_useless(sweep: &Definition, points: &[Point]) -> anyhow::Result<()> {
     let varied: Vec<&str> = sweep.axes.iter().flat_map(Axis::keys).collect();
-    let typed = sweep.settings.iter().map(|setting| &setting.assignment).filter(|one| one.place == "--set");
-    for Assignment { key, .. } in typed {
+    let required = sweep.settings.iter().filter(|setting| setting.required).map(|setting| &setting.assignment);
+    for Assignment { key, place, .. } in required {
         if varied.contains(&key.as_str()) {
-            let message = format!("`{key}` is both varied and given by --set");
-            return Err(failure(message, "leave it out of --set, or vary something else"));
+            let message = format!("`{key}` is both varied and given by {place}");
+            return Err(failure(message, "give it once, or vary something else"));
         }
         if !points.iter().any(|point| point.config.method.uses(key)) {
-            let message = format!("no point of this sweep uses `{key}`, which --set gives");
+            let message = format!("no point of this sweep uses `{key}`, which {place} gives");
             return Err(failure(message, "leave it out, or set another method"));
         }
     }
