@@ -8,6 +8,7 @@ mod common;
 
 use case::{Case, Examples, case, cases, normals, replay, write};
 use common::{Place, write_digits};
+use rivalry::rows::{ResultRow, from_csv};
 use rivalry_core::{Compute, Engine, Inputs, Kernels, Layer, Learner, Random, Rates, Rule};
 use rivalry_data::{Lookup, Name, Network, Values, npy};
 
@@ -66,11 +67,7 @@ fn train(place: &Place, data: &str, more: &[&str]) -> common::Ended {
 /// The column `engine` of the only row.
 fn engine_in_result(place: &Place) -> String {
     let csv = std::fs::read_to_string(place.file("run/result.csv")).unwrap();
-    let [columns, row] = [0, 1].map(|line| csv.lines().nth(line).expect("two lines").split(','));
-    // No cell before it holds a comma.
-    let at = columns.clone().position(|column| column == "engine").expect("a column");
-    assert_eq!(columns.count(), row.clone().count(), "{csv}");
-    row.clone().nth(at).unwrap().to_owned()
+    from_csv::<ResultRow>(&csv, "run/result.csv").unwrap().remove(0).engine
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod common;
 
 use common::Place;
 use rivalry::config::{Config, Method, Protocol};
+use rivalry::methods::{method, paper};
 use rivalry::rows::{ResultRow, columns, from_csv, to_csv};
 use rivalry_data::synthetic::STANDARD_SHA256;
 
@@ -39,8 +40,8 @@ fn resumed(place: &Place, more: &[&str]) -> common::Ended {
 #[test]
 fn without_mnist_the_table_says_so_above_below_and_in_the_csv() {
     let place = Place::new();
-    finished(&place, Method::Biological, 1, 2.0);
-    finished(&place, Method::Biological, 2, 3.0);
+    finished(&place, paper(), 1, 2.0);
+    finished(&place, paper(), 2, 3.0);
     let table = resumed(&place, &[]).succeeded();
     let lines: Vec<&str> = table.stdout.lines().collect();
     assert!(lines[0].starts_with("NOT MNIST: synthetic digits instead of MNIST"), "{}", table.stdout);
@@ -67,7 +68,8 @@ fn without_mnist_the_table_says_so_above_below_and_in_the_csv() {
 #[test]
 fn several_methods_stand_in_one_table() {
     let place = Place::new();
-    let errors = [(Method::Biological, [2.0, 3.0]), (Method::EndToEnd, [1.0, 1.2]), (Method::Shallow, [9.0, 9.0])];
+    let errors =
+        [(paper(), [2.0, 3.0]), (method("end-to-end").unwrap(), [1.0, 1.2]), (method("shallow").unwrap(), [9.0, 9.0])];
     for (method, errors) in errors {
         finished(&place, method, 1, errors[0]);
         finished(&place, method, 2, errors[1]);
@@ -102,8 +104,8 @@ fn several_methods_stand_in_one_table() {
 #[test]
 fn a_table_is_not_overwritten_and_a_finished_seed_only_kept_when_it_is_the_same_run() {
     let place = Place::new();
-    finished(&place, Method::Biological, 1, 2.0);
-    finished(&place, Method::Biological, 2, 3.0);
+    finished(&place, paper(), 1, 2.0);
+    finished(&place, paper(), 2, 3.0);
     let before = place.listing();
     place.run(&REPRODUCE).failed_with("expected an empty or new folder, found a finished run");
     assert_eq!(place.listing(), before);

@@ -6,7 +6,8 @@ mod common;
 use std::path::Path;
 
 use common::{Ended, Place};
-use rivalry::config::{Config, Method, Protocol};
+use rivalry::config::{Config, Protocol};
+use rivalry::methods::paper;
 use rivalry::rows::{ResultRow, from_csv, to_csv};
 use rivalry::sweep::{Definition, grid};
 use rivalry_data::synthetic::STANDARD_SHA256;
@@ -99,7 +100,7 @@ fn cifar10_that_is_nowhere_is_skipped_said_and_marked() {
 #[test]
 fn everything_is_both_tables_and_every_sweep() {
     let place = Place::new();
-    let experiment = Config::named("synthetic", Method::Biological, Protocol::Quick, 1).unwrap();
+    let experiment = Config::named("synthetic", paper(), Protocol::Quick, 1).unwrap();
     finished(&place, &format!("out/mnist/{}", experiment.run_name()), &experiment, 2.0);
     let mut folders = Vec::new();
     let (mnist, cifar10) = sweeps();

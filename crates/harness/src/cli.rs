@@ -72,7 +72,7 @@ pub enum Isa {
     /// The best that this CPU has.
     #[default]
     Auto,
-    /// AVX-512 with AMX for whole-number scores.
+    /// AVX-512 with AMX for int8 scores.
     Amx,
     /// AVX-512 with VNNI.
     Avx512,
@@ -99,12 +99,12 @@ impl Isa {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Engine {
-    /// Screened where it can be, else dense.
+    /// Screened for u8 inputs, dense otherwise.
     #[default]
     Auto,
     /// Every score in f32.
     Dense,
-    /// Whole-number scores first, then in f32 only those that can matter.
+    /// int8 scores for every unit, f32 scores only for those that can matter.
     Screened,
 }
 
@@ -121,7 +121,7 @@ pub enum Command {
     Reproduce(ReproduceArgs),
     /// A grid of runs into one CSV file
     Sweep(SweepArgs),
-    /// Drive the rule from another program: one pass over given inputs, weights and rates (.npy)
+    /// Drive a learner from another program: one step from given weights and inputs
     Replay(ReplayArgs),
     /// Draw the receptive fields of a run
     Fields(FieldsArgs),
@@ -139,30 +139,39 @@ pub struct InfoArgs {}
 
 /// Arguments of `rivalry replay`.
 #[derive(Debug, Args)]
+#[command(override_usage = "rivalry replay METHOD --in IN.safetensors --out OUT.safetensors\n       \
+    rivalry replay --weights W.npy --inputs X.npy --rates R.npy --batch B --p P --k K --delta D --out W2.npy")]
 pub struct ReplayArgs {
-    /// Weights, f32 or f64, [hidden, inputs]
-    #[arg(long, value_name = "W.npy")]
-    pub weights: PathBuf,
+    /// A learner, one step of which is taken from the state in --in
+    #[arg(value_name = "METHOD", requires = "input", conflicts_with_all = ["weights", "inputs", "rates"],
+        value_parser = clap::builder::PossibleValuesParser::new(crate::cmd::replay::names()))]
+    pub method: Option<String>,
+    /// Tensors by name, and the settings as JSON under the metadata key `settings`
+    #[arg(long = "in", value_name = "IN.safetensors", requires = "method")]
+    pub input: Option<PathBuf>,
+    /// Weights of the fast rule, f32 or f64, [hidden, inputs]
+    #[arg(long, value_name = "W.npy", required_unless_present = "method")]
+    pub weights: Option<PathBuf>,
     /// Inputs, u8 (scaled by 1/255) or f32 (as they are), [samples, inputs]
-    #[arg(long, value_name = "X.npy")]
-    pub inputs: PathBuf,
+    #[arg(long, value_name = "X.npy", required_unless_present = "method")]
+    pub inputs: Option<PathBuf>,
     /// Learning rates, one per minibatch
-    #[arg(long, value_name = "R.npy")]
-    pub rates: PathBuf,
-    /// Examples per minibatch
-    #[arg(long, value_name = "B")]
-    pub batch: usize,
-    /// Lebesgue norm, at least 1
-    #[arg(long, value_name = "P", allow_negative_numbers = true)]
-    pub p: f64,
-    /// Rank of the unit that is pushed away, at least 2
-    #[arg(long, value_name = "K")]
-    pub k: usize,
-    /// Strength of the push, at least 0
-    #[arg(long, value_name = "D", allow_negative_numbers = true)]
-    pub delta: f64,
-    /// Where the new weights go (f32)
-    #[arg(long, value_name = "W2.npy")]
+    #[arg(long, value_name = "R.npy", required_unless_present = "method")]
+    pub rates: Option<PathBuf>,
+    /// Samples per minibatch
+    #[arg(long, value_name = "B", required_unless_present = "method")]
+    pub batch: Option<usize>,
+    /// Exponent of the Lebesgue norm, at least 1
+    #[arg(long, value_name = "P", allow_negative_numbers = true, required_unless_present = "method")]
+    pub p: Option<f64>,
+    /// Rank of the unit that gets the anti-Hebbian update, at least 2
+    #[arg(long, value_name = "K", required_unless_present = "method")]
+    pub k: Option<usize>,
+    /// Strength of the anti-Hebbian update, at least 0
+    #[arg(long, value_name = "D", allow_negative_numbers = true, required_unless_present = "method")]
+    pub delta: Option<f64>,
+    /// The result: the new weights (f32), or the tensors after the step
+    #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
 }
 

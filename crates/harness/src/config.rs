@@ -22,10 +22,14 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use toml::{Table, Value};
 
-pub use values::{Amount, Balance, CurrentScale, Hidden, Method, OffSphere, Split, Task, UnitLength};
+pub use values::{Amount, Balance, CurrentScale, Hidden, OffSphere, Split, Task, UnitLength};
 
 use crate::failure::failure;
+use crate::methods::{self, paper};
 use crate::run::{files, hex};
+
+/// One of the [`methods`](crate::methods).
+pub type Method = &'static dyn methods::Method;
 
 /// The named experiments and their files.
 const NAMED: [(&str, &str); 3] = [
@@ -242,7 +246,7 @@ impl Config {
         if network(&config) != network(&before) || config.labels_per_class != before.labels_per_class {
             config.published = None;
         }
-        config.check()?;
+        config.method.check(&config)?;
         Ok(config)
     }
 
@@ -292,7 +296,7 @@ impl Config {
         let named =
             Self::named(base, self.method, Protocol::Paper, self.seed).expect("a named experiment by any method");
         let (ours, theirs) = (self.table(&["published"]), named.table(&["published"]));
-        let method = (self.method != Method::Biological).then(|| ("method".to_owned(), self.method.to_string()));
+        let method = (self.method != paper()).then(|| ("method".to_owned(), self.method.to_string()));
         let changed = ours.iter().filter(|(key, value)| theirs.get(*key) != Some(value));
         let changed = changed.map(|(key, value)| (key.clone(), set_text(value)));
         (base, method.into_iter().chain(changed).collect())
@@ -300,15 +304,8 @@ impl Config {
 
     /// The name of its run folder: experiment, method unless it is the paper's, seed.
     pub fn run_name(&self) -> String {
-        match self.method {
-            Method::Biological => format!("{}-seed{}", self.experiment, self.seed),
-            method => format!("{}-{method}-seed{}", self.experiment, self.seed),
-        }
-    }
-
-    /// The rate of one unsupervised epoch (0-based): ε0 (1 − e/E).
-    pub fn rate_of_epoch(&self, epoch: u32) -> f32 {
-        (self.rate * (1.0 - f64::from(epoch) / f64::from(self.epochs))) as f32
+        let method = if self.method == paper() { String::new() } else { format!("-{}", self.method) };
+        format!("{}{method}-seed{}", self.experiment, self.seed)
     }
 
     /// The keys that the method uses, without some.
@@ -361,20 +358,6 @@ impl Config {
             ),
         ];
         rules.into_iter().find(|(_, holds, _)| !holds).map_or(Ok(()), |(key, _, range)| Err((key, range)))
-    }
-
-    /// What one key cannot know alone.
-    fn check(&self) -> anyhow::Result<()> {
-        let no_layer_alone = self.method.is_end_to_end() || self.method == Method::Shallow;
-        if no_layer_alone && self.readout_epochs == 0 {
-            let message = format!("method {} needs readout_epochs of at least 1", self.method);
-            return Err(failure(message, "this method has no hidden layer to stop after"));
-        }
-        if self.method.uses("k") && self.k > self.hidden.first() {
-            let message = format!("k = {} needs as many hidden units, there are {}", self.k, self.hidden.first());
-            return Err(failure(message, "the unit of rank k gets the anti-Hebbian update, so there must be k units"));
-        }
-        Ok(())
     }
 
     /// A key that has no effect under the method would look as if it had one.

@@ -11,8 +11,8 @@
 //! | [`config`] | what is run: keys, TOML files, `--set`, the named experiments |
 //! | [`dataset`] | where data is looked for, and the splits of it that a run uses |
 //! | [`compute`] | threads and kernels |
-//! | [`training`] | unsupervised phase → diagnostics → features → readout |
-//! | [`run`] | the run folder and its checkpoint |
+//! | [`methods`] | the ways to train a network, a file each |
+//! | [`run`] | one run: phases, the epoch loop, checkpoint, run folder |
 //! | [`rows`] | the columns of `result.csv`, `metrics.csv` and of benchmarks |
 //! | [`mod@bench`] | benchmarks: definitions, data, the work that is timed, statistics, tables |
 //! | [`sweep`] | grids of runs: tables, figures, gates; points, shards, resume, merge |
@@ -31,6 +31,7 @@ pub mod dataset;
 pub mod env;
 pub mod failure;
 pub mod markdown;
+pub mod methods;
 mod output;
 pub mod plot;
 pub mod progress;
@@ -42,7 +43,6 @@ pub mod statistics;
 pub mod summary;
 pub mod sweep;
 pub mod table;
-pub mod training;
 
 use std::process::ExitCode;
 

@@ -1,234 +1,127 @@
-//! The run folder: what may be written where, in which order, and how a run that was killed goes on.
+//! One run, from settings and data to a result and the files of its folder.
 //!
-//! 1. [`RunFolder::open`] decides before anything is computed: a new folder, one to go on with, one to replace, or an error.
-//! 2. [`RunFolder::begin`] writes `config.toml`, which finds an unwritable place before training.
-//! 3. While training, `checkpoint.safetensors` is replaced about every ten seconds and between phases.
-//! 4. `result.csv` is written last of the data files. A folder that holds it is a finished run; without it, the
-//!    checkpoint tells where to go on.
+//! ```text
+//! checkpoint = that of the folder, or a new one at the first phase of the method
+//! for each phase that is left:  begin, its epochs (one loop), checkpoint
+//! result: the row and the files
+//! ```
+//!
+//! | room | holds |
+//! |---|---|
+//! | [`folder`] | the run folder, its lock, what may be written when |
+//! | [`checkpoint`] | all that the rest of a run depends on, as one file |
+//! | [`phases`] | what a phase works with; [`methods`](crate::methods) put it together |
+//! | `epochs` | the one loop over the epochs of a phase |
+//! | `finish` | the row and the files at the end |
+//! | [`files`] | files that are whole or not there |
 
 pub mod checkpoint;
+mod epochs;
 pub mod files;
+pub(crate) mod finish;
+pub mod folder;
+pub mod phases;
 
-use std::fs;
-use std::path::{Path, PathBuf};
+pub use folder::{
+    CHECKPOINT, CONFIG, CURVES, ENVIRONMENT, Existing, FIELDS, FILES, METRICS, READOUT, RESULT, RunFolder, TENSORS,
+    WEIGHTS,
+};
 
-use anyhow::Context;
-
+use crate::cli::Common;
+use crate::compute::Compute;
 use crate::config::Config;
+use crate::dataset::Splits;
+use crate::env::Environment;
 use crate::failure::failure;
-use crate::rows::{self, ResultRow};
+use crate::rows::{Phase, ResultRow};
 use checkpoint::{Checkpoint, Identity};
+use epochs::Saver;
 
-/// Every file that a run writes.
-pub const FILES: [&str; 10] =
-    [RESULT, CHECKPOINT, CONFIG, ENVIRONMENT, METRICS, WEIGHTS, READOUT, TENSORS, FIELDS, CURVES];
-/// The settings, fully resolved.
-pub const CONFIG: &str = "config.toml";
-/// Revision, build, machine, date.
-pub const ENVIRONMENT: &str = "env.json";
-/// One row per evaluated epoch.
-pub const METRICS: &str = "metrics.csv";
-/// One row: the run.
-pub const RESULT: &str = "result.csv";
-/// The learned layer, [hidden, inputs].
-pub const WEIGHTS: &str = "weights.npy";
-/// The readout, [classes, hidden that took part].
-pub const READOUT: &str = "readout.npy";
-/// Both, by name.
-pub const TENSORS: &str = "weights.safetensors";
-/// Where a killed run goes on.
-pub const CHECKPOINT: &str = "checkpoint.safetensors";
-/// Receptive fields.
-pub const FIELDS: &str = "fields.png";
-/// Errors over epochs.
-pub const CURVES: &str = "curves.svg";
-
-/// What to do with a folder that already holds a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Existing {
-    /// Refuse it.
-    Refuse,
-    /// Go on with it, or keep it when it is finished.
-    Resume,
-    /// Replace it.
-    Replace,
+/// What is to be run, on what, where.
+#[derive(Debug, Clone, Copy)]
+pub struct Job<'a> {
+    /// The settings.
+    pub config: &'a Config,
+    /// The samples.
+    pub splits: &'a Splits<'a>,
+    /// Digest of the data they come from.
+    pub dataset_sha256: &'a str,
+    /// Where it is written.
+    pub folder: &'a RunFolder,
+    /// Threads, kernels and engine.
+    pub compute: &'a Compute,
+    /// What the column `err` says beside the numbers; empty when there is nothing to say.
+    pub remark: &'a str,
+    /// Flags.
+    pub common: &'a Common,
 }
 
-impl Existing {
-    /// From the two flags, which exclude each other.
-    pub fn from_flags(resume: bool, force: bool) -> Self {
-        match (resume, force) {
-            (_, true) => Self::Replace,
-            (true, false) => Self::Resume,
-            (false, false) => Self::Refuse,
-        }
-    }
-}
-
-/// The folder of one run.
+/// A run that came to its end.
 #[derive(Debug)]
-pub struct RunFolder {
-    path: PathBuf,
-    existing: Existing,
+pub struct Outcome {
+    /// Its result.
+    pub row: ResultRow,
+    /// The first file that could not be written, if any: the result is none the worse, but the folder is not complete.
+    pub unwritten: Option<anyhow::Error>,
 }
 
-impl RunFolder {
-    /// Looks at the folder, without changing anything.
-    ///
-    /// # Errors
-    /// It holds a run and neither flag was given, or a run with other settings than those to resume, or files of
-    /// someone else, or it is no folder.
-    pub fn open(path: &Path, existing: Existing, experiment: &Config) -> anyhow::Result<Self> {
-        let folder = Self { path: path.to_owned(), existing };
-        match fs::read_dir(path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                files::check_creatable(path)?;
-                return Ok(folder);
-            }
-            Err(error) => {
-                let message = format!("output {}: expected a folder, found: {error}", path.display());
-                return Err(failure(message, "name a folder that is new, empty, or holds a run"));
-            }
-            Ok(entries) => folder.judge(entries)?,
-        }
-        files::check_writable(&folder.file(CONFIG))?;
-        if existing == Existing::Resume {
-            folder.check_same_settings(experiment)?;
-        }
-        Ok(folder)
-    }
+/// Runs the job, or the rest of it.
+///
+/// # Errors
+/// The folder is not writable or in use, its checkpoint is damaged or of another run, or the weights stop being numbers.
+pub fn run(job: &Job<'_>) -> anyhow::Result<Outcome> {
+    let (config, method) = (job.config, job.config.method);
+    let identity = Identity { config_sha256: config.digest(), dataset_sha256: job.dataset_sha256.to_owned() };
+    let found = job.folder.checkpoint(&identity)?;
+    let environment = Environment::collect(job.compute.core.kernels().name(), job.compute.core.threads());
+    check_memory(job, environment.machine.memory_mib)?;
+    method.engine(job)?;
+    job.folder.begin(config)?;
+    job.folder.write(ENVIRONMENT, environment.to_json().as_bytes())?;
 
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// The path of one of its files.
-    pub fn file(&self, name: &str) -> PathBuf {
-        self.path.join(name)
-    }
-
-    /// The row of a finished run, if this is one that is to be kept.
-    ///
-    /// # Errors
-    /// A `result.csv` that does not hold one row of this version.
-    pub fn finished(&self) -> anyhow::Result<Option<ResultRow>> {
-        let path = self.file(RESULT);
-        if self.existing != Existing::Resume || !path.is_file() {
-            return Ok(None);
+    let phases = method.phases();
+    let mut checkpoint = match found {
+        Some(checkpoint) => checkpoint,
+        None => Checkpoint::new(phases[0], method.start(job)?, identity),
+    };
+    let mut saver = Saver::new(job);
+    let left = phases.iter().skip_while(|phase| **phase != checkpoint.phase).copied();
+    for phase in left.collect::<Vec<_>>() {
+        if phase != checkpoint.phase {
+            (checkpoint.phase, checkpoint.epoch) = (phase, 0);
+            saver.save(&checkpoint);
         }
-        let place = path.display().to_string();
-        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {place}"))?;
-        let mut rows = rows::from_csv::<ResultRow>(&text, &place)?;
-        match (rows.pop(), rows.len()) {
-            (Some(row), 0) => Ok(Some(row)),
-            (last, others) => {
-                let found = others + usize::from(last.is_some());
-                Err(failure(format!("{place}: expected one row, found {found}"), "run again with --force"))
+        let epochs = method.epochs(config, phase);
+        // A layer of no epochs is its initial weights; a readout of no epochs is none.
+        let is_done = checkpoint.epoch >= epochs && (phase != Phase::Unsupervised || checkpoint.epoch > 0);
+        if !is_done {
+            let revision = environment.build.revision;
+            if checkpoint.revisions.last().is_none_or(|last| last != revision) {
+                checkpoint.revisions.push(revision.to_owned());
             }
+            epochs::run(job, &mut checkpoint, &mut saver)?;
+            saver.save(&checkpoint);
         }
     }
-
-    /// Makes the folder ready: creates it, removes what is to be replaced, writes `config.toml`.
-    ///
-    /// # Errors
-    /// The place is not writable.
-    pub fn begin(&self, experiment: &Config) -> anyhow::Result<()> {
-        files::create_folder(&self.path)?;
-        files::remove_temporary(&self.path)?;
-        // Written first: a place that turns out to be unwritable keeps the run that is to be replaced.
-        self.write(CONFIG, experiment.to_toml().as_bytes())?;
-        if self.existing == Existing::Replace {
-            for name in FILES.into_iter().filter(|name| *name != CONFIG) {
-                let path = self.file(name);
-                match fs::remove_file(&path) {
-                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                        return Err(error).with_context(|| format!("cannot remove {}", path.display()));
-                    }
-                    _ => {}
-                }
-            }
-        }
-        Ok(())
+    if checkpoint.revisions.is_empty() {
+        checkpoint.revisions.push(environment.build.revision.to_owned());
     }
+    finish::run(job, &checkpoint, &environment)
+}
 
-    /// The checkpoint to go on from, if there is one.
-    ///
-    /// # Errors
-    /// It is damaged, or belongs to other settings or other data.
-    pub fn checkpoint(&self, identity: &Identity) -> anyhow::Result<Option<Checkpoint>> {
-        let path = self.file(CHECKPOINT);
-        if self.existing != Existing::Resume || !path.exists() {
-            return Ok(None);
+/// Memory that is not there would end the program without a word, so the large arrays are counted first.
+fn check_memory(job: &Job<'_>, memory_mib: Option<u64>) -> anyhow::Result<()> {
+    let (config, splits) = (job.config, job.splits);
+    let features = if config.readout_epochs > 0 { splits.labelled.samples() + splits.evaluate.samples() } else { 0 };
+    let numbers = config.method.numbers(config, splits.learn.inputs(), features);
+    let gib = |mib: u64| format!("{:.1} GiB", mib as f64 / 1024.0);
+    match (numbers.saturating_mul(4) >> 20, memory_mib) {
+        (needed, Some(there)) if needed > there => {
+            let message =
+                format!("{} hidden units need {}, this machine has {}", config.hidden, gib(needed), gib(there));
+            Err(failure(message, "fewer units, or fewer samples with train_samples"))
         }
-        let place = path.display().to_string();
-        let bytes = fs::read(&path).with_context(|| format!("cannot read {place}"))?;
-        let checkpoint = Checkpoint::from_bytes(&bytes, &place)?;
-        for (what, found, expected) in [
-            ("settings", &checkpoint.identity.config_sha256, &identity.config_sha256),
-            ("data", &checkpoint.identity.dataset_sha256, &identity.dataset_sha256),
-        ] {
-            if found != expected {
-                let message = format!("checkpoint {place}: expected one of {what} {expected}, found {found}");
-                return Err(failure(message, format!("give the same {what}, another --out, or --force")));
-            }
-        }
-        Ok(Some(checkpoint))
-    }
-
-    /// Writes one of its files, whole or not at all.
-    ///
-    /// # Errors
-    /// Whatever the system says, with the path.
-    pub fn write(&self, name: &str, content: &[u8]) -> anyhow::Result<()> {
-        files::write(&self.file(name), content)
-    }
-
-    /// Ours, empty, or somebody else's?
-    fn judge(&self, entries: fs::ReadDir) -> anyhow::Result<()> {
-        let (mut ours, mut foreign) = (0_usize, None);
-        for entry in entries {
-            let path = entry.with_context(|| format!("cannot read folder {}", self.path.display()))?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if FILES.contains(&name.as_str()) || files::is_temporary(&path) {
-                ours += 1;
-            } else {
-                foreign = Some(name);
-            }
-        }
-        let place = self.path.display();
-        match (ours, foreign, self.existing) {
-            (0, None, _) => Ok(()),
-            // Whoever has looked at a run may have left notes beside it.
-            (1.., _, Existing::Resume | Existing::Replace) => Ok(()),
-            (1.., _, Existing::Refuse) => {
-                let found = if self.file(RESULT).exists() { "a finished run" } else { "an unfinished run" };
-                let message = format!("output {place}: expected an empty or new folder, found {found}");
-                Err(failure(message, "--resume goes on with it or keeps it, --force replaces it, --out names another"))
-            }
-            (0, Some(name), _) => {
-                let message = format!("output {place}: expected an empty or new folder, found `{name}`");
-                Err(failure(message, "name another folder with --out"))
-            }
-        }
-    }
-
-    fn check_same_settings(&self, experiment: &Config) -> anyhow::Result<()> {
-        let path = self.file(CONFIG);
-        if !path.is_file() {
-            return Ok(());
-        }
-        let theirs = Config::resolve(&path.to_string_lossy(), &[], None)?;
-        let differences = experiment.differences(&theirs);
-        if differences.is_empty() {
-            return Ok(());
-        }
-        let message = format!(
-            "output {}: expected a run with the same settings, found {}",
-            self.path.display(),
-            differences.join("; ")
-        );
-        Err(failure(message, "give the same settings, another --out, or --force"))
+        _ => Ok(()),
     }
 }
 
@@ -236,6 +129,3 @@ impl RunFolder {
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
-
-#[cfg(test)]
-mod tests;

@@ -9,19 +9,19 @@ use crate::common::Place;
 fn bad_input_is_one_line_and_nothing_is_written() {
     type Spoil = fn(&mut Case);
     let cases: [(Spoil, &str); 14] = [
-        (|case| case.k = 11, "--k: expected at most the 10 hidden units"),
+        (|case| case.k = 11, "k = 11 needs as many hidden units, the weights have 10"),
         (|case| case.k = 1, "k: expected"),
         (|case| case.p = 0.5, "p: expected"),
         (|case| case.p = f64::NAN, "p: expected"),
         (|case| case.delta = -0.1, "delta: expected"),
-        (|case| case.batch = 0, "--batch: expected at least 1"),
-        (|case| case.batch = 6, "expected 4 rates x 6 samples a minibatch, found 20 samples"),
-        (|case| case.rates = vec![0.1; 5], "expected 5 rates x 5 samples a minibatch, found 20 samples"),
-        (|case| case.rates[2] = -0.1, "rates r.npy: expected finite numbers of at least 0, found -0.1 at 2"),
-        (|case| case.rates[1] = f32::NAN, "rates r.npy: expected finite numbers of at least 0, found NaN at 1"),
-        (|case| case.weights[7] = f32::NAN, "array w.npy: expected finite f32 numbers, found NaN at 7"),
-        (|case| case.weights[7] = f32::INFINITY, "array w.npy: expected finite f32 numbers, found inf at 7"),
-        (|case| case.examples = nan_example(), "array x.npy: expected finite f32 numbers, found NaN at 3"),
+        (|case| case.batch = 0, "a minibatch of 0 samples"),
+        (|case| case.batch = 6, "4 rates and 6 samples a minibatch do not make 20 samples"),
+        (|case| case.rates = vec![0.1; 5], "5 rates and 5 samples a minibatch do not make 20 samples"),
+        (|case| case.rates[2] = -0.1, "r.npy holds the rate -0.1 at 2, which is below 0"),
+        (|case| case.rates[1] = f32::NAN, "r.npy holds NaN at 1"),
+        (|case| case.weights[7] = f32::NAN, "w.npy holds NaN at 7"),
+        (|case| case.weights[7] = f32::INFINITY, "w.npy holds inf at 7"),
+        (|case| case.examples = nan_example(), "x.npy holds NaN at 3"),
         (overflow, "weight changes: expected finite numbers, found an overflow in minibatch 0"),
     ];
     for (spoil, expected) in cases {
@@ -71,12 +71,12 @@ fn files_that_are_no_arrays_of_the_right_kind_are_named() {
     let cases: [(&str, Vec<u8>, &str); 8] = [
         ("w.npy", whole[..whole.len() - 1].to_vec(), "w.npy"),
         ("w.npy", b"garbage".to_vec(), "w.npy"),
-        ("w.npy", npy::write_u8(&[10, 20], &[1; 200]), "array w.npy: expected type f32 or f64, found |u1"),
-        ("w.npy", npy::write_f32(&[200], &good.weights), "array w.npy: expected shape [hidden, inputs], found [200]"),
-        ("x.npy", npy::write_u8(&[20, 21], &[1; 420]), "inputs x.npy: expected 20 inputs as in the weights, found 21"),
-        ("x.npy", npy::write_u8(&[0, 20], &[]), "array x.npy: expected shape [samples, inputs], found [0, 20]"),
-        ("r.npy", npy::write_f32(&[2, 2], &[0.1; 4]), "rates r.npy: expected shape [minibatches], found [2, 2]"),
-        ("r.npy", npy::write_u8(&[4], &[1; 4]), "array r.npy: expected type f32 or f64, found |u1"),
+        ("w.npy", npy::write_u8(&[10, 20], &[1; 200]), "w.npy holds u8, not f32 or f64"),
+        ("w.npy", npy::write_f32(&[200], &good.weights), "w.npy has the shape [200], not [hidden, inputs]"),
+        ("x.npy", npy::write_u8(&[20, 21], &[1; 420]), "x.npy has 21 inputs a sample, the weights have 20"),
+        ("x.npy", npy::write_u8(&[0, 20], &[]), "x.npy has the shape [0, 20], not [samples, inputs]"),
+        ("r.npy", npy::write_f32(&[2, 2], &[0.1; 4]), "r.npy has the shape [2, 2], not [minibatches]"),
+        ("r.npy", npy::write_u8(&[4], &[1; 4]), "r.npy holds u8, not f32 or f64"),
     ];
     for (name, content, expected) in cases {
         let place = Place::new();
@@ -89,7 +89,7 @@ fn files_that_are_no_arrays_of_the_right_kind_are_named() {
     let place = Place::new();
     write(&place, &good);
     std::fs::remove_file(place.file("x.npy")).unwrap();
-    replay(&place, &good, &[]).failed_with("array x.npy: expected a readable .npy file");
+    replay(&place, &good, &[]).failed_with("cannot read x.npy");
     std::fs::create_dir(place.file("w2.npy")).unwrap();
-    replay(&place, &good, &[]).failed_with("output w2.npy: expected a file, found a folder");
+    replay(&place, &good, &[]).failed_with("w2.npy is a folder, not a file");
 }

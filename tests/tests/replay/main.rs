@@ -115,3 +115,45 @@ fn weights_are_those_of_the_folder_of_cases() {
     }
     assert!(count > 0, "no case in {}", folder.display());
 }
+
+/// Cases of other programs in the form that every learner has: `LEARNER/CASE/{in,out}.safetensors` beside the conformance
+/// folder.
+#[test]
+fn steps_of_learners_are_those_of_the_folder_of_cases() {
+    let Some(folder) = std::env::var_os("RIVALRY_CONFORMANCE").filter(|folder| !folder.is_empty()) else {
+        eprintln!("SKIPPED: RIVALRY_CONFORMANCE names no folder of cases");
+        return;
+    };
+    let cases = Path::new(&folder).join("../learners/biological");
+    let Ok(cases) = std::fs::read_dir(&cases) else {
+        eprintln!("SKIPPED: there is no {}", cases.display());
+        return;
+    };
+    for case in cases.map(|case| case.unwrap().path()) {
+        let place = Place::new();
+        let input = case.join("in.safetensors").to_str().unwrap().to_owned();
+        place.run(&["replay", "biological", "--in", &input, "--out", "out.safetensors"]).succeeded();
+        let (found, expected) = (weights(&place.file("out.safetensors")), weights(&case.join("out.safetensors")));
+        let expected: Vec<f64> = expected.into_iter().map(f64::from).collect();
+        let difference = largest_difference(&found, &expected);
+        assert!(difference <= TOLERANCE, "{}: {difference:e}", case.display());
+    }
+}
+
+fn weights(path: &Path) -> Vec<f32> {
+    let bytes = std::fs::read(path).unwrap();
+    let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let data = file.tensor("weights").unwrap().data();
+    data.chunks_exact(4).map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap())).collect()
+}
+
+#[test]
+fn a_file_of_a_step_that_cannot_be_used_is_one_line() {
+    let place = Place::new();
+    place.write("in.safetensors", b"not tensors");
+    let replay = |input: &str| place.run(&["replay", "biological", "--in", input, "--out", "out.safetensors"]);
+    replay("in.safetensors").failed_with("cannot use in.safetensors");
+    replay("gone").failed_with("cannot read gone");
+    assert_eq!(place.run(&["replay", "slowly", "--in", "x", "--out", "y"]).code, Some(2));
+    assert_eq!(place.listing().len(), 1);
+}

@@ -1,6 +1,7 @@
 //! Run folders and tables as other runs would have left them, some of them hostile or damaged.
 
-use rivalry::config::{Config, Method, Protocol};
+use rivalry::config::{Config, Protocol};
+use rivalry::methods::{method, paper};
 use rivalry::rows::{MetricsRow, Phase, ResultRow, to_csv};
 
 use crate::common::Place;
@@ -77,10 +78,10 @@ pub(crate) fn fabricated() -> Place {
     let place = Place::new();
     let source = "a paper (second-hand, two sources)";
     for (method, seed, error, published) in [
-        (Method::Biological, 1, 1.83, 1.46),
-        (Method::Biological, 2, 1.86, 1.46),
-        (Method::Biological, 3, 1.82, 1.46),
-        (Method::EndToEnd, 1, 1.55, 1.5),
+        (paper(), 1, 1.83, 1.46),
+        (paper(), 2, 1.86, 1.46),
+        (paper(), 3, 1.82, 1.46),
+        (method("end-to-end").unwrap(), 1, 1.55, 1.5),
     ] {
         let experiment = Config::named("mnist", method, Protocol::Quick, seed).unwrap();
         let folder = format!("all/runs/{}", experiment.run_name());
@@ -89,7 +90,7 @@ pub(crate) fn fabricated() -> Place {
             to_csv(&[row(&method.to_string(), seed, error, published, source)]),
         );
         place.write(&format!("{folder}/config.toml"), experiment.to_toml());
-        let phase = if method == Method::Biological { Phase::Readout } else { Phase::EndToEnd };
+        let phase = if method == paper() { Phase::Readout } else { Phase::EndToEnd };
         place.write(&format!("{folder}/metrics.csv"), metrics(phase));
         place.write(&format!("{folder}/fields.png"), PNG);
         let environment = format!(
@@ -108,7 +109,7 @@ pub(crate) fn fabricated() -> Place {
     sweep.push(swept(4.0, 3, None, HOSTILE));
     place.write("all/record/rows.csv", to_csv(&sweep));
     place.write("all/record/machine.txt", format!("cpu  another {HOSTILE}\n"));
-    let begun = Config::named("mnist", Method::Biological, Protocol::Quick, 4).unwrap();
+    let begun = Config::named("mnist", paper(), Protocol::Quick, 4).unwrap();
     place.write("all/runs/<script>begun/config.toml", begun.to_toml());
     place.write("all/old.csv", "experiment,dataset,method,other\nmnist,mnist,biological,1\n");
     place

@@ -1,73 +1,72 @@
-//! `rivalry fields`: the receptive fields of a run, drawn from its `weights.npy`.
+//! `rivalry fields`: the receptive fields of a run, or of any `weights.npy`.
 
 use std::path::Path;
 
 use anyhow::Context;
 use rivalry_core::Layer;
-use rivalry_data::npy;
+use rivalry_data::{Shape, npy};
+use rivalry_nets::State;
 
 use crate::cli::{Common, FieldsArgs};
+use crate::config::Config;
 use crate::failure::failure;
+use crate::methods::first_layer;
 use crate::output;
-use crate::plot::fields::{DEFAULT_UNITS, Tile, receptive_fields, shown};
-use crate::run::files;
-
-const WEIGHTS: &str = "weights.npy";
-const CONFIG: &str = "config.toml";
+use crate::run::finish::{draw_fields, read_trained};
+use crate::run::{CONFIG, TENSORS, WEIGHTS, files};
 
 /// Runs the command.
 pub(crate) fn run(args: &FieldsArgs, common: &Common) -> anyhow::Result<()> {
-    let picture = draw(&args.run)?;
-    files::write(&args.out, &picture.png)?;
-    output::note(common, &format!("{} of {} units: {}", picture.shown, picture.hidden, args.out.display()));
+    let (layer, shape) = layer(&args.run)?;
+    let (png, shown) = draw_fields(&layer, shape, norm(&args.run)?)?;
+    files::write(&args.out, &png)?;
+    output::note(common, &format!("{shown} of {} units: {}", layer.hidden(), args.out.display()));
     Ok(())
 }
 
-struct Picture {
-    png: Vec<u8>,
-    shown: usize,
-    hidden: usize,
-}
-
-fn draw(run: &Path) -> anyhow::Result<Picture> {
-    let layer = weights(&run.join(WEIGHTS))?;
-    let on_sphere = match norm(&run.join(CONFIG))? {
-        Some(p) => layer.converged(p),
-        None => Vec::new(),
+/// The layer and the shape of its images, which weights of another program do not say.
+fn layer(run: &Path) -> anyhow::Result<(Layer, Shape)> {
+    let path = run.join(TENSORS);
+    let place = || format!("cannot use {}", path.display());
+    if !path.is_file() {
+        let layer = of_npy(&run.join(WEIGHTS))?;
+        let shape = Shape::grey(1, layer.inputs());
+        return Ok((layer, shape));
+    }
+    let bytes = std::fs::read(&path).with_context(place)?;
+    let (tensors, shape) = read_trained(&bytes).with_context(place)?;
+    let Some(layer) = first_layer(&State { tensors, ..State::default() }).with_context(place)? else {
+        return Err(failure(
+            format!("{} has no hidden layer", run.display()),
+            "only hidden units have receptive fields",
+        ));
     };
-    let units = shown(&on_sphere, layer.hidden(), DEFAULT_UNITS);
-    let png = receptive_fields(&layer.to_rows(), layer.inputs(), Tile::guess(layer.inputs()), &units)?;
-    Ok(Picture { png, shown: units.len(), hidden: layer.hidden() })
+    let shape = shape.unwrap_or(Shape::grey(1, layer.inputs()));
+    Ok((layer, shape))
 }
 
-fn weights(path: &Path) -> anyhow::Result<Layer> {
+fn of_npy(path: &Path) -> anyhow::Result<Layer> {
+    let place = path.display();
     let bytes = std::fs::read(path).map_err(|error| {
-        let message = format!("weights, {}, expected a file, found: {error}", path.display());
-        failure(message, "RUN_DIR is what `rivalry train … --out RUN_DIR` wrote")
+        failure(format!("cannot read {place}: {error}"), "RUN_DIR is what `rivalry train … --out RUN_DIR` wrote")
     })?;
     let array = npy::parse(&bytes).map_err(|error| error.in_file(path))?;
     let &[hidden, inputs] = array.shape() else {
-        let message =
-            format!("weights, {}, expected shape [hidden, inputs], found {:?}", path.display(), array.shape());
+        let message = format!("{place} has the shape {:?}, not [hidden, inputs]", array.shape());
         return Err(failure(message, "one row of weights for each hidden unit"));
     };
     let values = array.to_f32().map_err(|error| error.in_file(path))?;
-    Layer::from_rows(hidden, inputs, &values).with_context(|| format!("weights, {}", path.display()))
+    Layer::from_rows(hidden, inputs, &values).with_context(|| format!("cannot use {place}"))
 }
 
-/// The Lebesgue norm of the run, `None` where the folder has no configuration (weights of another program).
-fn norm(path: &Path) -> anyhow::Result<Option<f64>> {
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error).with_context(|| format!("configuration, {}", path.display())),
-    };
-    let table: toml::Table = toml::from_str(&text).with_context(|| format!("configuration, {}", path.display()))?;
-    let p = table.get("p").and_then(|p| p.as_float().or_else(|| p.as_integer().map(|p| p as f64)));
-    p.map(Some).ok_or_else(|| {
-        let message = format!("configuration, {}, expected a number p, found none", path.display());
-        failure(message, "without config.toml the first units are drawn, whether they converged or not")
-    })
+/// The exponent of the p-sphere that the units converge to, where the run has one.
+fn norm(run: &Path) -> anyhow::Result<Option<f64>> {
+    let path = run.join(CONFIG);
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let config = Config::resolve(&path.to_string_lossy(), &[], None)?;
+    Ok(config.method.has_sphere().then_some(config.p))
 }
 
 #[cfg(test)]
@@ -86,36 +85,33 @@ mod tests {
         folder
     }
 
-    fn refusal(folder: &tempfile::TempDir) -> String {
-        format!("{:#}", draw(folder.path()).err().expect("is refused"))
+    fn shown(folder: &tempfile::TempDir) -> anyhow::Result<usize> {
+        let (layer, shape) = layer(folder.path())?;
+        let (png, shown) = draw_fields(&layer, shape, norm(folder.path())?)?;
+        assert!(png.starts_with(b"\x89PNG"));
+        Ok(shown)
     }
 
     #[test]
-    fn units_on_the_sphere_are_drawn_where_the_norm_is_known() {
+    fn units_on_the_sphere_are_drawn_where_the_method_has_one() {
         let rows = npy::write_f32(&[2, 4], &ROWS);
-        let picture = draw(folder(Some("p = 2.0\n"), &rows).path()).unwrap();
-        assert_eq!((picture.shown, picture.hidden), (1, 2));
-        assert!(picture.png.starts_with(b"\x89PNG"));
-        let picture = draw(folder(None, &rows).path()).unwrap();
-        assert_eq!(picture.shown, 2);
-    }
-
-    #[test]
-    fn whole_numbers_are_norms_too() {
-        assert_eq!(norm(&folder(Some("p = 3\n"), b"").path().join(CONFIG)).unwrap(), Some(3.0));
+        assert_eq!(shown(&folder(Some("dataset = 'mnist'\np = 2\n"), &rows)).unwrap(), 1);
+        // Units that backpropagation trains converge to no sphere, whatever the settings say.
+        assert_eq!(shown(&folder(Some("dataset = 'mnist'\nmethod = 'end-to-end'\n"), &rows)).unwrap(), 2);
+        assert_eq!(shown(&folder(None, &rows)).unwrap(), 2);
     }
 
     #[test]
     fn what_is_wrong_is_said() {
         let rows = npy::write_f32(&[2, 4], &ROWS);
-        assert!(refusal(&tempfile::tempdir().unwrap()).contains("weights.npy, expected a file"));
-        assert!(
-            refusal(&folder(None, &npy::write_f32(&[8], &ROWS))).contains("expected shape [hidden, inputs], found [8]")
-        );
+        let refusal = |folder: &tempfile::TempDir| format!("{:#}", shown(folder).unwrap_err());
+        assert!(refusal(&tempfile::tempdir().unwrap()).contains("weights.npy: "));
+        let flat = npy::write_f32(&[8], &ROWS);
+        assert!(refusal(&folder(None, &flat)).contains("has the shape [8], not [hidden, inputs]"));
         assert!(refusal(&folder(None, b"not numpy")).contains("weights.npy"));
         assert!(refusal(&folder(None, &rows[..rows.len() - 1])).contains("weights.npy"));
         assert!(refusal(&folder(None, &npy::write_f32(&[1, 2], &[f32::NAN, 0.0]))).contains("weights.npy"));
         assert!(refusal(&folder(Some("p ="), &rows)).contains("config.toml"));
-        assert!(refusal(&folder(Some("k = 2"), &rows)).contains("expected a number p"));
+        assert!(refusal(&folder(Some("k = 2"), &rows)).contains("names no data set"));
     }
 }

@@ -5,7 +5,7 @@ mod data;
 mod fields;
 mod info;
 mod record;
-mod replay;
+pub(crate) mod replay;
 mod report;
 mod reproduce;
 mod sweep;

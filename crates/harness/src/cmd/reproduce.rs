@@ -13,10 +13,11 @@ use super::record::Record;
 use super::train::RUNS;
 use crate::cli::{Common, EVERYTHING, ReproduceArgs};
 use crate::compute::Compute;
-use crate::config::{Config, Method, Protocol};
+use crate::config::{Config, Protocol};
 use crate::dataset::{self, Datasets};
 use crate::env::Environment;
 use crate::failure::failure;
+use crate::methods::paper;
 use crate::output;
 use crate::rows::ResultRow;
 use crate::run::Existing;
@@ -137,7 +138,7 @@ fn definitions(args: &ReproduceArgs, protocol: Protocol) -> anyhow::Result<Vec<D
             match (methods.is_empty(), args.what == EVERYTHING) {
                 // Everything holds all methods of the tables, a table alone the paper's method.
                 (true, true) => {}
-                (true, false) => definition.vary_method(&[Method::Biological]),
+                (true, false) => definition.vary_method(&[paper()]),
                 (false, _) => definition.vary_method(&methods),
             }
         } else if !args.methods.is_empty() && args.what != EVERYTHING {

@@ -9,30 +9,27 @@ use crate::config::Config;
 use crate::dataset::{self, Splits};
 use crate::output;
 use crate::rows::ResultRow;
-use crate::run::{Existing, RunFolder};
-use crate::training::{self, Job};
+use crate::run::{self, Existing, Job, RunFolder};
 
 /// Run folders go here when `--out` does not say where.
 pub(super) const RUNS: &str = "data/runs";
 
 /// Runs the command.
 pub(crate) fn run(args: &TrainArgs, common: &Common) -> anyhow::Result<()> {
-    let experiment = Config::resolve(&args.experiment, &args.set, common.seed)?;
-    let path = args.out.clone().unwrap_or_else(|| PathBuf::from(RUNS).join(experiment.run_name()));
-    let folder = RunFolder::open(&path, Existing::from_flags(args.resume, args.force), &experiment)?;
-    if let Some(row) = folder.finished()? {
+    let config = Config::resolve(&args.experiment, &args.set, common.seed)?;
+    let path = args.out.clone().unwrap_or_else(|| PathBuf::from(RUNS).join(config.run_name()));
+    let folder = RunFolder::open(&path, Existing::from_flags(args.resume, args.force), &config)?;
+    let data = dataset::open(&config, common)?;
+    if let Some(row) = folder.finished_on(&data.sha256)? {
         output::note(common, &format!("{} holds this run, finished; --force runs it again", path.display()));
         return print(&row, &folder, common);
     }
-    let compute = Compute::new(common)?;
-    let data = dataset::open(&experiment, common)?;
-    let splits = Splits::new(&data, &experiment)?;
-    let outcome = training::run(&Job {
-        experiment: &experiment,
-        splits: &splits,
+    let outcome = run::run(&Job {
+        config: &config,
+        splits: &Splits::new(&data, &config)?,
         dataset_sha256: &data.sha256,
         folder: &folder,
-        compute: &compute,
+        compute: &Compute::new(common)?,
         remark: "",
         common,
     })?;

@@ -7,49 +7,6 @@ use std::fmt;
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
-/// How the network learns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Method {
-    /// The paper's rule for the hidden layer, then the readout.
-    Biological,
-    /// All of it by backpropagation: tanh and the power loss, as the paper's baseline.
-    EndToEnd,
-    /// The same with softmax and cross-entropy.
-    EndToEndSoftmax,
-    /// A hidden layer of random directions that learns nothing, then the readout.
-    Random,
-    /// No hidden layer: the readout on the pixels.
-    Shallow,
-}
-
-impl Method {
-    /// Whether backpropagation trains all of it at once.
-    pub fn is_end_to_end(self) -> bool {
-        matches!(self, Self::EndToEnd | Self::EndToEndSoftmax)
-    }
-
-    /// Whether a key has an effect under this method; the cells of one that has none stay empty.
-    pub fn uses(self, key: &str) -> bool {
-        match key {
-            "k" | "delta" | "balance" | "epochs" | "batch" | "rate" | "init_sigma" => self == Self::Biological,
-            "p" | "power_n" | "current_scale" | "off_sphere" => matches!(self, Self::Biological | Self::Random),
-            "hidden" => self != Self::Shallow,
-            "loss_m" | "beta" => self != Self::EndToEndSoftmax,
-            _ => true,
-        }
-    }
-}
-
-impl std::str::FromStr for Method {
-    type Err = String;
-
-    fn from_str(word: &str) -> Result<Self, String> {
-        let known = toml::Value::from(word).try_into();
-        known.map_err(|error: toml::de::Error| error.message().to_owned())
-    }
-}
-
 /// In which phases every image is scaled to unit Euclidean length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -148,7 +105,7 @@ macro_rules! display {
     };
 }
 
-display!(Method, UnitLength, OffSphere, Task, Split, CurrentScale, Balance, Amount);
+display!(UnitLength, OffSphere, Task, Split, CurrentScale, Balance, Amount);
 
 /// The sizes of the hidden layers, from the inputs up. One layer is written as a number; several are a list in TOML,
 /// `500,500` after `--set hidden=`, and `500-500` in rows.

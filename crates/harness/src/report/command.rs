@@ -2,7 +2,8 @@
 
 use toml::Value;
 
-use crate::config::{Config, Method};
+use crate::config::Config;
+use crate::methods::paper;
 use crate::rows::ResultRow;
 
 /// What a run of other data starts from.
@@ -71,7 +72,7 @@ fn sets(experiment: &Config, base: &str) -> Option<Vec<String>> {
     let method = format!("method={}", experiment.method);
     let named = Config::resolve(base, std::slice::from_ref(&method), None).ok()?;
     let (ours, theirs) = (toml::Table::try_from(experiment).ok()?, toml::Table::try_from(&named).ok()?);
-    let mut sets = if experiment.method == Method::Biological { Vec::new() } else { vec![method] };
+    let mut sets = if experiment.method == paper() { Vec::new() } else { vec![method] };
     for (key, value) in ours.iter().filter(|(key, value)| theirs.get(*key) != Some(*value)) {
         let value = match value {
             Value::String(text) => text.clone(),
@@ -109,7 +110,7 @@ mod tests {
             resolve("cifar10", &["method=end-to-end", "readout_epochs=5", "validation=0.1"], 3),
             resolve("synthetic", &["method=shallow", "experiment=mine", "labels_per_class=10"], 2),
             resolve("mnist", &["dataset=my digits", "train_samples=1000"], 1),
-            Config::named("mnist", Method::Random, Protocol::Quick, 4).unwrap(),
+            Config::named("mnist", crate::methods::method("random").unwrap(), Protocol::Quick, 4).unwrap(),
         ] {
             let command = of_settings(&experiment).unwrap();
             let words = command.replace("'dataset=my digits'", "dataset=my\u{a0}digits");
@@ -131,7 +132,7 @@ mod tests {
 
     #[test]
     fn only_what_differs_is_set() {
-        let quick = Config::named("mnist", Method::Biological, Protocol::Quick, 1).unwrap();
+        let quick = Config::named("mnist", paper(), Protocol::Quick, 1).unwrap();
         assert_eq!(
             of_settings(&quick).unwrap(),
             "rivalry train mnist --set epochs=100 --set readout_epochs=60 --seed 1"

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::search::Run;
 use super::settings::{self, Setting, TRAIN_SAMPLES};
-use crate::config::Method;
+use crate::methods::METHODS;
 use crate::rows::ResultRow;
 use crate::statistics::{MeanSd, mean};
 
@@ -142,8 +142,7 @@ fn alike(ours: &[Setting], theirs: &[Setting], failed: bool) -> bool {
 
 /// The paper's methods first, in the order in which `--methods` lists them.
 fn rank(method: &str) -> usize {
-    let known = [Method::Biological, Method::EndToEnd, Method::EndToEndSoftmax, Method::Random, Method::Shallow];
-    known.iter().position(|known| known.to_string() == method).unwrap_or(known.len())
+    METHODS.iter().position(|known| known.name() == method).unwrap_or(METHODS.len())
 }
 
 fn label(groups: &mut [Group<'_>]) {

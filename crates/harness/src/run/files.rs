@@ -32,7 +32,7 @@ pub fn write(path: &Path, content: &[u8]) -> anyhow::Result<()> {
 /// It cannot be read, or is not UTF-8.
 pub fn read_text(what: &str, path: &Path) -> anyhow::Result<String> {
     fs::read_to_string(path).map_err(|error| {
-        let message = format!("{what} {}: expected readable UTF-8 text, found: {error}", path.display());
+        let message = format!("cannot read the {what} {}: {error}", path.display());
         failure(message, "check the path")
     })
 }
@@ -44,11 +44,11 @@ pub fn read_text(what: &str, path: &Path) -> anyhow::Result<String> {
 pub fn check_writable(path: &Path) -> anyhow::Result<()> {
     let hint = "name a file in a folder that is there and writable";
     if path.is_dir() {
-        return Err(failure(format!("output {}: expected a file, found a folder", path.display()), hint));
+        return Err(failure(format!("{} is a folder, not a file", path.display()), hint));
     }
     temporary_in(folder_of(path), &prefix_of(path))
         .map(drop)
-        .map_err(|error| failure(format!("output {}: expected a writable place, found: {error}", path.display()), hint))
+        .map_err(|error| failure(format!("cannot write {}: {error}", path.display()), hint))
 }
 
 /// Checks that a folder that is not there can be made: its nearest ancestor that is there is a writable folder.
@@ -70,7 +70,7 @@ pub fn create_folder(folder: &Path) -> anyhow::Result<()> {
 }
 
 fn refuse_folder(folder: &Path, error: &std::io::Error) -> anyhow::Error {
-    let message = format!("output {}: expected a writable place, found: {error}", folder.display());
+    let message = format!("cannot create the folder {}: {error}", folder.display());
     failure(message, "name a folder that can be created, with --out")
 }
 
@@ -155,7 +155,7 @@ mod tests {
         assert!(check_writable(&path).unwrap_err().to_string().contains("no/such/file"));
         assert!(write(&path, b"").unwrap_err().to_string().contains("no/such/file"));
         check_creatable(&path).unwrap();
-        assert!(check_writable(folder.path()).unwrap_err().to_string().contains("found a folder"));
+        assert!(check_writable(folder.path()).unwrap_err().to_string().contains("is a folder"));
         assert!(check_writable(&folder.path().join("file")).is_ok());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "a check leaves nothing behind");
     }
@@ -166,7 +166,7 @@ mod tests {
         let file = folder.path().join("file");
         fs::write(&file, "").unwrap();
         for error in [check_creatable(&file.join("x/y")).unwrap_err(), create_folder(&file.join("x")).unwrap_err()] {
-            assert!(error.to_string().contains("expected a writable place"), "{error}");
+            assert!(error.to_string().contains("cannot create the folder"), "{error}");
         }
     }
 

@@ -21,16 +21,15 @@ use super::merge::{Entry, Manifest};
 use super::{Definition, Point, Shard};
 use crate::cli::Common;
 use crate::compute::Compute;
-use crate::config::{Amount, Config, CurrentScale, Method, OffSphere, Task, UnitLength};
+use crate::config::{Amount, Config, CurrentScale, OffSphere, Task, UnitLength};
 use crate::dataset::{Datasets, Splits};
 use crate::env::{Build, Machine};
 use crate::failure::{failure, line};
 use crate::output;
 use crate::progress::Points;
-use crate::rows::{Phase, ResultRow, from_csv, to_csv};
+use crate::rows::{ResultRow, from_csv, to_csv};
 use crate::run::checkpoint::{Checkpoint, Identity};
-use crate::run::{CHECKPOINT, CONFIG, Existing, RunFolder, files};
-use crate::training::{self, Job};
+use crate::run::{self, CHECKPOINT, CONFIG, Existing, Job, RunFolder, files};
 
 /// What is to be run, and where it is written.
 #[derive(Debug, Clone, Copy)]
@@ -315,8 +314,8 @@ impl<'a> Prepared<'a> {
                 break;
             }
         }
-        let outcome = training::run(&Job {
-            experiment: config,
+        let outcome = run::run(&Job {
+            config,
             splits: &Splits::new(set, config)?,
             dataset_sha256: &set.sha256,
             folder: &folder,
@@ -353,14 +352,8 @@ impl Pending<'_> {
     /// Roughly how long it takes beside others, in passes over the hidden units; nothing where there is nothing to do.
     fn work(&self) -> f64 {
         let config = &self.point.config;
-        let readout = f64::from(config.readout_epochs) * 0.7;
-        let passes = match config.method {
-            _ if !self.is_due() => 0.0,
-            Method::Biological => f64::from(config.epochs) + readout,
-            Method::Random | Method::Shallow => readout,
-            Method::EndToEnd | Method::EndToEndSoftmax => 8.0 * f64::from(config.readout_epochs),
-        };
-        passes * config.hidden.sizes().iter().sum::<usize>() as f64
+        let units: usize = config.hidden.sizes().iter().sum();
+        if self.is_due() { config.method.passes(config) * units as f64 } else { 0.0 }
     }
 }
 
@@ -384,7 +377,7 @@ impl Finished {
 /// What the hidden layer of a run depends on; nothing where no layer is learned without labels. A key that is not named
 /// here counts as one that the layer depends on.
 pub(super) fn layer_of(config: &Config) -> Option<String> {
-    if config.method != Method::Biological {
+    if !config.method.learns_a_layer() {
         return None;
     }
     let same = Config {
@@ -417,17 +410,11 @@ fn take_over(source: &Pending<'_>, folder: &RunFolder, config: &Config, dataset_
     // A damaged file costs learning again, not the sweep.
     let Ok(found) = Checkpoint::from_bytes(&bytes, &path.display().to_string()) else { return Ok(false) };
     let theirs = Identity { config_sha256: source.point.config.digest(), dataset_sha256: dataset_sha256.to_owned() };
-    if found.identity != theirs || found.phase != Phase::Readout {
+    if found.identity != theirs {
         return Ok(false);
     }
-    let checkpoint = Checkpoint {
-        epoch: 0,
-        readout: None,
-        readout_s: 0.0,
-        metrics: found.metrics.into_iter().filter(|row| row.phase == Phase::Unsupervised).collect(),
-        identity: Identity { config_sha256: config.digest(), ..theirs },
-        ..found
-    };
+    let ours = Identity { config_sha256: config.digest(), ..theirs };
+    let Some(checkpoint) = found.into_layer_of(ours) else { return Ok(false) };
     files::create_folder(folder.path())?;
     // Settings first, as a run does: a folder with a checkpoint always says what it is of.
     folder.write(CONFIG, config.to_toml().as_bytes())?;

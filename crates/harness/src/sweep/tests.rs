@@ -8,7 +8,7 @@ use super::definition::{Definition, Length};
 use super::grid::{self, Axis, Point};
 use super::merge::{Manifest, merge};
 use super::run::layer_of;
-use crate::config::{Assignment, Config, Method, Protocol};
+use crate::config::{Assignment, Config, Protocol};
 use crate::failure::Failure;
 use crate::rows::{ResultRow, to_csv};
 
@@ -156,7 +156,7 @@ fn settings_of_one_method_win_over_those_of_all_and_quick_over_both() {
     let points = grid::points(&from_text(MINE, Protocol::Paper).unwrap(), 5).unwrap();
     assert_eq!(points.len(), 8);
     let first = &points[0].config;
-    assert_eq!((first.method, first.epochs, first.beta, first.seed), (Method::Biological, 10, 1.5, 5));
+    assert_eq!((first.method, first.epochs, first.beta, first.seed), (crate::methods::paper(), 10, 1.5, 5));
     assert_eq!((first.readout_epochs, points[2].config.readout_epochs), (30, 3));
     assert_eq!(points[4].config.beta, 7.0);
     assert_eq!(points[4].label(), "method random, labels_per_class 10, seed 5");

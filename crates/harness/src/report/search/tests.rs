@@ -1,7 +1,9 @@
 use std::path::PathBuf;
 
+use rivalry_nets::State;
+
 use super::*;
-use crate::config::{Method, Protocol};
+use crate::config::Protocol;
 use crate::rows::{MetricsRow, Phase, to_csv};
 use crate::run::checkpoint::{Checkpoint, Identity};
 
@@ -37,7 +39,7 @@ fn csv(rows: &[ResultRow]) -> String {
 }
 
 fn config() -> String {
-    Config::named("mnist", Method::Biological, Protocol::Quick, 1).unwrap().to_toml()
+    Config::named("mnist", crate::methods::paper(), Protocol::Quick, 1).unwrap().to_toml()
 }
 
 #[test]
@@ -70,20 +72,7 @@ fn a_run_without_result_is_unfinished_and_says_how_far_it_is() {
     place.write("metrics/metrics.csv", to_csv::<MetricsRow>(&[]));
     place.write("other-program/config.toml", "name = 'x'\n");
     let identity = Identity { config_sha256: String::new(), dataset_sha256: String::new() };
-    let checkpoint = Checkpoint {
-        phase: Phase::Unsupervised,
-        epoch: 7,
-        hidden: 1,
-        inputs: 1,
-        weights: vec![0.0],
-        wins: vec![0],
-        moments: None,
-        readout: None,
-        metrics: Vec::new(),
-        epoch_ms: vec![1.0; 7],
-        readout_s: 0.0,
-        identity,
-    };
+    let checkpoint = Checkpoint { epoch: 7, ..Checkpoint::new(Phase::Unsupervised, State::default(), identity) };
     place.write("half/config.toml", config());
     place.write("half/checkpoint.safetensors", checkpoint.to_bytes());
     place.write("torn/checkpoint.safetensors", "half of one");

@@ -1,0 +1,209 @@
+//! The methods: ways to train a network, a file each. Nothing outside of here asks which method a run is by.
+//!
+//! A method says which keys it uses, which phases a run has, and how each phase begins: its learner, its data, its epochs
+//! and its rates. [`run`](crate::run) drives all of them with one loop. Defaults and published numbers are in
+//! `experiments/*.toml`, under `[methods.NAME]`.
+//!
+//! Adding a method = one file here, one line in [`METHODS`], one table in each experiment.
+
+mod backprop;
+pub(crate) mod biological;
+mod random;
+mod shallow;
+
+use std::fmt;
+
+use rivalry_core::Layer;
+use rivalry_nets::State;
+use serde::de::{self, Deserialize, Deserializer};
+use serde::{Serialize, Serializer};
+
+use crate::config::{Config, nearest};
+use crate::failure::failure;
+use crate::rows::Phase;
+use crate::run::Job;
+use crate::run::phases::PhaseRun;
+
+/// One way to train a network.
+pub trait Method: fmt::Debug + Sync {
+    /// The value of the key `method`.
+    fn name(&self) -> &'static str;
+
+    /// What it is, in one line of `--help`.
+    fn summary(&self) -> &'static str;
+
+    /// The keys that have no effect.
+    fn unused(&self) -> &'static [&'static str];
+
+    /// The phases of a run, in order.
+    fn phases(&self) -> &'static [Phase];
+
+    /// What there is before the first phase.
+    ///
+    /// # Errors
+    /// The settings do not fit the data.
+    fn start(&self, _job: &Job<'_>) -> anyhow::Result<State> {
+        Ok(State::default())
+    }
+
+    /// Begins a phase. `state` holds what the phases before it learned.
+    ///
+    /// # Errors
+    /// The settings do not fit the data.
+    fn begin<'a>(&self, phase: Phase, job: &Job<'a>, state: &State) -> anyhow::Result<PhaseRun<'a>>;
+
+    /// The f32 numbers that a run holds at once, about. `features` counts the samples whose features are kept.
+    fn numbers(&self, config: &Config, inputs: usize, features: usize) -> u64;
+
+    /// How long a run takes beside others, in passes over the training samples.
+    fn passes(&self, config: &Config) -> f64;
+
+    /// The engine that scores the samples of the unsupervised phase; empty where there is none.
+    ///
+    /// # Errors
+    /// The engine that was asked for cannot work on these samples.
+    fn engine(&self, _job: &Job<'_>) -> anyhow::Result<&'static str> {
+        Ok("")
+    }
+
+    /// The epochs of a phase.
+    fn epochs(&self, config: &Config, phase: Phase) -> u32 {
+        if phase == Phase::Unsupervised { config.epochs } else { config.readout_epochs }
+    }
+
+    /// Whether a key has an effect; the cells of one that has none stay empty.
+    fn uses(&self, key: &str) -> bool {
+        !self.unused().contains(&key)
+    }
+
+    /// Whether units converge to a p-sphere.
+    fn has_sphere(&self) -> bool {
+        self.uses("p")
+    }
+
+    /// Whether a hidden layer is learned without labels, before anything that depends on them.
+    fn learns_a_layer(&self) -> bool {
+        self.phases()[0] == Phase::Unsupervised
+    }
+
+    /// The most hidden layers.
+    fn most_layers(&self) -> usize {
+        1
+    }
+
+    /// What one key cannot know alone.
+    ///
+    /// # Errors
+    /// Settings that contradict each other.
+    fn check(&self, config: &Config) -> anyhow::Result<()> {
+        let layers = config.hidden.sizes().len();
+        if self.uses("hidden") && layers > self.most_layers() {
+            let message =
+                format!("method {} has one hidden layer, hidden = {} names {layers}", self.name(), config.hidden);
+            return Err(failure(
+                message,
+                "hidden=500 is one layer of 500 units; method=end-to-end takes several layers",
+            ));
+        }
+        if self.uses("k") && config.k > config.hidden.first() {
+            let message = format!("k = {} needs as many hidden units, there are {}", config.k, config.hidden.first());
+            return Err(failure(message, "the unit of rank k gets the anti-Hebbian update, so there must be k units"));
+        }
+        Ok(())
+    }
+}
+
+/// Every method; the paper's first.
+pub static METHODS: [&dyn Method; 5] =
+    [&biological::Biological, &backprop::END_TO_END, &backprop::END_TO_END_SOFTMAX, &random::Random, &shallow::Shallow];
+
+/// The paper's method.
+pub fn paper() -> &'static dyn Method {
+    METHODS[0]
+}
+
+/// The method of a name.
+///
+/// # Errors
+/// There is none; the message says which there are, or which was meant.
+pub fn method(name: &str) -> Result<&'static dyn Method, String> {
+    METHODS.into_iter().find(|method| method.name() == name).ok_or_else(|| {
+        let names = METHODS.map(Method::name);
+        let meant = nearest(name, &names).map(|meant| format!(", did you mean `{meant}`?")).unwrap_or_default();
+        format!("there is no method `{name}`{meant} (the methods are {})", names.join(", "))
+    })
+}
+
+/// The first hidden layer in a state.
+///
+/// # Errors
+/// The state is not one of this version.
+pub fn first_layer(state: &State) -> anyhow::Result<Option<Layer>> {
+    let Some((name, tensor)) =
+        state.tensors.get_key_value("weights").or_else(|| state.tensors.get_key_value("weights.1"))
+    else {
+        return Ok(None);
+    };
+    let [hidden, inputs] = tensor.shape[..] else { anyhow::bail!("the tensor `{name}` is not a matrix") };
+    Ok(Some(Layer::from_rows(hidden, inputs, state.f32(name, &tensor.shape)?)?))
+}
+
+/// A method that has no hidden layer to stop after.
+fn needs_labels(method: &dyn Method, config: &Config) -> anyhow::Result<()> {
+    if config.readout_epochs > 0 {
+        return Ok(());
+    }
+    let message = format!("method {} needs readout_epochs of at least 1", method.name());
+    Err(failure(message, "this method has no hidden layer to stop after"))
+}
+
+impl PartialEq for dyn Method {
+    fn eq(&self, other: &Self) -> bool {
+        self.name() == other.name()
+    }
+}
+
+impl Eq for dyn Method {}
+
+impl fmt::Display for dyn Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Serialize for dyn Method {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for &'static dyn Method {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        method(&name).map_err(de::Error::custom)
+    }
+}
+
+impl std::str::FromStr for &'static dyn Method {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        method(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn methods_have_names_of_their_own_and_phases() {
+        for (index, one) in METHODS.into_iter().enumerate() {
+            assert_eq!(method(one.name()).unwrap(), one);
+            assert!(!one.phases().is_empty() && !one.summary().is_empty());
+            assert!(METHODS[..index].iter().all(|other| *other != one));
+        }
+        assert!(paper().learns_a_layer() && paper().has_sphere());
+        assert!(method("shalow").unwrap_err().contains("did you mean `shallow`?"));
+    }
+}

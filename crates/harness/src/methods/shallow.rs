@@ -1,0 +1,65 @@
+//! `shallow`: a control of ours. No hidden layer, the readout on the pixels.
+
+use rivalry_nets::{Encoder, Raw, State};
+
+use super::{Method, needs_labels};
+use crate::config::Config;
+use crate::rows::Phase;
+use crate::run::Job;
+use crate::run::phases::{Data, PhaseRun, readout, readout_length};
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Shallow;
+
+impl Method for Shallow {
+    fn name(&self) -> &'static str {
+        "shallow"
+    }
+
+    fn summary(&self) -> &'static str {
+        "no hidden layer: the readout on the pixels"
+    }
+
+    fn unused(&self) -> &'static [&'static str] {
+        &[
+            "hidden",
+            "p",
+            "k",
+            "delta",
+            "balance",
+            "epochs",
+            "batch",
+            "rate",
+            "init_sigma",
+            "power_n",
+            "current_scale",
+            "off_sphere",
+        ]
+    }
+
+    fn phases(&self) -> &'static [Phase] {
+        &[Phase::Readout]
+    }
+
+    fn begin<'a>(&self, _phase: Phase, job: &Job<'a>, _state: &State) -> anyhow::Result<PhaseRun<'a>> {
+        let (splits, length) = (job.splits, readout_length(job.config));
+        let raw = Raw::new(splits.labelled.inputs());
+        let features = |examples| -> anyhow::Result<Data<'a>> {
+            Data::features(examples, length, |inputs| raw.features(&job.compute.core, inputs))
+        };
+        readout(job, features(&splits.labelled)?, features(&splits.evaluate)?, State::default())
+    }
+
+    fn numbers(&self, _config: &Config, inputs: usize, features: usize) -> u64 {
+        (inputs * features) as u64
+    }
+
+    fn passes(&self, config: &Config) -> f64 {
+        0.7 * f64::from(config.readout_epochs)
+    }
+
+    fn check(&self, config: &Config) -> anyhow::Result<()> {
+        needs_labels(self, config)
+    }
+}

@@ -1,0 +1,185 @@
+//! What a phase works with: a learner, its samples, its rates. Methods put these together; [`epochs`](super::epochs) goes
+//! through them.
+
+use anyhow::Context;
+use rivalry_core::{Inputs, Matrix, Random};
+use rivalry_nets::{
+    Encoder, FeatureSpec, Head, Labelled, LayerEncoder, Learner, Readout, ReadoutSpec, Schedule, State,
+};
+use rivalry_nets::{Tensor, mean_largest_current};
+
+use super::Job;
+use crate::config::{Config, CurrentScale, OffSphere, UnitLength};
+use crate::dataset::{Examples, Length, Scaled};
+use crate::failure::failure;
+use crate::methods::first_layer;
+use crate::rows::Phase;
+
+/// Standard deviation of the initial readout weights.
+const INIT_SIGMA: f64 = 0.01;
+
+/// A phase that is ready to go.
+pub struct PhaseRun<'a> {
+    /// Which one.
+    pub phase: Phase,
+    /// The learning rate of each epoch.
+    pub rates: Rates,
+    /// The random stream of the orders of the samples.
+    pub order: &'static str,
+    /// What learns.
+    pub learner: Box<dyn Learner + 'a>,
+    /// What it learns from.
+    pub train: Data<'a>,
+    /// What its error is measured on; a phase without is diagnosed in place of evaluated.
+    pub evaluate: Option<Data<'a>>,
+    /// What stands in the checkpoint beside the state of the learner.
+    pub kept: State,
+}
+
+/// The learning rates of a phase.
+#[derive(Debug, Clone)]
+pub enum Rates {
+    /// ε0 (1 − e/E): falls linearly, to almost 0 in the last epoch.
+    Linear(f64),
+    /// Rates with their end epochs.
+    Schedule(Schedule),
+}
+
+impl Rates {
+    /// The rate of an epoch, counted from 0.
+    pub fn rate(&self, epoch: u32, epochs: u32) -> f32 {
+        match self {
+            Self::Linear(first) => (first * (1.0 - f64::from(epoch) / f64::from(epochs))) as f32,
+            Self::Schedule(schedule) => schedule.rate(epoch, epochs),
+        }
+    }
+}
+
+/// Samples as a phase sees them, and their labels.
+#[derive(Debug)]
+pub struct Data<'a> {
+    values: Values<'a>,
+    labels: &'a [u8],
+}
+
+#[derive(Debug)]
+enum Values<'a> {
+    Samples(Scaled<'a>),
+    Features(Matrix),
+}
+
+impl<'a> Data<'a> {
+    /// The samples themselves.
+    ///
+    /// # Errors
+    /// Values that are not finite.
+    pub fn samples(examples: &'a Examples<'_>, length: Length) -> anyhow::Result<Self> {
+        Ok(Self { values: Values::Samples(examples.scaled(length)?), labels: examples.labels() })
+    }
+
+    /// Features of the samples, computed once.
+    ///
+    /// # Errors
+    /// Those of `compute`, and values that are not finite.
+    pub fn features(
+        examples: &'a Examples<'_>,
+        length: Length,
+        compute: impl Fn(&Inputs<'_>) -> rivalry_nets::Result<Matrix>,
+    ) -> anyhow::Result<Self> {
+        let features = compute(&examples.scaled(length)?.view()?)?;
+        Ok(Self { values: Values::Features(features), labels: examples.labels() })
+    }
+
+    /// The same without labels.
+    #[must_use]
+    pub fn unlabelled(self) -> Self {
+        Self { labels: &[], ..self }
+    }
+
+    /// As learners and classifiers take them.
+    ///
+    /// # Errors
+    /// Values that are not finite.
+    pub fn view(&self) -> rivalry_core::Result<Labelled<'_>> {
+        let inputs = match &self.values {
+            Values::Samples(scaled) => scaled.view()?,
+            Values::Features(features) => Inputs::matrix(features)?,
+        };
+        Ok(Labelled { inputs, labels: self.labels })
+    }
+}
+
+/// The length of the images that a supervised phase sees.
+pub fn readout_length(config: &Config) -> Length {
+    if config.unit_length == UnitLength::None { Length::AsItIs } else { Length::Unit }
+}
+
+/// The readout over the features of the hidden layer in the state.
+///
+/// # Errors
+/// No unit takes part, or a feature is not finite.
+pub fn readout_of_layer<'a>(job: &Job<'a>, state: &State) -> anyhow::Result<PhaseRun<'a>> {
+    let (config, compute) = (job.config, &job.compute.core);
+    let mut layer = first_layer(state)?.context("the state has no hidden layer")?;
+    let mut kept = State::default();
+    if config.off_sphere == OffSphere::Drop {
+        let converged = layer.converged(config.p);
+        if converged.is_empty() {
+            let hint = "learn for more epochs, or keep the units with off_sphere=keep";
+            return Err(failure("no unit is on the p-sphere, and off_sphere = drop leaves out all others", hint));
+        }
+        layer = layer.select(&converged);
+        let units: Vec<u32> = converged.iter().map(|&unit| unit as u32).collect();
+        kept.insert("units", Tensor::new([units.len()], units));
+    }
+    let length = readout_length(config);
+    let current_scale = match config.current_scale {
+        CurrentScale::Fixed(scale) => scale,
+        CurrentScale::Auto => {
+            let scaled = job.splits.labelled.scaled(length)?;
+            mean_largest_current(compute, &layer, &scaled.view()?)?
+        }
+    };
+    kept.insert("current_scale", Tensor::new([1], vec![current_scale]));
+    let encoder = LayerEncoder::new(layer, FeatureSpec { power_n: config.power_n, current_scale })?;
+    let features = |examples| Data::features(examples, length, |inputs| encoder.features(compute, inputs));
+    readout(job, features(&job.splits.labelled)?, features(&job.splits.evaluate)?, kept)
+}
+
+/// The readout over features.
+///
+/// # Errors
+/// Settings that a readout cannot have.
+pub fn readout<'a>(job: &Job<'a>, train: Data<'a>, evaluate: Data<'a>, kept: State) -> anyhow::Result<PhaseRun<'a>> {
+    let config = job.config;
+    let spec = ReadoutSpec {
+        inputs: train.view()?.inputs.inputs(),
+        classes: job.splits.classes,
+        head: Head::Power { beta: config.beta, loss_m: config.loss_m },
+        batch: config.readout_batch,
+        init_sigma: INIT_SIGMA,
+    };
+    let readout = Readout::new(spec, &mut Random::keyed(config.seed, "readout-weights", 0), &job.compute.core)?;
+    Ok(PhaseRun {
+        phase: Phase::Readout,
+        rates: Rates::Schedule(Schedule::parse(&config.readout_rates)?),
+        order: "readout-order",
+        learner: Box::new(readout),
+        train,
+        evaluate: Some(evaluate),
+        kept,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_fall_linearly_to_almost_nothing_or_follow_a_schedule() {
+        let linear = Rates::Linear(0.04);
+        assert_eq!([0, 1, 2, 3].map(|epoch| linear.rate(epoch, 4)), [0.04, 0.03, 0.02, 0.01]);
+        let schedule = Rates::Schedule(Schedule::parse("1e-3:100,5e-4:150").unwrap());
+        assert_eq!([schedule.rate(0, 3), schedule.rate(2, 3)], [1e-3, 5e-4]);
+    }
+}
