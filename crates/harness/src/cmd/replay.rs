@@ -18,7 +18,6 @@ use serde::Deserialize;
 use crate::cli::{Common, ReplayArgs};
 use crate::compute::Compute;
 use crate::failure::failure;
-use crate::methods::biological::rule;
 use crate::output;
 use crate::run::checkpoint::serialize;
 use crate::run::files;
@@ -70,7 +69,7 @@ fn replay_arrays(args: &ReplayArgs, common: &Common) -> anyhow::Result<()> {
     let (Some(batch), Some(p), Some(k), Some(delta)) = (args.batch, args.p, args.k, args.delta) else {
         anyhow::bail!(missing);
     };
-    let rule = rule(p, k, delta, None)?;
+    let rule = Rule::new(p, k, delta)?;
     let weights = Array::of_npy(&weights_path)?;
     let pass = Pass { inputs: Array::of_npy(&inputs_path)?, rates: Array::of_npy(&rates_path)?, weights, batch, rule };
     let (shape, learned) = pass.learn(&Compute::new(common)?)?;
@@ -93,11 +92,11 @@ fn biological(case: &Case<'_>, compute: &Compute) -> anyhow::Result<Vec<(&'stati
         k: usize,
         delta: f64,
         #[serde(default)]
-        balance: Option<f64>,
+        balance: Option<f32>,
         batch: usize,
     }
     let Settings { p, k, delta, balance, batch } = case.settings()?;
-    let rule = rule(p, k, delta, balance)?;
+    let rule = Rule::new(p, k, delta)?.with_balance(balance)?;
     let pass = Pass {
         weights: case.array("weights")?,
         inputs: case.array("inputs")?,

@@ -41,9 +41,9 @@ impl Method for Biological {
         }
         let balance = match config.balance {
             Balance::Off => None,
-            Balance::PerWin(limit) => Some(limit),
+            Balance::PerWin(limit) => Some(limit as f32),
         };
-        let rule = rule(config.p, config.k, config.delta, balance)?;
+        let rule = Rule::new(config.p, config.k, config.delta)?.with_balance(balance)?;
         let Config { batch, init_sigma, seed, .. } = *config;
         let inputs = job.splits.learn.inputs();
         let spec =
@@ -74,14 +74,4 @@ impl Method for Biological {
         let inputs = job.splits.learn.scaled(Length::AsItIs)?;
         Ok(job.compute.engine.on(&inputs.view()?, job.config.k)?.name())
     }
-}
-
-/// The fast rule of the settings.
-///
-/// # Errors
-/// A value out of its range.
-pub(crate) fn rule(p: f64, k: usize, delta: f64, balance: Option<f64>) -> anyhow::Result<Rule> {
-    let rule = Rule::new(p, k, delta)?;
-    anyhow::ensure!(balance.is_none(), "this build has no limit of anti-Hebbian updates");
-    Ok(rule)
 }

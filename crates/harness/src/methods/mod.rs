@@ -7,7 +7,7 @@
 //! Adding a method = one file here, one line in [`METHODS`], one table in each experiment.
 
 mod backprop;
-pub(crate) mod biological;
+mod biological;
 mod random;
 mod shallow;
 
