@@ -15,16 +15,12 @@ const REMARK: &str = "synthetic digits instead of MNIST, which is not here: made
 fn finished(place: &Place, method: Method, seed: u64, test_error_pct: f64) {
     let experiment = Config::named("synthetic", method, Protocol::Quick, seed).unwrap();
     let row = ResultRow {
-        experiment: "synthetic".to_owned(),
-        dataset: "synthetic".to_owned(),
-        method: method.to_string(),
-        seed,
         test_error_pct: Some(test_error_pct),
         train_error_pct: Some(0.5),
         revision: "0123456789ab".to_owned(),
         dataset_sha256: STANDARD_SHA256.to_owned(),
         err: REMARK.to_owned(),
-        ..ResultRow::default()
+        ..ResultRow::of_settings(&experiment)
     };
     let folder = format!("out/{}", experiment.run_name());
     place.write(&format!("{folder}/config.toml"), experiment.to_toml());
@@ -107,11 +103,11 @@ fn a_table_is_not_overwritten_and_a_finished_seed_only_kept_when_it_is_the_same_
     finished(&place, paper(), 1, 2.0);
     finished(&place, paper(), 2, 3.0);
     let before = place.listing();
-    place.run(&REPRODUCE).failed_with("expected an empty or new folder, found a finished run");
+    place.run(&REPRODUCE).failed_with("already holds a finished run");
     assert_eq!(place.listing(), before);
     let quick = std::fs::read_to_string(place.file("out/synthetic-seed2/config.toml")).unwrap();
     place.write("out/synthetic-seed2/config.toml", quick.replace("beta = 0.1", "beta = 0.2"));
-    resumed(&place, &[]).failed_with("expected a run with the same settings, found beta 0.1 here, 0.2 there");
+    resumed(&place, &[]).failed_with("holds a run with other settings: beta 0.1 here, 0.2 there");
     place.write("out/synthetic-seed2/config.toml", quick);
     let row = std::fs::read_to_string(place.file("out/synthetic-seed2/result.csv")).unwrap();
     place.write("out/synthetic-seed2/result.csv", row.replace(STANDARD_SHA256, "0123"));

@@ -124,7 +124,7 @@ fn what_cannot_be_is_refused_before_anything_starts() {
             "point 2 (labels_per_class 50, seed 1): labels_per_class = 50",
         ),
         (vec!["--vary", "p=2,3", "--out", "x.txt"], "x.txt does not end in .csv"),
-        (vec!["--vary", "p=2,3", "--out", "digits/train-images.npy/x.csv"], "output digits/train-images.npy/x.runs"),
+        (vec!["--vary", "p=2,3", "--out", "digits/train-images.npy/x.csv"], "digits/train-images.npy/x.runs"),
     ] {
         sweep(&place, &more).failed_with(expected);
         assert_eq!(place.listing(), before, "{more:?}");
@@ -155,12 +155,12 @@ fn a_point_that_fails_is_a_row_and_the_sweep_goes_on() {
     let place = place();
     let ended = sweep(&place, &FAILING);
     assert_eq!(ended.code, Some(1), "{}", ended.stderr);
-    assert!(ended.stderr.contains("off_sphere drop, seed 1: failed: units on the p-sphere"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("off_sphere drop, seed 1: failed: no unit is on the p-sphere"), "{}", ended.stderr);
     let error = "error: 1 of the 2 points of mnist failed, first off_sphere drop, seed 1";
     assert!(ended.stderr.contains(error), "{}", ended.stderr);
     assert!(ended.stdout.contains("0 (1 failed)"), "{}", ended.stdout);
     let found = rows(&place.file("some.csv"));
-    assert!(found[0].err.starts_with("units on the p-sphere: expected some") && found[0].has_no_result());
+    assert!(found[0].err.starts_with("no unit is on the p-sphere") && found[0].has_no_result());
     assert_eq!((found[0].hidden.clone(), found[0].dataset_sha256.len()), (Some(20.into()), 64));
     assert!(found[1].err.is_empty() && found[1].test_error_pct.is_some());
 
@@ -260,7 +260,7 @@ fn a_file_of_rows_is_kept_unless_told_otherwise() {
     place.write("x.csv", text.replacen(",0.2,", ",0.3,", 1));
     with(&["--resume"]).failed_with("x.csv: row 2 is not of delta 0.2, seed 1: delta is 0.3, not 0.2");
     std::fs::remove_file(place.file("x.csv")).unwrap();
-    with(&[]).failed_with("expected an empty or new folder, found a finished run");
+    with(&[]).failed_with("already holds a finished run");
     with(&["--force", "--set", "beta=2"]).succeeded();
     assert_eq!(place.listing(), before, "the same files, replaced");
     assert_eq!(rows(&place.file("x.csv"))[1].beta, Some(2.0));

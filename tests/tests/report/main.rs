@@ -271,8 +271,8 @@ fn what_cannot_be_reported_is_one_line() {
     let before = place.listing();
     place
         .run(&["report", "all", "--html", "no/such/page.html"])
-        .failed_with("output no/such/page.html: expected a writable");
-    place.run(&["report", "all", "--html", "empty"]).failed_with("output empty: expected a file, found a folder");
+        .failed_with("cannot write no/such/page.html");
+    place.run(&["report", "all", "--html", "empty"]).failed_with("empty is a folder, not a file");
     assert_eq!(place.listing(), before, "nothing was left behind");
     let usage = place.run(&["report"]);
     assert_eq!((usage.code, usage.stdout.as_str()), (Some(2), ""));
