@@ -114,7 +114,7 @@ fn the_page_holds_numbers_plots_pictures_and_origins() {
 
     let unfinished = &rows(&page, "runs/<script>begun")[0];
     assert_eq!(unfinished[1..], ["mnist", "biological", "4", "no checkpoint yet"]);
-    assert!(rows(&page, "old.csv")[0][1].starts_with("expected the columns"));
+    assert!(rows(&page, "old.csv")[0][1].starts_with("the column `task` is missing"));
 
     let all = text(page.root());
     for expected in [
