@@ -93,7 +93,7 @@ fn top_k(criterion: &mut Criterion) {
             let mut lists = TopK::new(BATCH, k);
             Box::new(move || {
                 lists.clear();
-                lists.offer(kernels, black_box(&scores), width, width * LANES, 0);
+                lists.push(kernels, black_box(&scores), width, width * LANES, 0);
             })
         });
     }

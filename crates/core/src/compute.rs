@@ -94,7 +94,7 @@ pub struct Barrier {
     broken: AtomicBool,
 }
 
-/// Turns of waiting before the core is given away: some tens of microseconds. Where workers outnumber the cores nobody spins,
+/// Rounds of spinning before a worker yields: some tens of microseconds. Where workers outnumber the cores no worker spins,
 /// since the last one may need this core.
 pub(crate) fn patience(workers: usize) -> u32 {
     if workers > cores() { 0 } else { 400 }

@@ -26,40 +26,28 @@
 
 #![deny(unsafe_code)]
 
-mod balance;
 mod compute;
-mod engine;
 mod error;
 mod inputs;
 #[allow(unsafe_code)]
 mod isa;
 mod kernels;
-mod layer;
-mod learner;
 mod matrix;
-mod offers;
 pub mod ops;
 mod random;
 pub mod reference;
-mod rows;
 mod rule;
-mod screen;
-mod shard;
-mod top_k;
-mod update;
 mod vector;
-mod workspace;
 
-pub use balance::BalanceCounts;
 pub use compute::{Barrier, Compute, range_of};
-pub use engine::Engine;
 pub use error::{Error, Result};
 pub use inputs::{Elements, Inputs};
 pub use isa::Kernels;
-pub use layer::{Diagnostics, Layer};
-pub use learner::{Learner, Rates};
 pub use matrix::{Matrix, Panel};
 pub use random::Random;
-pub use rule::Rule;
-pub use top_k::{NOBODY, TopK};
+pub use rule::balance::BalanceCounts;
+pub use rule::layer::{Diagnostics, Layer};
+pub use rule::parameters::{Engine, Rule};
+pub use rule::top_k::TopK;
+pub use rule::{Learner, Rates};
 pub use vector::{LANES, Lanes};

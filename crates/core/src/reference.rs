@@ -1,7 +1,7 @@
 //! The author's minibatch algorithm in f64 with plain loops: the definition of correct, and nothing else.
 
-use crate::balance::BalanceCounts;
-use crate::rule::Rule;
+use crate::rule::balance::BalanceCounts;
+use crate::rule::parameters::Rule;
 
 /// Learns one minibatch: weights [hidden × inputs], examples [batch × inputs] that are already scaled. The balance of the
 /// rule is left out; [`balanced_minibatch`] has it.

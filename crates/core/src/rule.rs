@@ -1,6 +1,5 @@
-//! The paper's rule: its three numbers, and the powers of the weights that p asks for.
+//! The learning rule of Krotov & Hopfield 2019, as every shard runs it: score → rank → update.
 //!
-//! One minibatch, in the author's words (NumPy):
 //! ```text
 //! I  = (sgn W ∘ |W|^(p−1)) X                 score      every unit, every example
 //! y  = 1 for the largest I of an example,    rank
@@ -8,164 +7,289 @@
 //! ds = y Xᵀ − rowsum(y ∘ I) ∘ W              update     only rows with y ≠ 0 somewhere
 //! W += ε ds / max(max |ds|, 1e−30)
 //! ```
-//! A learned weight of which next to nothing is left becomes 0, which the author's does not: below 2^(−120/(p−1)), between
-//! 2⁻¹⁰⁰ and 2⁻³⁰.
+//!
+//! The units are divided among shards, one per worker. A minibatch has two barriers: one between score and rank, where the
+//! top k of each example are exchanged, and one between rank and update, where the largest changes are. A shard goes from the
+//! update to the scores of the next minibatch at once, because it scores only rows that it updated itself. What it publishes
+//! is overwritten only after the next barrier, when every shard has read it.
 
+pub(crate) mod balance;
+pub(crate) mod dense;
+pub(crate) mod exchange;
+pub(crate) mod layer;
+pub(crate) mod parameters;
+pub(crate) mod rows;
+pub(crate) mod screening;
+pub(crate) mod shard;
+pub(crate) mod thresholds;
+pub(crate) mod top_k;
+pub(crate) mod update;
+
+use crate::compute::{Compute, range_of};
 use crate::error::{Error, Result};
+use crate::inputs::Inputs;
 use crate::isa::Kernels;
-use crate::kernels::{IntegerNorm, power_real};
-use crate::vector::Lanes;
+use crate::matrix::Matrix;
+use balance::BalanceCounts;
+use layer::Layer;
+use parameters::{Engine, Rule};
+use shard::{Applied, Minibatch, Shard, Shared, Sizes};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The learning rule of Krotov & Hopfield 2019: Lebesgue norm p, anti-Hebbian rank k, anti-Hebbian strength Δ.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Rule {
-    p: f64,
-    k: usize,
-    delta: f32,
-    balance: Option<f32>,
+/// The learning rate ε of each minibatch: the largest single weight change in it.
+#[derive(Debug, Clone, Copy)]
+pub enum Rates<'a> {
+    /// The same for all.
+    Constant(f32),
+    /// One for each.
+    PerMinibatch(&'a [f32]),
 }
 
-/// How w′ is computed.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Norm {
-    Two,
-    Integer(IntegerNorm),
-    Real(f64),
+/// A layer, its rule, and everything that learning needs, allocated once.
+///
+/// # Example
+/// ```
+/// use rivalry_core::{Compute, Inputs, Kernels, Layer, Learner, Random, Rates, Rule};
+/// let pixels: Vec<u8> = (0..200 * 9).map(|i| (i * 31 % 256) as u8).collect();
+/// let inputs = Inputs::u8(&pixels, 9)?;
+/// let layer = Layer::normal(20, 9, 1.0, &mut Random::keyed(1, "weights", 0))?;
+/// let compute = Compute::new(Some(2), Kernels::best())?;
+/// let mut learner = Learner::new(layer, Rule::new(3.0, 7, 0.4)?, 10, &compute)?;
+/// for epoch in 0..5 {
+///     let order = Random::keyed(1, "order", epoch).order(inputs.samples());
+///     learner.learn(&compute, &inputs, &order, Rates::Constant(0.04 * (1.0 - epoch as f32 / 5.0)))?;
+/// }
+/// assert_eq!(learner.wins().iter().sum::<u32>(), 200);
+/// # Ok::<(), rivalry_core::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Learner {
+    rule: Rule,
+    hidden: usize,
+    inputs: usize,
+    batch: usize,
+    kernels: &'static Kernels,
+    engine: Engine,
+    shards: Vec<Mutex<Shard>>,
+    shared: Shared,
+    /// The number of the next minibatch.
+    minibatches: u32,
 }
 
-impl Rule {
-    /// Checks and takes the three numbers.
-    ///
-    /// Source: PNAS 116(16):7723, eq. 2 (p), eq. 10 (k counts the winner as 1; Δ).
+impl Learner {
+    /// Spreads a layer over worker threads.
     ///
     /// # Errors
-    /// [`Error::Value`] unless 1 ≤ p < ∞, k ≥ 2 and 0 ≤ Δ < ∞.
+    /// [`Error::Value`] if k exceeds the number of units (unless Δ = 0) or the minibatch is empty or larger than 2³⁰.
     ///
-    /// # Example
-    /// ```
-    /// use rivalry_core::Rule;
-    /// assert_eq!(Rule::new(3.0, 7, 0.4)?.k(), 7);
-    /// assert!(Rule::new(0.5, 7, 0.4).is_err());
-    /// # Ok::<(), rivalry_core::Error>(())
-    /// ```
-    pub fn new(p: f64, k: usize, delta: f64) -> Result<Rule> {
-        if !(p.is_finite() && p >= 1.0) {
-            return Err(Error::value("p", "a finite number of at least 1", p));
+    /// # Allocates
+    /// All memory of learning: weights, powers for p ≠ 2, staged examples, changes of at most 2·batch rows per worker. The
+    /// first call of [`Learner::learn`] that screens adds the int8 levels, half as much as the weights.
+    pub fn new(layer: Layer, rule: Rule, batch: usize, compute: &Compute) -> Result<Learner> {
+        if rule.ranks() > layer.hidden() {
+            return Err(Error::value("k", format!("at most the {} hidden units", layer.hidden()), rule.k()));
         }
-        if k < 2 {
-            return Err(Error::value("k", "a rank of at least 2", k));
+        if !(1..=1 << 30).contains(&batch) {
+            return Err(Error::value("batch", "1 to 1073741824 examples", batch));
         }
-        if !(delta >= 0.0 && delta <= f64::from(f32::MAX)) {
-            return Err(Error::value("delta", "a finite number of at least 0", delta));
-        }
-        Ok(Rule { p, k, delta: delta as f32, balance: None })
+        let sizes = Sizes { batch, k: rule.ranks(), shards: compute.threads() };
+        let shards = compute.map(|worker| {
+            let units = range_of(layer.hidden(), 1, worker, sizes.shards);
+            Mutex::new(Shard::new(worker, units, &layer, &rule, sizes))
+        });
+        let shared = Shared::new(sizes);
+        let (hidden, inputs) = (layer.hidden(), layer.inputs());
+        let (kernels, engine) = (compute.kernels(), Engine::Auto);
+        Ok(Learner { rule, hidden, inputs, batch, kernels, engine, shards, shared, minibatches: 1 })
     }
 
-    /// Limits how often a unit takes the anti-Hebbian update; `None` is the rule of the paper.
+    /// Chooses how scores are found; a new learner has [`Engine::Auto`].
+    pub fn with_engine(self, engine: Engine) -> Learner {
+        Learner { engine, ..self }
+    }
+
+    /// Learns from consecutive minibatches of `order`; a remainder smaller than a minibatch is dropped.
     ///
-    /// A unit of rank k learns with g = −Δ only while pushes + 1 ≤ balance · wins, where wins and pushes count how often the
-    /// unit won and was pushed. Wins start at 1, pushes at 0, and both are multiplied by f32 0.9995 before every minibatch.
-    /// Ours; it keeps units from being pushed away for ever.
+    /// ds = y Xᵀ − rowsum(y ∘ I) ∘ W;  W += ε ds / max(max |ds|, 1e−30), see [`Rule`].
+    ///
+    /// Source: Krotov & Hopfield 2019, eqs. 2, 3, 10, and the author's notebook (normalisation by the largest change).
+    ///
+    /// # Shapes
+    /// `order` holds sample numbers below `inputs.samples()`.
+    ///
+    /// # Numerics
+    /// The same bits for any number of threads and on every instruction set; see the [crate docs](crate#numerics).
     ///
     /// # Errors
-    /// [`Error::Value`] unless the balance is finite and above 0.
+    /// [`Error::Shape`] if the inputs have another length than the units, another number of threads than the
+    /// learner was made for, the order holds less than a minibatch, or there is not one rate per minibatch; [`Error::Value`] if a
+    /// sample number or a rate is out of range; [`Error::Engine`] if it is to screen what cannot be screened. Nothing is
+    /// learned then. [`Error::Overflow`] if a current, a change or a weight leaves the range of f32: the weights are then those before
+    /// that minibatch.
     ///
-    /// # Example
-    /// ```
-    /// use rivalry_core::Rule;
-    /// assert_eq!(Rule::new(3.0, 7, 0.4)?.with_balance(Some(1.0))?.balance(), Some(1.0));
-    /// # Ok::<(), rivalry_core::Error>(())
-    /// ```
-    pub fn with_balance(self, balance: Option<f32>) -> Result<Rule> {
-        match balance {
-            Some(limit) if !(limit.is_finite() && limit > 0.0) => {
-                Err(Error::value("balance", "a finite number above 0", limit))
-            }
-            _ => Ok(Rule { balance, ..self }),
-        }
-    }
-
-    /// The Lebesgue norm p.
-    pub fn p(&self) -> f64 {
-        self.p
-    }
-
-    /// The rank k that learns with the opposite sign.
-    pub fn k(&self) -> usize {
-        self.k
-    }
-
-    /// The anti-Hebbian strength Δ.
-    pub fn delta(&self) -> f32 {
-        self.delta
-    }
-
-    /// The largest number of anti-Hebbian updates of a unit for each of its wins.
-    pub fn balance(&self) -> Option<f32> {
-        self.balance
-    }
-
-    /// The ranks that have to be known: k, or the winner alone where rank k learns nothing.
-    pub fn ranks(&self) -> usize {
-        if self.delta > 0.0 { self.k } else { 1 }
-    }
-
-    fn norm(&self) -> Norm {
-        match self.p {
-            2.0 => Norm::Two,
-            3.0 => Norm::Integer(IntegerNorm::Three),
-            4.0 => Norm::Integer(IntegerNorm::Four),
-            5.0 => Norm::Integer(IntegerNorm::Five),
-            p => Norm::Real(p),
-        }
-    }
-
-    /// The norm, if w′ is a few multiplications.
-    pub(crate) fn whole(&self) -> Option<IntegerNorm> {
-        match self.norm() {
-            Norm::Integer(p) => Some(p),
-            Norm::Two | Norm::Real(_) => None,
-        }
-    }
-
-    /// The smallest magnitude of a weight that is kept: 2^(−120/(p−1)), between 2⁻¹⁰⁰ and 2⁻³⁰, so that w′ is never subnormal
-    /// up to p = 5. A learned weight that becomes smaller is 0: the weights of pixels that are always blank shrink for ever.
-    /// Beyond p = 5 the bound would reach weights that count.
-    pub(crate) fn smallest(&self) -> f32 {
-        libm::exp2((-120.0 / (self.p - 1.0)).clamp(-100.0, -30.0)) as f32
-    }
-
-    /// Whether w′ differs from w, so that it has to be kept beside it.
-    pub(crate) fn has_powers(&self) -> bool {
-        self.norm() != Norm::Two
-    }
-
-    /// Writes w′ = sgn(w) |w|^(p−1) of a row.
-    pub(crate) fn power(&self, kernels: &Kernels, weights: &[Lanes], powers: &mut [Lanes]) {
-        match self.norm() {
-            Norm::Two => powers.copy_from_slice(weights),
-            Norm::Integer(p) => kernels.power(p, weights, powers),
-            Norm::Real(p) => {
-                for (power, w) in powers.as_flattened_mut().iter_mut().zip(weights.as_flattened()) {
-                    *power = power_real(*w, p);
+    /// # Allocates
+    /// Nothing per minibatch; a constant amount per call.
+    pub fn learn(&mut self, compute: &Compute, inputs: &Inputs<'_>, order: &[u32], rates: Rates<'_>) -> Result<()> {
+        self.check(compute, inputs, order, rates)?;
+        let engine = self.engine.on(inputs, self.rule.ranks())?;
+        let first = self.minibatches;
+        // Before anything is learned: a number never comes twice, even if a caught panic ends this call.
+        self.minibatches = first.wrapping_add((order.len() / self.batch) as u32);
+        let (kernels, rule, shared, barrier) = (self.kernels, &self.rule, &self.shared, compute.barrier());
+        let overflows = compute.map(|worker| {
+            let _guard = barrier.guard();
+            let mut shard = lock(&self.shards[worker]);
+            shard.clear_wins();
+            shard.prepare(engine);
+            for (i, samples) in order.chunks_exact(self.batch).enumerate() {
+                let rate = match rates {
+                    Rates::Constant(rate) => rate,
+                    Rates::PerMinibatch(rates) => rates[i],
+                };
+                let next = order.chunks_exact(self.batch).nth(i + 1).unwrap_or(&[]);
+                let minibatch = Minibatch { number: first.wrapping_add(i as u32), inputs, samples, next, rate };
+                shard.score(kernels, rule, minibatch, shared);
+                barrier.wait();
+                shard.rank(kernels, rule, minibatch, shared);
+                barrier.wait();
+                // Every worker sees the same maximum, so all of them stop here together.
+                if shard.update(kernels, rule, minibatch, shared) == Applied::Overflow {
+                    return Some(i);
                 }
             }
+            None
+        });
+        match overflows.into_iter().flatten().next() {
+            Some(minibatch) => Err(Error::Overflow { minibatch }),
+            None => Ok(()),
         }
     }
+
+    fn check(&self, compute: &Compute, inputs: &Inputs<'_>, order: &[u32], rates: Rates<'_>) -> Result<()> {
+        if inputs.inputs() != self.inputs {
+            return Err(Error::shape("inputs of an example", self.inputs, inputs.inputs()));
+        }
+        if compute.threads() != self.shards.len() {
+            return Err(Error::shape("threads", self.shards.len(), compute.threads()));
+        }
+        if order.len() < self.batch {
+            let expected = format!("at least one minibatch of {} examples", self.batch);
+            return Err(Error::shape("examples", expected, order.len()));
+        }
+        if let Some(sample) = order.iter().find(|&&sample| sample as usize >= inputs.samples()) {
+            return Err(Error::value("sample", format!("below {}", inputs.samples()), sample));
+        }
+        let given = match &rates {
+            Rates::Constant(rate) => std::slice::from_ref(rate),
+            Rates::PerMinibatch(rates) if rates.len() != order.len() / self.batch => {
+                return Err(Error::shape("rates", order.len() / self.batch, rates.len()));
+            }
+            Rates::PerMinibatch(rates) => rates,
+        };
+        match given.iter().find(|rate| !(rate.is_finite() && **rate >= 0.0)) {
+            Some(rate) => Err(Error::value("rate", "a finite number of at least 0", rate)),
+            None => Ok(()),
+        }
+    }
+
+    /// How often each unit was rank 1 during the last call of [`Learner::learn`].
+    ///
+    /// # Allocates
+    /// One count per unit.
+    pub fn wins(&self) -> Vec<u32> {
+        self.shards.iter().flat_map(|shard| lock(shard).wins().to_vec()).collect()
+    }
+
+    /// The counts of a balanced rule, for a checkpoint; `None` without a balance.
+    ///
+    /// # Allocates
+    /// Two numbers per unit.
+    pub fn balance_counts(&self) -> Option<BalanceCounts> {
+        self.rule.balance().map(|_| {
+            let mut all = BalanceCounts { wins: Vec::new(), pushes: Vec::new() };
+            self.shards.iter().for_each(|shard| lock(shard).append_counts(&mut all));
+            all
+        })
+    }
+
+    /// Goes on from the counts of a checkpoint; a new learner has wins 1 and pushes 0.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] unless the rule has a balance and there is one count of each kind per unit; [`Error::Value`] unless
+    /// all are finite and at least 0.
+    pub fn with_balance_counts(self, counts: &BalanceCounts) -> Result<Learner> {
+        let expected = if self.rule.balance().is_some() { self.hidden } else { 0 };
+        for (what, values) in [("wins", &counts.wins), ("pushes", &counts.pushes)] {
+            if values.len() != expected {
+                return Err(Error::shape(what, expected, values.len()));
+            }
+            if let Some(count) = values.iter().find(|count| !(count.is_finite() && **count >= 0.0)) {
+                return Err(Error::value(what, "finite numbers of at least 0", count));
+            }
+        }
+        self.shards.iter().for_each(|shard| lock(shard).restore_counts(counts));
+        Ok(self)
+    }
+
+    /// Copies the layer as it stands.
+    pub fn layer(&self) -> Layer {
+        let mut weights = Matrix::zeros(self.hidden, self.inputs);
+        for shard in &self.shards {
+            let shard = lock(shard);
+            for (row, unit) in shard.units().enumerate() {
+                weights.row_mut(unit).copy_from_slice(shard.weights().row(row));
+            }
+        }
+        Layer::from_matrix(weights)
+    }
+
+    /// The number of units.
+    pub fn hidden(&self) -> usize {
+        self.hidden
+    }
+
+    /// The length of an example.
+    pub fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    /// The number of examples in a minibatch.
+    pub fn batch(&self) -> usize {
+        self.batch
+    }
+}
+
+/// A shard is locked only by its own worker while learning, and by one reader otherwise; a panic elsewhere says nothing
+/// about its weights.
+fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::random::Random;
 
     #[test]
-    fn weights_that_are_taken_for_0_are_far_below_those_that_count() {
-        let smallest = |p| Rule::new(p, 2, 0.0).unwrap().smallest();
-        for (p, exponent) in [(1.0, -100), (2.0, -100), (2.2, -100), (3.0, -60), (4.0, -40), (5.0, -30), (12.0, -30)] {
-            assert_eq!(smallest(p), libm::ldexpf(1.0, exponent), "p {p}");
-        }
-        for p in [2.0, 2.5, 3.0, 4.5, 5.0] {
-            assert!(power_real(smallest(p), p).is_normal(), "p {p}");
-        }
+    fn a_learner_learns_the_same_after_a_panic_that_was_caught() {
+        let pixels: Vec<u8> = (0..40 * 9).map(|i| (i * 31 % 256) as u8).collect();
+        let inputs = Inputs::u8(&pixels, 9).unwrap();
+        let order: Vec<u32> = (0..40).collect();
+        let compute = Compute::new(Some(2), Kernels::best()).unwrap();
+        let new = || {
+            let layer = Layer::normal(20, 9, 1.0, &mut Random::keyed(1, "weights", 0)).unwrap();
+            Learner::new(layer, Rule::new(3.0, 3, 0.4).unwrap(), 10, &compute).unwrap()
+        };
+        let learn = |learner: &mut Learner| {
+            learner.learn(&compute, &inputs, &order, Rates::Constant(0.02)).unwrap();
+            (learner.layer().to_rows(), learner.wins())
+        };
+        let mut learner = new();
+        // Minibatches larger than the shards were made for end every worker in a panic before it meets the others.
+        learner.batch = 40;
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| learn(&mut learner)));
+        assert!(outcome.is_err());
+        learner.batch = 10;
+        assert_eq!(learn(&mut learner), learn(&mut new()));
     }
 }

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{assert_panics, spec, wholes};
-use rivalry_core::{Kernels, NOBODY, TopK};
+use rivalry_core::{Kernels, TopK};
 
 const SCORES: [f32; 9] = [-1.0, -0.0, 0.0, 1.0, f32::NAN, f32::NEG_INFINITY, f32::INFINITY, 1e-45, 2.0];
 
@@ -26,7 +26,7 @@ fn rows(scores: &[f32], units: usize, stride: usize) -> Vec<[f32; 16]> {
 fn assert_ranks(kernels: &Kernels, lists: &TopK, example: usize, k: usize, first_unit: u32, scores: &[f32]) {
     let mut expected = spec::ranks(scores);
     expected.iter_mut().for_each(|(_, unit)| *unit += first_unit);
-    expected.resize(k, (f32::NEG_INFINITY, NOBODY));
+    expected.resize(k, (f32::NEG_INFINITY, TopK::NONE));
     let found: Vec<(f32, u32)> = lists.list(example).collect();
     let bits = |list: &[(f32, u32)]| list.iter().map(|(score, unit)| (score.to_bits(), *unit)).collect::<Vec<_>>();
     let place = || format!("{}, k {k}, example {example}", kernels.name());
@@ -42,7 +42,7 @@ fn lists_are_those_of_a_stable_sort() {
                     let (examples, stride) = (3, units.div_ceil(16) + 1);
                     let scores = scores(seed as u64, examples * units, variety);
                     let mut lists = TopK::new(examples, k);
-                    lists.offer(kernels, &rows(&scores, units, stride), stride, units, 100);
+                    lists.push(kernels, &rows(&scores, units, stride), stride, units, 100);
                     for (example, scores) in scores.chunks_exact(units).enumerate() {
                         assert_ranks(kernels, &lists, example, k, 100, scores);
                     }
@@ -63,7 +63,7 @@ fn blocks_of_units_add_up_and_clearing_forgets() {
                 let mut first = 0;
                 for units in [1, 16, 17, 96, 3, 67] {
                     let block = rows(&scores[first..first + units], units, units.div_ceil(16));
-                    lists.offer(kernels, &block, units.div_ceil(16), units, first as u32);
+                    lists.push(kernels, &block, units.div_ceil(16), units, first as u32);
                     first += units;
                 }
                 assert_ranks(kernels, &lists, 0, k, 0, &scores);
@@ -79,7 +79,7 @@ fn distinct_scores_in_every_order_are_sorted() {
             // 37 is prime: the multiples of a step run through all numbers in another order.
             let scores: Vec<f32> = (0..37).map(|i| (i * step % 37) as f32 - 18.0).collect();
             let mut lists = TopK::new(1, 12);
-            lists.offer(kernels, &rows(&scores, 37, 3), 3, 37, 0);
+            lists.push(kernels, &rows(&scores, 37, 3), 3, 37, 0);
             assert_ranks(kernels, &lists, 0, 12, 0, &scores);
         }
     }
@@ -89,7 +89,7 @@ fn distinct_scores_in_every_order_are_sorted() {
 fn shapes_that_do_not_fit_are_refused() {
     let kernels = Kernels::best();
     assert_panics("a list of nobody", || drop(TopK::new(1, 0)));
-    assert_panics("more units than lanes", || TopK::new(1, 2).offer(kernels, &[[0.0; 16]], 1, 17, 0));
-    assert_panics("no stride", || TopK::new(1, 2).offer(kernels, &[], 0, 0, 0));
-    assert_panics("more rows than lists", || TopK::new(1, 2).offer(kernels, &[[0.0; 16]; 2], 1, 16, 0));
+    assert_panics("more units than lanes", || TopK::new(1, 2).push(kernels, &[[0.0; 16]], 1, 17, 0));
+    assert_panics("no stride", || TopK::new(1, 2).push(kernels, &[], 0, 0, 0));
+    assert_panics("more rows than lists", || TopK::new(1, 2).push(kernels, &[[0.0; 16]; 2], 1, 16, 0));
 }

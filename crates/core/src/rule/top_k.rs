@@ -1,11 +1,8 @@
-//! The k best units of every example of a minibatch: the lists, and the safe front of the kernel that keeps them.
+//! The k best units of every example of a minibatch: the lists, and the safe wrapper of their kernel.
 
 use crate::isa::Kernels;
 use crate::kernels::select::{self, ScoreBlock};
 use crate::vector::{LANES, Lanes};
-
-/// The unit of a place in a list that nobody has taken.
-pub const NOBODY: u32 = u32::MAX;
 
 /// One descending list of k (score, unit) pairs per example.
 ///
@@ -17,7 +14,7 @@ pub const NOBODY: u32 = u32::MAX;
 /// ```
 /// use rivalry_core::{Kernels, TopK};
 /// let mut lists = TopK::new(1, 2);
-/// lists.offer(Kernels::best(), &[[1.0; 16]], 1, 3, 10); // three equal scores: units 10, 11, 12
+/// lists.push(Kernels::best(), &[[1.0; 16]], 1, 3, 10); // three equal scores: units 10, 11, 12
 /// assert_eq!(lists.list(0).collect::<Vec<_>>(), [(1.0, 10), (1.0, 11)]);
 /// ```
 #[derive(Debug, Clone)]
@@ -28,23 +25,26 @@ pub struct TopK {
 }
 
 impl TopK {
+    /// The unit of a free place in a list.
+    pub const NONE: u32 = u32::MAX;
+
     /// Allocates empty lists.
     ///
     /// # Panics
     /// If `k` is zero.
     pub fn new(examples: usize, k: usize) -> TopK {
-        assert!(k > 0, "a list of nobody");
-        TopK { k, best: vec![f32::NEG_INFINITY; examples * k], who: vec![NOBODY; examples * k] }
+        assert!(k > 0, "a list of no units");
+        TopK { k, best: vec![f32::NEG_INFINITY; examples * k], who: vec![TopK::NONE; examples * k] }
     }
 
     /// Empties every list.
     pub fn clear(&mut self) {
         self.best.fill(f32::NEG_INFINITY);
-        self.who.fill(NOBODY);
+        self.who.fill(TopK::NONE);
     }
 
-    /// Offers scores of the units `first_unit .. first_unit + units` to the lists of the first examples. Units must come
-    /// in increasing order over all offers.
+    /// Pushes scores of the units `first_unit .. first_unit + units` to the lists of the first examples. Units must come
+    /// in increasing order over all calls.
     ///
     /// # Shapes
     /// `scores` is [examples × stride · 16], of which the first `units` of each row count.
@@ -54,12 +54,12 @@ impl TopK {
     ///
     /// # Allocates
     /// Nothing.
-    pub fn offer(&mut self, kernels: &Kernels, scores: &[Lanes], stride: usize, units: usize, first_unit: u32) {
-        self.offer_from(kernels, 0, scores, stride, units, first_unit);
+    pub fn push(&mut self, kernels: &Kernels, scores: &[Lanes], stride: usize, units: usize, first_unit: u32) {
+        self.push_from(kernels, 0, scores, stride, units, first_unit);
     }
 
-    /// As [`TopK::offer`], to the lists from example `first` on.
-    pub(crate) fn offer_from(
+    /// As [`TopK::push`], to the lists from example `first` on.
+    pub(crate) fn push_from(
         &mut self,
         kernels: &Kernels,
         first: usize,
@@ -74,13 +74,13 @@ impl TopK {
         kernels.top_k(block, self.k, &mut self.best[from..to], &mut self.who[from..to]);
     }
 
-    /// Offers one score. Units must come in increasing order to each list.
+    /// Pushes one score. Units must come in increasing order to each list.
     pub(crate) fn insert(&mut self, example: usize, score: f32, unit: u32) {
         let places = example * self.k..(example + 1) * self.k;
         select::insert(&mut self.best[places.clone()], &mut self.who[places], score, unit);
     }
 
-    /// The list of one example, best first; places not taken hold [`NOBODY`].
+    /// The list of one example, best first; free places hold [`TopK::NONE`].
     pub fn list(&self, example: usize) -> impl ExactSizeIterator<Item = (f32, u32)> {
         let places = example * self.k..(example + 1) * self.k;
         self.best[places.clone()].iter().copied().zip(self.who[places].iter().copied())

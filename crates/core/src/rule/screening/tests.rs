@@ -1,6 +1,6 @@
-//! The proof of `screen.rs` against f64 and against the canonical scores; and the bars of other shards.
+//! The proof against f64 and against the canonical scores; and the thresholds of other shards.
 
-mod courses;
+mod policy;
 
 use super::*;
 use crate::error::Error;
@@ -8,13 +8,12 @@ use crate::inputs::Inputs;
 use crate::kernels::IntegerNorm;
 use crate::kernels::tests::{adversarial_rows, canonical, exact, normals, unknown_rows};
 use crate::matrix::Matrix;
-use crate::offers::{BarsAt, Offers};
 use crate::random::Random;
-use crate::top_k::NOBODY;
+use crate::rule::thresholds::Thresholds;
 
 const ALONE: usize = 0;
 
-/// More than are on the way between finding survivors and scoring them.
+/// More than are between refining and exact scores.
 const BATCH: usize = LAG + 8;
 
 fn matrix(rows: &[Vec<f32>]) -> Matrix {
@@ -23,8 +22,8 @@ fn matrix(rows: &[Vec<f32>]) -> Matrix {
     matrix
 }
 
-fn place(offers: &Offers, minibatch: u32) -> Place<'_> {
-    Place { offers, shard: ALONE, minibatch, first_unit: 0 }
+fn alone(all: &Thresholds, minibatch: u32) -> ShardThresholds<'_> {
+    ShardThresholds { all, shard: ALONE, minibatch }
 }
 
 fn normal_rows(hidden: usize, inputs: usize, mean: f32, spread: f32) -> Vec<Vec<f32>> {
@@ -32,7 +31,7 @@ fn normal_rows(hidden: usize, inputs: usize, mean: f32, spread: f32) -> Vec<Vec<
     rows.chunks(inputs).map(|row| row.iter().map(|w| mean + spread * w).collect()).collect()
 }
 
-/// Every adversarial row and its opposite, whose upper end is the row's lower end, and normal ones.
+/// Every adversarial row and its opposite, whose upper bound is the row's lower bound, and normal ones.
 fn hard_rows(inputs: usize) -> Vec<Vec<f32>> {
     let mut rows: Vec<Vec<f32>> = normals(3, 90 * inputs).chunks(inputs).map(<[f32]>::to_vec).collect();
     for (_, row) in adversarial_rows(inputs).into_iter().chain(unknown_rows(inputs)) {
@@ -63,7 +62,7 @@ fn ranks(powers: &[Vec<f32>], example: &[u8], k: usize) -> Vec<(f32, u32)> {
     let mut all: Vec<(f32, u32)> = powers.iter().map(|row| canonical(row, example)).zip(0..).collect();
     all.retain(|(score, _)| *score > f32::NEG_INFINITY);
     all.sort_by(|a, b| b.0.partial_cmp(&a.0).unwrap());
-    all.resize(k.max(all.len()), (f32::NEG_INFINITY, NOBODY));
+    all.resize(k.max(all.len()), (f32::NEG_INFINITY, TopK::NONE));
     all.truncate(k);
     all
 }
@@ -93,16 +92,16 @@ fn intervals_hold_the_exact_and_the_canonical_score() {
             let all = images(inputs, inked);
             let samples: Vec<u32> = (0..BATCH as u32).collect();
             let pixels = Pixels { all: &all, inputs, samples: &samples };
-            for (kernels, course) in
-                Kernels::all().into_iter().flat_map(|it| [(it, Course::OneDigit), (it, Course::TwoDigits)])
+            for (kernels, level) in
+                Kernels::all().into_iter().flat_map(|it| [(it, Level::Coarse), (it, Level::Residual)])
             {
-                let what = format!("{}, {course:?}, {inputs} inputs, {inked} % ink", kernels.name());
-                let offers = Offers::new(1, BATCH, K);
+                let what = format!("{}, {level:?}, {inputs} inputs, {inked} % ink", kernels.name());
+                let thresholds = Thresholds::new(1, BATCH, K);
                 let mut screen = Screen::new(rows.len(), inputs, BATCH, K).unwrap();
-                screen.take(course, kernels, scored);
-                screen.intervals(kernels, pixels, place(&offers, 1), 0);
-                let panels = screen.digits.panels();
-                let levels = if course == Course::TwoDigits { 2.0 * 64.0 * 64.0 } else { 64.0 };
+                screen.set_level(level, kernels, scored);
+                screen.bound(kernels, pixels, alone(&thresholds, 1), 0);
+                let panels = screen.levels.panels();
+                let levels = if level == Level::Residual { 2.0 * 64.0 * 64.0 } else { 64.0 };
                 for example in 0..BATCH {
                     let of = pixels.example(example);
                     let upper = screen.upper[example * panels..][..panels].as_flattened().to_vec();
@@ -111,18 +110,18 @@ fn intervals_hold_the_exact_and_the_canonical_score() {
                     }
                     assert!(upper[rows.len()..].iter().all(|upper| upper.is_nan()), "{what}: units that are not there");
                     let best = ranks(&rows, of, K);
-                    let bar = |bars: &[f32]| bars.iter().zip(&best).all(|(bar, (score, _))| bar <= score);
-                    assert!(bar(&screen.lower[example].as_flattened()[..K]), "{what}, {example}: bars");
-                    screen.survive(kernels, example, pixels, place(&offers, 1), 0);
-                    let survivors = &screen.survivors[example % (LAG + 2)];
-                    for (&row, &upper) in survivors.rows().iter().zip(&survivors.upper) {
-                        let what = format!("{what}, {example}, closer {row}");
+                    let below = |bounds: &[f32]| bounds.iter().zip(&best).all(|(bound, (score, _))| bound <= score);
+                    assert!(below(&screen.lower[example].as_flattened()[..K]), "{what}, {example}: lower bounds");
+                    screen.refine(kernels, example, pixels, alone(&thresholds, 1), 0);
+                    let candidates = &screen.candidates[example % (LAG + 2)];
+                    for (&row, &upper) in candidates.rows().iter().zip(&candidates.upper) {
+                        let what = format!("{what}, {example}, refined {row}");
                         assert_upper(&what, &rows[row as usize], of, upper, 2.0 * 64.0 * 64.0);
                     }
-                    assert!(bar(&survivors.best), "{what}, {example}: closer bars");
-                    screen.survivors[example % (LAG + 2)].settle(example, place(&offers, 1));
-                    let survivors = &screen.survivors[example % (LAG + 2)];
-                    let kept = survivors.rows();
+                    assert!(below(&candidates.best), "{what}, {example}: refined lower bounds");
+                    screen.candidates[example % (LAG + 2)].prune(example, alone(&thresholds, 1));
+                    let candidates = &screen.candidates[example % (LAG + 2)];
+                    let kept = candidates.rows();
                     assert!(
                         best.iter().all(|(_, unit)| kept.contains(unit)),
                         "{what}, {example}: {kept:?} for {best:?}"
@@ -136,54 +135,54 @@ fn intervals_hold_the_exact_and_the_canonical_score() {
 
 #[test]
 fn what_cannot_be_screened_is_refused_and_auto_does_without() {
-    use crate::engine::Engine::{Auto, Dense, Screened};
-    let pixels = vec![0; MOST_INPUTS + 1];
-    let (most, more) = (Inputs::u8(&pixels[1..], MOST_INPUTS).unwrap(), Inputs::u8(&pixels, MOST_INPUTS + 1).unwrap());
-    assert_eq!(Screened.on(&most, MOST_RANKS), Ok(Screened));
-    for (inputs, k) in [(&more, 2), (&most, MOST_RANKS + 1)] {
+    use crate::rule::parameters::Engine::{Auto, Dense, Screened};
+    let pixels = vec![0; MAX_INPUTS + 1];
+    let (most, more) = (Inputs::u8(&pixels[1..], MAX_INPUTS).unwrap(), Inputs::u8(&pixels, MAX_INPUTS + 1).unwrap());
+    assert_eq!(Screened.on(&most, MAX_RANKS), Ok(Screened));
+    for (inputs, k) in [(&more, 2), (&most, MAX_RANKS + 1)] {
         assert!(matches!(Screened.on(inputs, k), Err(Error::Engine { .. })));
         assert_eq!([Auto.on(inputs, k), Dense.on(inputs, k)], [Ok(Dense), Ok(Dense)]);
     }
-    assert!(Screen::new(10, MOST_INPUTS, 4, MOST_RANKS).is_some());
+    assert!(Screen::new(10, MAX_INPUTS, 4, MAX_RANKS).is_some());
     assert!(Screen::new(0, 5, 4, 2).is_none());
 }
 
-/// The lists that a shard offers when another one has told `told` in some minibatch.
-fn offered(rows: &Matrix, images: &[u8], (told, minibatch): (&[f32], u32), stage: Stage) -> Vec<Vec<(f32, u32)>> {
-    let (k, inputs, kernels) = (told.len(), rows.columns(), Kernels::best());
-    let (offers, mut lists) = (Offers::new(2, BATCH, k), TopK::new(BATCH, k));
+/// The lists of a shard when another one has published `bounds` in some minibatch.
+fn pushed(rows: &Matrix, images: &[u8], (bounds, minibatch): (&[f32], u32), stage: Stage) -> Vec<Vec<(f32, u32)>> {
+    let (k, inputs, kernels) = (bounds.len(), rows.columns(), Kernels::best());
+    let (all, mut lists) = (Thresholds::new(2, BATCH, k), TopK::new(BATCH, k));
     for example in 0..BATCH {
-        offers.publish_bars(BarsAt { shard: 1, stage, minibatch, example }, told);
+        ShardThresholds { all: &all, shard: 1, minibatch }.publish(stage, example, bounds);
     }
     let mut screen = Screen::new(rows.rows(), inputs, BATCH, k).unwrap();
     let scored = Scored { rows, power: Some(IntegerNorm::Three) };
     assert!(screen.begin(kernels, scored));
     let samples: Vec<u32> = (0..BATCH as u32).collect();
-    let place = Place { offers: &offers, shard: 0, minibatch: 9, first_unit: 0 };
+    let thresholds = ShardThresholds { all: &all, shard: 0, minibatch: 9 };
     let pixels = Pixels { all: images, inputs, samples: &samples };
     let next = Pixels { samples: &[], ..pixels };
-    screen.offer(kernels, scored, [pixels, next], place, &mut lists);
+    screen.score(kernels, scored, [pixels, next], thresholds, 0, &mut lists);
     (0..BATCH).map(|example| lists.list(example).collect()).collect()
 }
 
 #[test]
-fn bars_of_other_shards_count_only_in_their_minibatch_and_never_cost_a_unit_that_reaches_them() {
+fn thresholds_of_other_shards_count_only_in_their_minibatch_and_never_cost_a_unit_that_reaches_them() {
     let rows = normal_rows(200, 100, 0.0, 1.0);
     let (matrix, images) = (matrix(&rows), images(100, 20));
     let powers: Vec<Vec<f32>> = rows.iter().map(|row| row.iter().map(|w| w * w.abs()).collect()).collect();
     let expected: Vec<_> = images.chunks(100).map(|example| ranks(&powers, example, 3)).collect();
     for stage in [Stage::All, Stage::Candidates] {
         for stale in [8, 10, 0, u32::MAX] {
-            assert_eq!(offered(&matrix, &images, (&[1e30; 3], stale), stage), expected, "minibatch {stale}");
+            assert_eq!(pushed(&matrix, &images, (&[1e30; 3], stale), stage), expected, "minibatch {stale}");
         }
         // Three units elsewhere are beyond all of these: nothing of theirs can rank, and nothing has to be scored.
-        let none = offered(&matrix, &images, (&[1e30; 3], 9), stage);
-        assert!(none.iter().flatten().all(|ranked| ranked.1 == NOBODY), "{stage:?}: bars are heard");
+        let none = pushed(&matrix, &images, (&[1e30; 3], 9), stage);
+        assert!(none.iter().flatten().all(|ranked| ranked.1 == TopK::NONE), "{stage:?}: thresholds count");
         // Only one or two are: the best of these must be there.
         for beyond in [1, 2] {
-            let mut told = [f32::NEG_INFINITY; 3];
-            told[..beyond].fill(1e30);
-            for (found, expected) in offered(&matrix, &images, (&told, 9), stage).iter().zip(&expected) {
+            let mut bounds = [f32::NEG_INFINITY; 3];
+            bounds[..beyond].fill(1e30);
+            for (found, expected) in pushed(&matrix, &images, (&bounds, 9), stage).iter().zip(&expected) {
                 assert_eq!(found[..3 - beyond], expected[..3 - beyond]);
             }
         }
