@@ -30,19 +30,6 @@ pub struct Printed<'a> {
     pub remark: &'a str,
 }
 
-/// One point of a sweep over its seeds, as JSON has it.
-#[derive(Debug, Serialize)]
-struct PointJson {
-    point: String,
-    seeds: usize,
-    failed: usize,
-    mean_error_pct: Option<f64>,
-    sd_error_pct: Option<f64>,
-    on_sphere: Option<f64>,
-    negative_units: Option<f64>,
-    silent_units: Option<f64>,
-}
-
 /// One method of a table over its seeds, as JSON has it.
 #[derive(Debug, Serialize)]
 struct MethodJson {
@@ -108,7 +95,7 @@ impl<'a> Printed<'a> {
                 "summaries": methods,
             })
         } else {
-            let points: Vec<PointJson> = summaries.iter().map(|(point, summary)| point_json(point, summary)).collect();
+            let points: Vec<serde_json::Value> = summaries.iter().map(|(point, one)| point_json(point, one)).collect();
             serde_json::json!({
                 "sweep": self.definition.name,
                 "protocol": protocol,
@@ -203,18 +190,18 @@ pub fn points_table(summaries: &[(&Point, Summary<'_>)]) -> Table {
     table
 }
 
-fn point_json(point: &Point, summary: &Summary<'_>) -> PointJson {
+fn point_json(point: &Point, summary: &Summary<'_>) -> serde_json::Value {
     let error = summary.error();
-    PointJson {
-        point: point.name.clone(),
-        seeds: summary.seeds().len(),
-        failed: summary.failed(),
-        mean_error_pct: error.map(|error| rounded(error.mean)),
-        sd_error_pct: error.and_then(|error| error.sd).map(rounded),
-        on_sphere: summary.mean_count(|row| row.on_sphere),
-        negative_units: summary.mean_count(|row| row.negative_units),
-        silent_units: summary.mean_count(|row| row.silent_units),
-    }
+    serde_json::json!({
+        "point": point.name,
+        "seeds": summary.seeds().len(),
+        "failed": summary.failed(),
+        "mean_error_pct": error.map(|error| rounded(error.mean)),
+        "sd_error_pct": error.and_then(|error| error.sd).map(rounded),
+        "on_sphere": summary.mean_count(|row| row.on_sphere),
+        "negative_units": summary.mean_count(|row| row.negative_units),
+        "silent_units": summary.mean_count(|row| row.silent_units),
+    })
 }
 
 /// Nothing where no seed came to a test error.
