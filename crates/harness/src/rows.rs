@@ -255,7 +255,7 @@ mod tests {
         for hidden in [None, Some(Hidden::from(20)), Some(Hidden::new(vec![500, 300]))] {
             let row = ResultRow { err: "no data, \"said\"".to_owned(), p: Some(2.5), hidden, ..ResultRow::default() };
             let text = to_csv(std::slice::from_ref(&row));
-            assert_eq!(from_csv::<ResultRow>(&text, "test").unwrap(), [row.clone()]);
+            assert_eq!(from_csv::<ResultRow>(&text, "test").unwrap(), std::slice::from_ref(&row));
             let json = serde_json::to_string(&row).unwrap();
             assert_eq!(serde_json::from_str::<ResultRow>(&json).unwrap(), row);
         }

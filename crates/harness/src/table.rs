@@ -158,7 +158,7 @@ fn escaped(cell: &str) -> String {
 pub(crate) fn inline(text: &str) -> Markup {
     let pieces: Vec<&str> = text.split('`').collect();
     // An odd backtick is only a backtick.
-    if pieces.len() % 2 == 0 {
+    if pieces.len().is_multiple_of(2) {
         return html! { (text) };
     }
     html! {

@@ -269,9 +269,7 @@ fn what_cannot_be_reported_is_one_line() {
     place.write("stale/rows.csv", "experiment,dataset,method,other\n");
     place.run(&["report", "stale"]).failed_with("found none to use (rows.csv: the column `task` is missing");
     let before = place.listing();
-    place
-        .run(&["report", "all", "--html", "no/such/page.html"])
-        .failed_with("cannot write no/such/page.html");
+    place.run(&["report", "all", "--html", "no/such/page.html"]).failed_with("cannot write no/such/page.html");
     place.run(&["report", "all", "--html", "empty"]).failed_with("empty is a folder, not a file");
     assert_eq!(place.listing(), before, "nothing was left behind");
     let usage = place.run(&["report"]);

@@ -7,22 +7,26 @@ use clap::Args;
 /// The keys of `--set` and of a TOML file, as `train --help` lists them.
 const KEYS: &str = "\
 Keys of --set and of a TOML file (a file starts from the protocol of its dataset; config.toml of a run is such a file):
-  dataset           mnist, cifar10, synthetic, or a directory with train/t10k images and labels (IDX or npy)
+  dataset           mnist, cifar10, synthetic, a directory with your own images and labels (IDX or npy), or one X.npy
   method            biological, end-to-end (backpropagation), end-to-end-softmax, random (a layer that learns nothing),
-                    shallow (no layer); sets the defaults of its protocol, and keys that it ignores are refused
+                    shallow (no hidden layer); sets the defaults of its protocol, and keys without effect are refused
   task              class, parity, half (layer on the lower half of the classes, readout on the upper)
-  hidden p k delta  hidden units, Lebesgue norm >= 1, rank that is pushed away >= 2, strength of the push >= 0
+  hidden            hidden units; 500,500 for two layers (end-to-end)
+  p k delta         exponent of the Lebesgue norm >= 1; rank >= 2 of the unit that gets the anti-Hebbian update, and its
+                    strength >= 0
+  balance           off, or a number above 0: anti-Hebbian updates of a unit per win (1 prevents that all units collapse)
   epochs batch rate init_sigma              the unsupervised phase; the rate falls linearly to 0
   unit_length       none, readout, both: where images are scaled to unit length
   power_n           power n of the features, h = (max(I, 0) / current_scale)^n
-  current_scale     a number, or auto = mean of the largest current over the training examples
+  current_scale     a number, or auto = mean of the largest current over the training samples
   off_sphere        keep, drop: units that never converged
   loss_m beta       power m of the loss, gain of the readout
   readout_epochs readout_batch              the readout, or all of an end-to-end network; 0 epochs stops after the layer
   readout_rates     such as 1e-3:100,5e-4:150; the end epochs are scaled to readout_epochs
-  train_samples     all, or the first so many (both phases)
-  labels_per_class  all, or the first so many of each class (readout only)
+  train_samples     all, or how many (both phases)
+  labels_per_class  all, or how many of each class (readout only)
   validation        share of the training set held out; above 0 the test set is not touched
+  split             shuffled (seeded, the same share of every class) or file-order: which samples these take
   seed              of every random number
   experiment        the name in the CSV files";
 
