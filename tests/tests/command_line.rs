@@ -227,7 +227,7 @@ fn every_method_leaves_the_files_and_the_cells_that_apply() {
             let expected = files.split(' ').any(|name| name == file);
             assert_eq!(place.file(method).join(file).is_file(), expected, "{method} {file}");
         }
-        for file in ["readout.npy", "curves.svg", "metrics.csv", "result.csv", "weights.safetensors"] {
+        for file in ["readout.npy", "curves.svg", "confusion.csv", "metrics.csv", "result.csv", "weights.safetensors"] {
             assert!(place.file(method).join(file).is_file(), "{method} {file}");
         }
         let metrics = std::fs::read_to_string(place.file(method).join("metrics.csv")).unwrap();

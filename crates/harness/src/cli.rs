@@ -2,6 +2,7 @@
 
 mod bench;
 mod data;
+mod network;
 mod reproduce;
 mod sweep;
 mod train;
@@ -13,6 +14,7 @@ use serde::Deserialize;
 
 pub use bench::{BenchAction, BenchArgs, BenchRunArgs, PeersArgs, Place, Selection};
 pub use data::{DataAction, DataArgs, SetName};
+pub use network::{Application, FeaturesArgs, PredictArgs};
 pub(crate) use reproduce::EVERYTHING;
 pub use reproduce::ReproduceArgs;
 pub use sweep::{SweepAction, SweepArgs};
@@ -123,6 +125,10 @@ pub enum Command {
     Sweep(SweepArgs),
     /// Drive a learner from another program: one step from given weights and inputs
     Replay(ReplayArgs),
+    /// Compute the features of new samples with a trained run
+    Features(FeaturesArgs),
+    /// Predict the classes of new samples with a trained run
+    Predict(PredictArgs),
     /// Draw the receptive fields of a run
     Fields(FieldsArgs),
     /// Benchmarks: every one has an expected answer

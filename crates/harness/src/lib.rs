@@ -32,6 +32,7 @@ pub mod env;
 pub mod failure;
 pub mod markdown;
 pub mod methods;
+mod network;
 mod output;
 pub mod plot;
 pub mod progress;

@@ -23,8 +23,8 @@ pub mod folder;
 pub mod phases;
 
 pub use folder::{
-    CHECKPOINT, CONFIG, CURVES, ENVIRONMENT, Existing, FIELDS, FILES, METRICS, READOUT, RESULT, RunFolder, TENSORS,
-    WEIGHTS,
+    CHECKPOINT, CONFIG, CONFUSION, CURVES, ENVIRONMENT, Existing, FIELDS, FILES, METRICS, READOUT, RESULT, RunFolder,
+    TENSORS, WEIGHTS,
 };
 
 use crate::cli::Common;

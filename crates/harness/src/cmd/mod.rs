@@ -4,6 +4,7 @@ mod bench;
 mod data;
 mod fields;
 mod info;
+mod network;
 mod record;
 pub(crate) mod replay;
 mod report;
@@ -22,6 +23,8 @@ pub(crate) fn run(arguments: &Cli) -> anyhow::Result<()> {
         Command::Bench(args) => bench::run(args, common),
         Command::Data(args) => data::run(args, common),
         Command::Fields(args) => fields::run(args, common),
+        Command::Features(args) => network::features(args, common),
+        Command::Predict(args) => network::predict(args, common),
         Command::Train(args) => train::run(args, common),
         Command::Reproduce(args) => reproduce::run(args, common),
         Command::Sweep(args) => sweep::run(args, common),

@@ -1,14 +1,15 @@
 //! `end-to-end` and `end-to-end-softmax`: the same network with n = 1, all of it trained by backpropagation, with the power
 //! loss of the paper's baseline or with softmax and cross-entropy.
 
-use rivalry_core::Random;
-use rivalry_nets::{Backprop, BackpropSpec, Head, Schedule, State};
+use anyhow::Context;
+use rivalry_core::{Compute, Random};
+use rivalry_nets::{Backprop, BackpropSpec, Classifier, Head, Learner, Schedule, State};
 
-use super::{Method, needs_labels};
+use super::{Method, first_layer, needs_labels};
 use crate::config::Config;
 use crate::rows::Phase;
 use crate::run::Job;
-use crate::run::phases::{Data, PhaseRun, Rates, readout_length};
+use crate::run::phases::{Data, PhaseRun, Rates, readout_length, shape_of, with_moments};
 
 /// Backpropagation with one of the losses.
 #[derive(Debug)]
@@ -59,6 +60,13 @@ pub(super) const END_TO_END_SOFTMAX: EndToEnd = EndToEnd {
     head: |_| Head::Softmax,
 };
 
+impl EndToEnd {
+    fn spec(&self, config: &Config, inputs: usize, classes: usize) -> BackpropSpec {
+        let (hidden, head) = (config.hidden.sizes().to_vec(), (self.head)(config));
+        BackpropSpec { inputs, hidden, classes, head, batch: config.readout_batch }
+    }
+}
+
 impl Method for EndToEnd {
     fn name(&self) -> &'static str {
         self.name
@@ -78,13 +86,7 @@ impl Method for EndToEnd {
 
     fn begin<'a>(&self, phase: Phase, job: &Job<'a>, _state: &State) -> anyhow::Result<PhaseRun<'a>> {
         let (config, splits) = (job.config, job.splits);
-        let spec = BackpropSpec {
-            inputs: splits.labelled.inputs(),
-            hidden: config.hidden.sizes().to_vec(),
-            classes: splits.classes,
-            head: (self.head)(config),
-            batch: config.readout_batch,
-        };
+        let spec = self.spec(config, splits.labelled.inputs(), splits.classes);
         let network = Backprop::new(spec, &mut Random::keyed(config.seed, "weights", 0), &job.compute.core)?;
         let length = readout_length(config);
         Ok(PhaseRun {
@@ -96,6 +98,14 @@ impl Method for EndToEnd {
             evaluate: Some(Data::samples(&splits.evaluate, length)?),
             kept: State::default(),
         })
+    }
+
+    fn classifier(&self, config: &Config, trained: &State, compute: &Compute) -> anyhow::Result<Box<dyn Classifier>> {
+        let ([classes, _], layer) = (shape_of(trained, "readout")?, first_layer(trained)?);
+        let spec = self.spec(config, layer.context("it has no hidden layer")?.inputs(), classes);
+        let mut network = Backprop::new(spec, &mut Random::keyed(config.seed, "weights", 0), compute)?;
+        network.restore(&with_moments(trained))?;
+        Ok(Box::new(network))
     }
 
     /// The weights and their two moments, each also in the state, the checkpoint and its bytes.

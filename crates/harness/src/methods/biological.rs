@@ -4,14 +4,14 @@
 //! 2. Readout: the features of the layer once, then the readout's epochs. Units off the p-sphere are dropped if asked.
 
 use rivalry_core::{Random, Rule};
-use rivalry_nets::{FastLearner, FastSpec, State};
+use rivalry_nets::{Encoder, FastLearner, FastSpec, State};
 
 use super::Method;
 use crate::config::{Balance, Config, UnitLength};
 use crate::dataset::Length;
 use crate::rows::Phase;
 use crate::run::Job;
-use crate::run::phases::{Data, PhaseRun, Rates, readout_of_layer};
+use crate::run::phases::{Data, PhaseRun, Rates, layer_encoder, readout_of_layer};
 
 /// See the module.
 #[derive(Debug)]
@@ -59,6 +59,10 @@ impl Method for Biological {
             evaluate: None,
             kept: State::default(),
         })
+    }
+
+    fn encoder(&self, config: &Config, trained: &State) -> anyhow::Result<Option<Box<dyn Encoder>>> {
+        Ok(Some(Box::new(layer_encoder(config, trained)?)))
     }
 
     /// The layer, its powers and its checkpoint, then the features.

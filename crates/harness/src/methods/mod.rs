@@ -13,8 +13,8 @@ mod shallow;
 
 use std::fmt;
 
-use rivalry_core::Layer;
-use rivalry_nets::State;
+use rivalry_core::{Compute, Layer};
+use rivalry_nets::{Classifier, Encoder, State};
 use serde::de::{self, Deserialize, Deserializer};
 use serde::{Serialize, Serializer};
 
@@ -22,7 +22,7 @@ use crate::config::{Config, nearest};
 use crate::failure::failure;
 use crate::rows::Phase;
 use crate::run::Job;
-use crate::run::phases::PhaseRun;
+use crate::run::phases::{PhaseRun, trained_readout};
 
 /// One way to train a network.
 pub trait Method: fmt::Debug + Sync {
@@ -51,6 +51,22 @@ pub trait Method: fmt::Debug + Sync {
     /// # Errors
     /// The settings do not fit the data.
     fn begin<'a>(&self, phase: Phase, job: &Job<'a>, state: &State) -> anyhow::Result<PhaseRun<'a>>;
+
+    /// What turns samples into the inputs of the classifier, from trained tensors; none where those are the samples.
+    ///
+    /// # Errors
+    /// The tensors are not those of this method.
+    fn encoder(&self, _config: &Config, _trained: &State) -> anyhow::Result<Option<Box<dyn Encoder>>> {
+        Ok(None)
+    }
+
+    /// What turns them into classes, from trained tensors.
+    ///
+    /// # Errors
+    /// The tensors are not those of this method.
+    fn classifier(&self, config: &Config, trained: &State, compute: &Compute) -> anyhow::Result<Box<dyn Classifier>> {
+        Ok(Box::new(trained_readout(config, trained, compute)?))
+    }
 
     /// The f32 numbers that a run holds at once, about. `features` counts the samples whose features are kept.
     fn numbers(&self, config: &Config, inputs: usize, features: usize) -> u64;

@@ -1,12 +1,12 @@
 //! `random`: a control of ours. A hidden layer of random directions on the p-sphere that learns nothing, then the readout.
 
-use rivalry_nets::{State, Tensor, random_layer};
+use rivalry_nets::{Encoder, State, Tensor, random_layer};
 
 use super::Method;
 use crate::config::Config;
 use crate::rows::Phase;
 use crate::run::Job;
-use crate::run::phases::{PhaseRun, readout_of_layer};
+use crate::run::phases::{PhaseRun, layer_encoder, readout_of_layer};
 
 /// See the module.
 #[derive(Debug)]
@@ -40,6 +40,10 @@ impl Method for Random {
 
     fn begin<'a>(&self, _phase: Phase, job: &Job<'a>, state: &State) -> anyhow::Result<PhaseRun<'a>> {
         readout_of_layer(job, state)
+    }
+
+    fn encoder(&self, config: &Config, trained: &State) -> anyhow::Result<Option<Box<dyn Encoder>>> {
+        Ok(Some(Box::new(layer_encoder(config, trained)?)))
     }
 
     fn numbers(&self, config: &Config, inputs: usize, features: usize) -> u64 {

@@ -6,7 +6,7 @@ use super::{Method, needs_labels};
 use crate::config::Config;
 use crate::rows::Phase;
 use crate::run::Job;
-use crate::run::phases::{Data, PhaseRun, readout, readout_length};
+use crate::run::phases::{Data, PhaseRun, readout, readout_length, shape_of};
 
 /// See the module.
 #[derive(Debug)]
@@ -49,6 +49,11 @@ impl Method for Shallow {
             Data::features(examples, length, |inputs| raw.features(&job.compute.core, inputs))
         };
         readout(job, features(&splits.labelled)?, features(&splits.evaluate)?, State::default())
+    }
+
+    fn encoder(&self, _config: &Config, trained: &State) -> anyhow::Result<Option<Box<dyn Encoder>>> {
+        let [_, inputs] = shape_of(trained, "readout")?;
+        Ok(Some(Box::new(Raw::new(inputs))))
     }
 
     fn numbers(&self, _config: &Config, inputs: usize, features: usize) -> u64 {

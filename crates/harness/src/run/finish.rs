@@ -14,10 +14,11 @@ use sha2::{Digest, Sha256};
 
 use super::checkpoint::{Checkpoint, serialize, tensors};
 use super::epochs::check_finite;
-use super::{CURVES, FIELDS, Job, METRICS, Outcome, READOUT, RESULT, TENSORS, WEIGHTS, hex};
+use super::{CONFUSION, CURVES, FIELDS, Job, METRICS, Outcome, READOUT, RESULT, TENSORS, WEIGHTS, hex};
 use crate::dataset::Evaluated;
 use crate::env::Environment;
 use crate::methods::{first_layer, paper};
+use crate::network::{Network, confusion_csv};
 use crate::plot::fields::{DEFAULT_UNITS, Tile, receptive_fields, shown};
 use crate::plot::lines::{Epoch, error_curves};
 use crate::rows::{MetricsRow, Phase, ResultRow, rounded, to_csv};
@@ -59,6 +60,7 @@ fn files(
     if let Some(Tensor { shape, values: Values::F32(values) }) = checkpoint.state.tensors.get("readout") {
         files.push((READOUT, Ok(npy::write_f32(shape, values))));
         files.push((CURVES, curves(job, &checkpoint.metrics).map(String::into_bytes)));
+        files.push((CONFUSION, confusion(job, checkpoint).map(String::into_bytes)));
     }
     files
 }
@@ -167,6 +169,14 @@ pub(crate) fn draw_fields(layer: &Layer, shape: Shape, p: Option<f64>) -> anyhow
     };
     let png = receptive_fields(&rows, layer.inputs(), tile, &units).context("cannot draw the receptive fields")?;
     Ok((png, units.len()))
+}
+
+/// How the classes of the evaluated samples are confused by the trained network.
+fn confusion(job: &Job<'_>, checkpoint: &Checkpoint) -> anyhow::Result<String> {
+    let evaluate = &job.splits.evaluate;
+    let network = Network::new(job.config.clone(), checkpoint.state.clone())?;
+    let (predicted, _) = network.predict(&job.compute.core, evaluate)?;
+    Ok(confusion_csv(evaluate.labels(), &predicted, job.splits.classes))
 }
 
 fn curves(job: &Job<'_>, metrics: &[MetricsRow]) -> anyhow::Result<String> {

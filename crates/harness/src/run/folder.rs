@@ -21,8 +21,8 @@ use crate::failure::failure;
 use crate::rows::{ResultRow, from_csv};
 
 /// Every file that a run writes.
-pub const FILES: [&str; 11] =
-    [RESULT, CHECKPOINT, CONFIG, ENVIRONMENT, METRICS, WEIGHTS, READOUT, TENSORS, FIELDS, CURVES, LOCK];
+pub const FILES: [&str; 12] =
+    [RESULT, CHECKPOINT, CONFIG, ENVIRONMENT, METRICS, WEIGHTS, READOUT, TENSORS, FIELDS, CONFUSION, CURVES, LOCK];
 /// The settings, fully resolved.
 pub const CONFIG: &str = "config.toml";
 /// Revision, build, machine, date.
@@ -43,6 +43,8 @@ pub const CHECKPOINT: &str = "checkpoint.safetensors";
 pub const FIELDS: &str = "fields.png";
 /// Errors over epochs.
 pub const CURVES: &str = "curves.svg";
+/// The confusion matrix of the evaluated samples.
+pub const CONFUSION: &str = "confusion.csv";
 /// Held by the process that writes here; empty, and left in place.
 pub const LOCK: &str = "lock";
 

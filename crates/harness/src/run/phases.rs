@@ -2,7 +2,7 @@
 //! through them.
 
 use anyhow::Context;
-use rivalry_core::{Inputs, Matrix, Random};
+use rivalry_core::{Compute, Inputs, Layer, Matrix, Random};
 use rivalry_nets::{
     Encoder, FeatureSpec, Head, Labelled, LayerEncoder, Learner, Readout, ReadoutSpec, Schedule, State,
 };
@@ -114,6 +114,83 @@ pub fn readout_length(config: &Config) -> Length {
     if config.unit_length == UnitLength::None { Length::AsItIs } else { Length::Unit }
 }
 
+/// The units that take part in the readout: all of them, or those on the p-sphere.
+fn taking_part(config: &Config, layer: &Layer) -> anyhow::Result<Option<Vec<usize>>> {
+    if config.off_sphere == OffSphere::Keep {
+        return Ok(None);
+    }
+    let converged = layer.converged(config.p);
+    if converged.is_empty() {
+        let hint = "learn for more epochs, or keep the units with off_sphere=keep";
+        return Err(failure("no unit is on the p-sphere, and off_sphere = drop leaves out all others", hint));
+    }
+    Ok(Some(converged))
+}
+
+/// The encoder of a trained hidden layer, exactly as the readout of its run saw it.
+///
+/// # Errors
+/// The tensors have no hidden layer, or the run did not measure its `current_scale`.
+pub fn layer_encoder(config: &Config, trained: &State) -> anyhow::Result<LayerEncoder> {
+    let mut layer = first_layer(trained)?.context("it has no hidden layer")?;
+    if let Some(units) = taking_part(config, &layer)? {
+        layer = layer.select(&units);
+    }
+    let measured = match trained.tensors.get("current_scale") {
+        Some(Tensor { values: rivalry_nets::Values::F64(scale), .. }) => scale.first().copied(),
+        _ => None,
+    };
+    let current_scale = match (measured, config.current_scale) {
+        (Some(scale), _) | (None, CurrentScale::Fixed(scale)) => scale,
+        (None, CurrentScale::Auto) => {
+            let message = "the run stopped before current_scale = auto was measured";
+            return Err(failure(message, "train with readout_epochs above 0, or set current_scale to a number"));
+        }
+    };
+    Ok(LayerEncoder::new(layer, FeatureSpec { power_n: config.power_n, current_scale })?)
+}
+
+/// A trained readout.
+///
+/// # Errors
+/// The tensors have no readout.
+pub fn trained_readout(config: &Config, trained: &State, compute: &Compute) -> anyhow::Result<Readout> {
+    let [classes, inputs] = shape_of(trained, "readout")?;
+    let spec = readout_spec(config, inputs, classes);
+    let mut readout = Readout::new(spec, &mut Random::keyed(config.seed, "readout-weights", 0), compute)?;
+    readout.restore(&with_moments(trained))?;
+    Ok(readout)
+}
+
+/// The shape of a matrix among trained tensors.
+///
+/// # Errors
+/// It is not there.
+pub fn shape_of(trained: &State, name: &str) -> anyhow::Result<[usize; 2]> {
+    let shape = trained.tensors.get(name).and_then(|tensor| tensor.shape[..].try_into().ok());
+    shape.with_context(|| format!("it has no matrix `{name}`"))
+}
+
+/// Trained tensors with what training needs beside them: the moments of Adam as 0 where they were not kept.
+#[must_use]
+pub fn with_moments(trained: &State) -> State {
+    let mut state = trained.clone();
+    let learned = |name: &str| name.starts_with("weights") || name == "readout";
+    for (name, tensor) in trained.tensors.iter().filter(|(name, _)| learned(name)) {
+        for moment in ["_first_moment", "_second_moment"] {
+            let zeros = || Tensor::new(tensor.shape.clone(), vec![0.0_f32; tensor.shape.iter().product()]);
+            state.tensors.entry(format!("{name}{moment}")).or_insert_with(zeros);
+        }
+    }
+    state.counters.entry("readout_steps".to_owned()).or_insert(0);
+    state
+}
+
+fn readout_spec(config: &Config, inputs: usize, classes: usize) -> ReadoutSpec {
+    let head = Head::Power { beta: config.beta, loss_m: config.loss_m };
+    ReadoutSpec { inputs, classes, head, batch: config.readout_batch, init_sigma: INIT_SIGMA }
+}
+
 /// The readout over the features of the hidden layer in the state.
 ///
 /// # Errors
@@ -122,12 +199,7 @@ pub fn readout_of_layer<'a>(job: &Job<'a>, state: &State) -> anyhow::Result<Phas
     let (config, compute) = (job.config, &job.compute.core);
     let mut layer = first_layer(state)?.context("the state has no hidden layer")?;
     let mut kept = State::default();
-    if config.off_sphere == OffSphere::Drop {
-        let converged = layer.converged(config.p);
-        if converged.is_empty() {
-            let hint = "learn for more epochs, or keep the units with off_sphere=keep";
-            return Err(failure("no unit is on the p-sphere, and off_sphere = drop leaves out all others", hint));
-        }
+    if let Some(converged) = taking_part(config, &layer)? {
         layer = layer.select(&converged);
         let units: Vec<u32> = converged.iter().map(|&unit| unit as u32).collect();
         kept.insert("units", Tensor::new([units.len()], units));
@@ -152,13 +224,7 @@ pub fn readout_of_layer<'a>(job: &Job<'a>, state: &State) -> anyhow::Result<Phas
 /// Settings that a readout cannot have.
 pub fn readout<'a>(job: &Job<'a>, train: Data<'a>, evaluate: Data<'a>, kept: State) -> anyhow::Result<PhaseRun<'a>> {
     let config = job.config;
-    let spec = ReadoutSpec {
-        inputs: train.view()?.inputs.inputs(),
-        classes: job.splits.classes,
-        head: Head::Power { beta: config.beta, loss_m: config.loss_m },
-        batch: config.readout_batch,
-        init_sigma: INIT_SIGMA,
-    };
+    let spec = readout_spec(config, train.view()?.inputs.inputs(), job.splits.classes);
     let readout = Readout::new(spec, &mut Random::keyed(config.seed, "readout-weights", 0), &job.compute.core)?;
     Ok(PhaseRun {
         phase: Phase::Readout,
