@@ -1,10 +1,13 @@
-"""What all Python peers share: arguments, the arrays that rivalry hands over, timing, and the answer.
+"""Shared by all Python peers: arguments, timing and the answer.
 
 rivalry starts `PROGRAM --kind KIND --variant V --dir DIR --out FILE --batch B --p P --k K --delta D --warmup N
 --minibatches M --threads T`. DIR holds weights.npy (f32, [hidden, inputs]), inputs.npy (u8, [samples, inputs], in the
-order of the minibatches) and rates.npy (f32, one for each minibatch). The program computes N minibatches as warm-up,
-then times M, writes its result (weights, or scores [batch, hidden]) to FILE as f32 or f64, and prints one line of JSON:
-{"version": "…", "samples_ns": [one whole number for each timed minibatch]}.
+order of the minibatches) and rates.npy (f32, one for each minibatch). The program computes N minibatches as warm-up and
+then times M. It writes its result (weights, or scores [batch, hidden]) to FILE as f32 or f64, and prints one line of JSON:
+{"version": "…", "samples_ns": [one integer for each timed minibatch]}.
+
+rivalry also sets OMP_WAIT_POLICY=passive and KMP_BLOCKTIME=0, so that idle workers sleep instead of spinning, and kills a
+program that takes longer than `--limit`.
 """
 
 import argparse
@@ -22,14 +25,14 @@ def arguments():
     for name in ("p", "delta"):
         parser.add_argument(f"--{name}", type=float, required=True)
     args = parser.parse_args()
-    # Read by the libraries when they are imported, so this comes before.
+    # The libraries read these when they are imported. rivalry sets them too; this is for a run by hand.
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[variable] = str(args.threads)
     return args
 
 
 def timed(args, step):
-    """Calls step(minibatch) for the warm-up and then for the minibatches that are timed; their times in ns."""
+    """Calls step(minibatch) for the warm-up, then for the timed minibatches. Returns their times in ns."""
     for minibatch in range(args.warmup):
         step(minibatch)
     samples = []

@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Installs what `rivalry bench peers` compares with: NumPy and PyTorch into a private virtual environment (.venv), and the
-# products of matrixmultiply and gemm into target/peers. Nothing outside this folder is touched; safe to run again.
+# Installs the peers of `rivalry bench peers`: NumPy and PyTorch in a private virtual environment (.venv), and a program
+# that calls matrixmultiply and gemm in target/peers. Writes nothing outside the repository; safe to run again.
 #
 #   scripts/peers/install.sh
 #
-# PYTHON names another Python than python3. The usual build of PyTorch for Linux brings GPU libraries of some gigabytes that
-# are not used; PIP_INDEX_URL can name PyTorch's own index of builds for CPUs.
+# PYTHON=FILE uses another Python than python3. The default build of PyTorch for Linux includes several gigabytes of GPU
+# libraries that the peers do not use. PIP_INDEX_URL can name PyTorch's own index of builds for CPUs.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 python=${PYTHON:-python3}
 if ! "$python" -c 'import venv, ensurepip' >/dev/null 2>&1; then
-  printf 'error: %s with the module venv, not found\nhint: install it, for example: apt-get install python3-venv (Debian)\n' "$python" >&2
+  printf 'error: %s has no module venv\nhint: install it, for example: apt-get install python3-venv (Debian)\n' "$python" >&2
   exit 1
 fi
 
@@ -24,7 +24,7 @@ pip install --quiet -r scripts/peers/requirements.txt
 
 echo '== PyTorch'
 if .venv/bin/python -c 'import torch' >/dev/null 2>&1; then
-  echo 'is there'
+  echo 'already installed'
 else
   pip install --quiet -r scripts/peers/requirements-torch.txt
 fi

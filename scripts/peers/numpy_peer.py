@@ -1,6 +1,6 @@
-"""The rule in NumPy, as the paper's author wrote it: scores by a product, ranks by a full sort, changes by a second product.
+"""The rule in NumPy as the paper's author wrote it: a product gives scores, a full sort ranks, a second product changes.
 
-Source of the algorithm: D. Krotov's notebook to Krotov & Hopfield 2019. Variants: float64 (his), float32.
+Source of the algorithm: D. Krotov's notebook for Krotov & Hopfield 2019. Variants: float64 (his), float32.
 """
 
 import handover
@@ -21,7 +21,7 @@ def main(args):
         result = scores
     else:
         rates = np.load(f"{args.dir}/rates.npy").astype(dtype)
-        # Scaled once for the whole data set, as he does.
+        # He scales the whole data set once, too.
         examples = (pixels / 255.0).astype(dtype)
         samples = handover.timed(args, lambda minibatch: learn(args, weights, examples, rates, minibatch))
         result = weights

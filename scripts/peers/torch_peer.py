@@ -1,8 +1,8 @@
 """The rule in PyTorch on the CPU, float32. Variants:
 
-argsort  line by line what the usual ports do: powers by pow, a full sort, a dense second product
-topk     the same rule as fast as we could make it in PyTorch: powers by products, topk, and only rows that change
-product  the scores alone
+argsort  what the usual ports do, line by line: powers by pow, a full sort, a dense second product
+topk     the same rule, as fast as we could make it in PyTorch: powers by multiplication, topk, only the rows that change
+product  scores alone
 """
 
 import handover
@@ -50,14 +50,14 @@ def learn_topk(args, weights, examples, rates, minibatch):
     batch = args.batch
     visible = examples[minibatch * batch : (minibatch + 1) * batch]
     currents = torch.mm(visible, powers(weights, args.p).T)
-    best, who = currents.topk(args.k, dim=1)
+    best, units = currents.topk(args.k, dim=1)
     ends = [0, args.k - 1]
-    pull = torch.tensor([1.0, -args.delta])
-    active, rows = torch.unique(who[:, ends], return_inverse=True)
+    coefficients = torch.tensor([1.0, -args.delta])
+    active, rows = torch.unique(units[:, ends], return_inverse=True)
     g = torch.zeros(active.numel(), batch)
-    g.index_put_((rows.T, torch.arange(batch).expand(2, batch)), pull[:, None].expand(2, batch), accumulate=True)
+    g.index_put_((rows.T, torch.arange(batch).expand(2, batch)), coefficients[:, None].expand(2, batch), accumulate=True)
     decay = torch.zeros(active.numel())
-    decay.index_add_(0, rows.reshape(-1), (best[:, ends] * pull).reshape(-1))
+    decay.index_add_(0, rows.reshape(-1), (best[:, ends] * coefficients).reshape(-1))
     old = weights[active]
     change = torch.mm(g, visible) - decay[:, None] * old
     weights[active] = old + (rates[minibatch] / max(change.abs().max().item(), 1e-30)) * change

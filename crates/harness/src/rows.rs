@@ -4,8 +4,6 @@
 //! else. A cell that does not apply is `None` or an empty text and stays empty. Numbers are rounded where they are made, so
 //! that what is printed reads back as the same bits.
 
-pub mod bench;
-
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 

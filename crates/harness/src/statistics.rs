@@ -51,6 +51,32 @@ pub fn median(values: &[f64]) -> Option<f64> {
     }
 }
 
+/// What a row says of its times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Times {
+    /// The median, rounded down.
+    pub median_ns: u64,
+    /// The median absolute deviation from the median.
+    pub mad_ns: u64,
+    /// The smallest time.
+    pub min_ns: u64,
+}
+
+impl Times {
+    /// Summarises times; nothing for none.
+    pub fn of(times: &[u64]) -> Option<Self> {
+        let floor = |times: Vec<u64>| Some(median(&times.iter().map(|&ns| ns as f64).collect::<Vec<_>>())? as u64);
+        let median_ns = floor(times.to_vec())?;
+        let mad_ns = floor(times.iter().map(|time| time.abs_diff(median_ns)).collect())?;
+        Some(Self { median_ns, mad_ns, min_ns: *times.iter().min()? })
+    }
+}
+
+/// The geometric mean of positive numbers; nothing for none.
+pub fn geometric_mean(ratios: &[f64]) -> Option<f64> {
+    mean(&ratios.iter().map(|ratio| ratio.ln()).collect::<Vec<_>>()).map(f64::exp)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,5 +97,20 @@ mod tests {
         assert_eq!(median(&[3.0]), Some(3.0));
         assert_eq!(median(&[9.0, 1.0, 2.0]), Some(2.0));
         assert_eq!(median(&[4.0, 1.0, 2.0, 9.0]), Some(3.0));
+    }
+
+    #[test]
+    fn a_disturbed_time_moves_neither_median_nor_deviation() {
+        let times = |times: &[u64]| Times::of(times).map(|it| (it.median_ns, it.mad_ns, it.min_ns));
+        assert_eq!(times(&[10, 12, 9000, 11, 8]), Some((11, 1, 8)));
+        assert_eq!(times(&[4, 7]), Some((5, 1, 4)));
+        assert_eq!(times(&[]), None);
+    }
+
+    #[test]
+    fn twice_and_half_cancel() {
+        assert!((geometric_mean(&[2.0, 0.5]).unwrap() - 1.0).abs() <= 1e-12);
+        assert!((geometric_mean(&[4.0, 9.0]).unwrap() - 6.0).abs() <= 1e-12);
+        assert_eq!(geometric_mean(&[]), None);
     }
 }

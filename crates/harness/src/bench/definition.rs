@@ -1,20 +1,29 @@
-//! What a benchmark does, as TOML: an array `[[bench]]` of tables, one a benchmark.
+//! The definition of a benchmark, as TOML: an array `[[bench]]`, one table for each benchmark.
 //!
-//! A file says everything but what follows from the data; a key that is not known is an error, and so is one that the
-//! kind needs and the table lacks.
-
-use std::path::Path;
+//! ```toml
+//! [[bench]]
+//! name = "epoch/small"
+//! work.epoch = { data = "mnist", hidden = 100, batch = 100, p = 2.0, k = 2, delta = 0.4, rate = 0.04 }
+//! check = 3          # minibatches of the warm-up, whose result has the checksum
+//! minibatches = 10   # minibatches of one timed iteration
+//! iterations = 60    # timed iterations
+//! checksum = "…"     # SHA-256 of the result of the warm-up, f32 little-endian, row by row, no padding
+//! ```
+//!
+//! Optional: `engine = "auto|dense|screened"` and `threads = "each"`, which makes one benchmark for each count of threads.
+//! The kinds of work and their keys are the variants of [`Work`]. Missing and unknown keys are errors.
 
 use regex_lite::Regex;
 use rivalry_core::{Kernels, Rule};
-use serde::Deserialize;
+use serde::de::{Deserializer, Error, Unexpected};
+use serde::{Deserialize, Serialize};
 
 use crate::cli::{Engine, Selection};
 use crate::compute::Compute;
 use crate::failure::failure;
 use crate::run::files;
 
-/// The files that are built in.
+/// The built-in files.
 const FILES: [(&str, &str); 4] = [
     ("benchmarks/epoch.toml", include_str!("../../benchmarks/epoch.toml")),
     ("benchmarks/scaling.toml", include_str!("../../benchmarks/scaling.toml")),
@@ -26,86 +35,124 @@ const FILES: [(&str, &str); 4] = [
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Definition {
-    /// `group/what`; the group is the table that it stands in.
+    /// `group/what`; the group is the table that shows it.
     pub name: String,
     /// What is timed.
-    pub kind: Kind,
-    /// Where the examples come from; none for memory bandwidth.
-    pub data: Option<Data>,
-    /// The first so many examples only; generated data needs it.
-    pub samples: Option<usize>,
-    /// Hidden units.
-    pub hidden: Option<usize>,
-    /// Length of an example; the data must have it.
-    pub inputs: Option<usize>,
-    /// Examples of a minibatch.
-    pub batch: Option<usize>,
-    /// Lebesgue norm.
-    pub p: Option<f64>,
-    /// Rank of the unit that is pushed away.
-    pub k: Option<usize>,
-    /// Strength of the push.
-    pub delta: Option<f64>,
-    /// The learning rate, the same for every minibatch.
-    pub rate: Option<f32>,
-    /// The weights to start from.
-    #[serde(default)]
-    pub start: Start,
-    /// How scores are found.
+    pub work: Work,
+    /// How scores are computed.
     #[serde(default)]
     pub engine: Engine,
     /// On how many threads.
     #[serde(default)]
     pub threads: Threads,
     /// Minibatches of the warm-up, whose result has the checksum.
+    #[serde(deserialize_with = "positive")]
     pub check: usize,
     /// Minibatches of one timed iteration.
+    #[serde(deserialize_with = "positive")]
     pub minibatches: usize,
     /// Timed iterations.
+    #[serde(deserialize_with = "positive")]
     pub iterations: usize,
-    /// SHA-256 of the result of the warm-up: little-endian f32, row by row, no padding.
+    /// SHA-256 of the result of the warm-up.
+    #[serde(deserialize_with = "sha256")]
     pub checksum: String,
 }
 
 /// What is timed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum Work {
     /// Minibatches of the unsupervised phase, as `rivalry train` runs them.
-    Epoch,
-    /// The score kernel alone: every unit for every example of a minibatch.
-    Score,
+    Epoch(Epoch),
+    /// The product that computes the scores of all units, alone.
+    Score(Product),
     /// Features of a layer, h = max(I, 0)^4.5.
-    Features,
+    Features(Product),
     /// Minibatches of the readout: sums, loss, gradient, Adam.
-    Readout,
+    Readout(Readout),
     /// Streaming through memory, a = b + 3 c.
     Bandwidth,
 }
 
-/// Where examples come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
-#[serde(rename_all = "lowercase")]
+/// The unsupervised phase.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "the names are those of the settings of a run")]
+pub struct Epoch {
+    pub data: Data,
+    #[serde(deserialize_with = "positive")]
+    pub hidden: usize,
+    #[serde(deserialize_with = "positive")]
+    pub batch: usize,
+    pub p: f64,
+    pub k: usize,
+    pub delta: f64,
+    /// The learning rate of every minibatch.
+    pub rate: f32,
+    /// The initial weights.
+    #[serde(default)]
+    pub start: Start,
+}
+
+/// A product of all units and the samples of a minibatch.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "the names are those of the settings of a run")]
+pub struct Product {
+    pub data: Data,
+    #[serde(deserialize_with = "positive")]
+    pub hidden: usize,
+    #[serde(deserialize_with = "positive")]
+    pub batch: usize,
+}
+
+/// The readout of a random layer.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "the names are those of the settings of a run")]
+pub struct Readout {
+    pub data: Data,
+    #[serde(deserialize_with = "positive")]
+    pub hidden: usize,
+    #[serde(deserialize_with = "positive")]
+    pub batch: usize,
+    /// The learning rate of every minibatch.
+    pub rate: f32,
+}
+
+/// Where samples come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+#[allow(missing_docs, reason = "fields are explained with their variant")]
 pub enum Data {
     /// MNIST.
     Mnist,
     /// CIFAR-10.
     Cifar10,
-    /// The first of the synthetic digits: 784 inputs, 19 % of them ink.
-    Digits,
-    /// Random bytes, so hardly any is zero.
-    Noise,
+    /// The first so many synthetic digits: 784 inputs, 19 % of them not zero.
+    Digits {
+        #[serde(deserialize_with = "positive")]
+        samples: usize,
+    },
+    /// Random bytes, hardly any of them zero.
+    Noise {
+        #[serde(deserialize_with = "positive")]
+        samples: usize,
+        #[serde(deserialize_with = "positive")]
+        inputs: usize,
+    },
 }
 
-/// The weights to start from.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+/// The initial weights.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Start {
-    /// N(0, 1), as a run starts.
+    /// N(0, 1), as at the start of a run.
     #[default]
     Random,
-    /// Stands for a layer that has learned: see `work/settled.rs`.
-    Settled,
+    /// A layer that resembles the end of a run; `bench/workload/epoch.rs` makes it.
+    Pretrained,
 }
 
 /// On how many threads.
@@ -119,85 +166,106 @@ pub enum Threads {
     Each,
 }
 
+impl Data {
+    /// Inputs of a sample.
+    pub fn inputs(self) -> usize {
+        match self {
+            Self::Mnist | Self::Digits { .. } => 784,
+            Self::Cifar10 => 3072,
+            Self::Noise { inputs, .. } => inputs,
+        }
+    }
+}
+
+impl Work {
+    /// Data, hidden units and minibatch; nothing for memory bandwidth.
+    pub fn product(&self) -> Option<Product> {
+        match *self {
+            Self::Epoch(Epoch { data, hidden, batch, .. }) | Self::Readout(Readout { data, hidden, batch, .. }) => {
+                Some(Product { data, hidden, batch })
+            }
+            Self::Score(product) | Self::Features(product) => Some(product),
+            Self::Bandwidth => None,
+        }
+    }
+}
+
+impl Epoch {
+    /// The rule.
+    ///
+    /// # Errors
+    /// Values that no rule can have.
+    pub fn rule(&self) -> rivalry_core::Result<Rule> {
+        Rule::new(self.p, self.k, self.delta)
+    }
+}
+
 /// One benchmark on one number of threads.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Case {
     /// The name of the definition, with `@threads` where there are several.
     pub name: String,
-    /// How many.
+    /// The number of threads.
     pub threads: usize,
     /// What it does.
     pub definition: Definition,
 }
 
 impl Case {
-    /// The threads and the engine of this case, on some kernels.
+    /// The threads and the engine of this case, with the given kernels.
     ///
     /// # Errors
     /// Threads cannot be started.
     pub fn compute(&self, kernels: &'static Kernels) -> anyhow::Result<Compute> {
-        Ok(Compute {
-            core: rivalry_core::Compute::new(Some(self.threads), kernels)?,
-            engine: self.definition.engine.into(),
-        })
+        let core = rivalry_core::Compute::new(Some(self.threads), kernels)?;
+        Ok(Compute { core, engine: self.definition.engine.into() })
     }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    bench: Vec<Definition>,
-}
-
-/// The benchmarks that the flags name, in the order of the files, on up to `threads` threads. An engine other than `auto`
-/// replaces that of every definition.
+/// The benchmarks that the flags select, in the order of the files, on up to `threads` threads. An engine other than
+/// `auto` replaces that of every definition.
 ///
 /// # Errors
-/// A file that is not as it should be, a filter that is no regular expression, or none that it matches.
+/// A file that is not as it should be, a filter that is no regular expression, or one that matches nothing.
 pub fn select(selection: &Selection, engine: Engine, threads: usize) -> anyhow::Result<Vec<Case>> {
     let mut definitions = match &selection.definitions {
-        Some(path) => from_file(path)?,
-        None => embedded()?,
+        Some(path) => parse(&files::read_text("definitions", path)?, &path.display().to_string())?,
+        None => built_in()?,
     };
     if engine != Engine::Auto {
         definitions.iter_mut().for_each(|definition| definition.engine = engine);
     }
-    let all = definitions.into_iter().flat_map(|definition| definition.cases(threads));
-    let Some(filter) = &selection.filter else { return Ok(all.collect()) };
     let hint = "`rivalry bench list` shows every name";
-    let regex = Regex::new(filter).map_err(|error| {
-        failure(format!("--filter: expected a regular expression, found `{filter}`: {error}"), hint)
-    })?;
-    let cases: Vec<Case> = all.filter(|case| regex.is_match(&case.name)).collect();
+    let filter = selection.filter.as_deref().unwrap_or_default();
+    let regex = Regex::new(filter)
+        .map_err(|error| failure(format!("--filter `{filter}` is not a regular expression: {error}"), hint))?;
+    let cases = definitions.into_iter().flat_map(|definition| definition.cases(threads));
+    let cases: Vec<Case> = cases.filter(|case| regex.is_match(&case.name)).collect();
     if cases.is_empty() {
-        return Err(failure(
-            format!("--filter: expected to match a benchmark, found none that matches `{filter}`"),
-            hint,
-        ));
+        return Err(failure(format!("--filter `{filter}` matches no benchmark"), hint));
     }
     Ok(cases)
 }
 
-fn embedded() -> anyhow::Result<Vec<Definition>> {
+fn built_in() -> anyhow::Result<Vec<Definition>> {
     let files = FILES.iter().map(|(place, text)| parse(text, place)).collect::<anyhow::Result<Vec<_>>>()?;
     Ok(files.into_iter().flatten().collect())
 }
 
-fn from_file(path: &Path) -> anyhow::Result<Vec<Definition>> {
-    parse(&files::read_text("definitions", path)?, &path.display().to_string())
-}
-
 fn parse(text: &str, place: &str) -> anyhow::Result<Vec<Definition>> {
-    let hint = "one [[bench]] a benchmark; crates/harness/benchmarks has examples";
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct File {
+        bench: Vec<Definition>,
+    }
+    let hint = "crates/harness/benchmarks has examples, and bench/definition.rs explains the keys";
     let file: File = toml::from_str(text).map_err(|error: toml::de::Error| {
         let line = error.span().map_or(1, |span| 1 + text[..span.start.min(text.len())].matches('\n').count());
-        failure(format!("{place} line {line}: expected benchmarks, found: {}", error.message()), hint)
+        failure(format!("{place}, line {line}: {}", error.message()), hint)
     })?;
     for (i, definition) in file.bench.iter().enumerate() {
-        definition.check(place)?;
         if file.bench[..i].iter().any(|other| other.name == definition.name) {
-            let message = format!("{place}: expected every name once, found `{}` twice", definition.name);
-            return Err(failure(message, hint));
+            return Err(failure(format!("{place} defines `{}` twice", definition.name), hint));
         }
     }
     Ok(file.bench)
@@ -209,69 +277,10 @@ impl Definition {
             Threads::All => vec![Case { name: self.name.clone(), threads, definition: self }],
             Threads::Each => {
                 let count =
-                    |count| Case { name: format!("{}@{count}", self.name), threads: count, definition: self.clone() };
+                    |threads| Case { name: format!("{}@{threads}", self.name), threads, definition: self.clone() };
                 counts(threads).into_iter().map(count).collect()
             }
         }
-    }
-
-    fn check(&self, place: &str) -> anyhow::Result<()> {
-        let (epoch, stream) = (self.kind == Kind::Epoch, self.kind == Kind::Bandwidth);
-        let generated = matches!(self.data, Some(Data::Digits | Data::Noise));
-        let keys = [
-            ("data", !stream, self.data.is_some()),
-            ("samples", generated, self.samples.is_some()),
-            ("hidden", !stream, self.hidden.is_some()),
-            ("inputs", !stream, self.inputs.is_some()),
-            ("batch", !stream, self.batch.is_some()),
-            ("p", epoch, self.p.is_some()),
-            ("k", epoch, self.k.is_some()),
-            ("delta", epoch, self.delta.is_some()),
-            ("rate", epoch || self.kind == Kind::Readout, self.rate.is_some()),
-        ];
-        if let Some((key, ..)) = keys.iter().find(|(_, needed, given)| *needed && !given) {
-            return Err(self.refuse(place, key, "given for this kind and data", "nothing"));
-        }
-        if let Some((key, ..)) = keys.iter().find(|(key, needed, given)| *key != "samples" && !needed && *given) {
-            return Err(self.refuse(place, key, "only where the kind needs it", "a value"));
-        }
-        let counts = [
-            ("samples", self.samples),
-            ("hidden", self.hidden),
-            ("inputs", self.inputs),
-            ("batch", self.batch),
-            ("check", Some(self.check)),
-            ("minibatches", Some(self.minibatches)),
-            ("iterations", Some(self.iterations)),
-        ];
-        if let Some((key, _)) = counts.iter().find(|(_, count)| *count == Some(0)) {
-            return Err(self.refuse(place, key, "at least 1", "0"));
-        }
-        let is_digest =
-            self.checksum.len() == 64 && self.checksum.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        if !is_digest {
-            return Err(self.refuse(
-                place,
-                "checksum",
-                "64 lower-case hexadecimal digits",
-                &format!("`{}`", self.checksum),
-            ));
-        }
-        Ok(())
-    }
-
-    fn refuse(&self, place: &str, key: &str, expected: &str, found: &str) -> anyhow::Error {
-        let message = format!("{place}: key `{key}` of `{}`: expected {expected}, found {found}", self.name);
-        failure(message, "crates/harness/benchmarks has examples, CONTRIBUTING.md the keys")
-    }
-
-    /// The rule of an epoch.
-    ///
-    /// # Errors
-    /// Values that no rule can have.
-    pub fn rule(&self) -> anyhow::Result<Rule> {
-        let value = |value: Option<f64>| value.unwrap_or(f64::NAN);
-        Ok(Rule::new(value(self.p), self.k.unwrap_or(0), value(self.delta))?)
     }
 }
 
@@ -283,5 +292,93 @@ fn counts(threads: usize) -> Vec<usize> {
     counts
 }
 
+fn positive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    match usize::deserialize(deserializer)? {
+        0 => Err(D::Error::invalid_value(Unexpected::Unsigned(0), &"at least 1")),
+        count => Ok(count),
+    }
+}
+
+fn sha256<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    match text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+        true => Ok(text),
+        false => Err(D::Error::invalid_value(Unexpected::Str(&text), &"64 lower-case hexadecimal digits")),
+    }
+}
+
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"
+[[bench]]
+name = "epoch/small"
+work.epoch = { data = { digits = { samples = 50 } }, hidden = 20, batch = 10, p = 2.0, k = 2, delta = 0.4, rate = 0.02 }
+check = 1
+minibatches = 2
+iterations = 3
+checksum = "0000000000000000000000000000000000000000000000000000000000000000"
+"#;
+
+    #[test]
+    fn an_epoch_of_real_data_is_a_whole_one() {
+        let all = built_in().unwrap();
+        let mut real = 0;
+        for definition in &all {
+            let Work::Epoch(epoch) = definition.work else { continue };
+            let samples = match epoch.data {
+                Data::Mnist => 60_000,
+                Data::Cifar10 => 50_000,
+                Data::Digits { .. } | Data::Noise { .. } => continue,
+            };
+            let timed = definition.iterations * definition.minibatches * epoch.batch;
+            assert_eq!(timed, samples, "{}", definition.name);
+            let shape = format!("-{}-p{}-k{}-", epoch.hidden, epoch.p, epoch.k);
+            assert!(definition.name.contains(&shape), "{}: {shape}", definition.name);
+            real += 1;
+        }
+        assert_eq!(real, 8);
+    }
+
+    #[test]
+    fn flags_select_benchmarks_threads_and_engine() {
+        let select = |filter: &str, engine, threads| {
+            select(&Selection { filter: Some(filter.to_owned()), definitions: None }, engine, threads)
+        };
+        let cases = select("^scaling/score", Engine::Auto, 2).unwrap();
+        let names: Vec<&str> = cases.iter().map(|case| case.name.as_str()).collect();
+        assert_eq!(names, ["scaling/score-digits-2000@1", "scaling/score-digits-2000@2"]);
+        assert_eq!(counts(3), [1, 2, 3]);
+        assert_eq!(counts(24), [1, 2, 3, 4, 5, 6, 7, 8, 16, 24]);
+        assert_eq!(select("^epoch/mnist-100", Engine::Auto, 5).unwrap()[0].threads, 5);
+        assert!(select("", Engine::Dense, 1).unwrap().iter().all(|case| case.definition.engine == Engine::Dense));
+        for (filter, expected) in [("nothing like this", "matches no benchmark"), ("(", "is not a regular expression")]
+        {
+            assert!(select(filter, Engine::Auto, 1).unwrap_err().to_string().contains(expected));
+        }
+    }
+
+    #[test]
+    fn a_wrong_definition_is_refused_with_its_line() {
+        assert_eq!(parse(GOOD, "mine.toml").unwrap().len(), 1);
+        for (old, new, expected) in [
+            ("hidden = 20", "hiden = 20", "line 4: unknown field `hiden`"),
+            ("hidden = 20, ", "", "line 4: missing field `hidden`"),
+            ("hidden = 20", "hidden = 0", "line 4: invalid value: integer `0`, expected at least 1"),
+            ("samples = 50", "", "missing field `samples`"),
+            ("rate = 0.02", "", "missing field `rate`"),
+            ("work.epoch", "work.score", "unknown field `delta`"),
+            ("work.epoch", "work.walk", "unknown variant `walk`"),
+            ("iterations = 3", "iterations = 0", "line 7: invalid value: integer `0`"),
+            ("checksum = \"0", "checksum = \"g", "expected 64 lower-case hexadecimal digits"),
+            ("checksum = \"0", "checksum = \"", "expected 64 lower-case hexadecimal digits"),
+            ("check = 1", "", "missing field `check`"),
+        ] {
+            let error = parse(&GOOD.replace(old, new), "mine.toml").unwrap_err().to_string();
+            assert!(error.starts_with("mine.toml, line ") && error.contains(expected), "{new}: {error}");
+        }
+        let twice = parse(&format!("{GOOD}{GOOD}"), "mine.toml").unwrap_err().to_string();
+        assert_eq!(twice, "mine.toml defines `epoch/small` twice");
+    }
+}

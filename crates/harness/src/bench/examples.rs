@@ -1,6 +1,6 @@
-//! The examples of benchmarks: bytes and labels, found or generated once for all benchmarks of a process.
+//! The samples of benchmarks: bytes and labels, opened or generated once for all benchmarks of a process.
 //!
-//! Nothing is downloaded here: a benchmark that waits for a network is no benchmark.
+//! Nothing is downloaded here: a benchmark must not wait for a network.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rivalry_core::{Inputs, Random};
 use rivalry_data::{Dataset, Name, Network, Values, synthetic};
 
-use super::definition::{Data, Definition};
+use super::definition::{Data, Product};
 use crate::cli::Common;
 use crate::dataset;
 use crate::failure::failure;
@@ -17,12 +17,12 @@ use crate::progress::Bytes;
 /// Seed of everything random in a benchmark.
 pub(super) const SEED: u64 = 1;
 
-/// Examples with labels.
+/// Samples with labels.
 #[derive(Debug)]
 pub(super) struct Examples {
     source: Source,
     inputs: usize,
-    samples: usize,
+    density: f64,
 }
 
 #[derive(Debug)]
@@ -31,123 +31,103 @@ enum Source {
     Generated { pixels: Vec<u8>, labels: Vec<u8> },
 }
 
-/// What has been opened so far.
+/// The samples that have been opened so far.
 #[derive(Debug)]
 pub struct Sets<'a> {
     common: &'a Common,
-    opened: HashMap<(Data, Option<usize>, usize), Arc<Examples>>,
+    opened: HashMap<Data, Arc<Examples>>,
 }
 
 impl<'a> Sets<'a> {
-    /// Nothing yet.
+    /// No samples yet.
     pub fn new(common: &'a Common) -> Self {
         Self { common, opened: HashMap::new() }
     }
 
-    /// The examples of a benchmark.
+    /// The samples of a benchmark, at least one minibatch.
     ///
     /// # Errors
-    /// The data is not here, or damaged, or has not the shape that the definition says.
-    pub(super) fn get(&mut self, definition: &Definition) -> anyhow::Result<Arc<Examples>> {
-        let (Some(data), Some(inputs)) = (definition.data, definition.inputs) else {
-            return Err(failure(
-                format!("`{}`: expected data, found none", definition.name),
-                "give `data` and `inputs`",
-            ));
+    /// The data is missing or damaged, or has fewer samples than a minibatch.
+    pub(super) fn get(&mut self, product: Product) -> anyhow::Result<Arc<Examples>> {
+        let Product { data, batch, .. } = product;
+        let examples = match self.opened.get(&data) {
+            Some(examples) => Arc::clone(examples),
+            None => Arc::new(Examples::open(data, self.common)?),
         };
-        let key = (data, definition.samples, inputs);
-        if let Some(examples) = self.opened.get(&key) {
-            return Ok(Arc::clone(examples));
+        self.opened.insert(data, Arc::clone(&examples));
+        if batch > examples.samples() {
+            let message = format!("a minibatch of {batch} is more than the {} samples of the data", examples.samples());
+            return Err(failure(message, "choose a smaller `batch`, or more `samples`"));
         }
-        let examples = Arc::new(Examples::open(data, definition, inputs, self.common)?);
-        self.opened.insert(key, Arc::clone(&examples));
         Ok(examples)
     }
 }
 
-impl Sets<'_> {
-    /// The share of inputs of a benchmark that are not zero, to four decimals; nothing for one without data.
-    ///
-    /// # Errors
-    /// The data is not here, or damaged, or has not the shape that the definition says.
-    pub fn rounded_density(&mut self, definition: &Definition) -> anyhow::Result<Option<f64>> {
-        if definition.data.is_none() {
-            return Ok(None);
-        }
-        Ok(Some((self.get(definition)?.density() * 1e4).round() / 1e4))
-    }
-}
-
 impl Examples {
-    fn open(data: Data, definition: &Definition, inputs: usize, common: &Common) -> anyhow::Result<Self> {
-        let wanted = definition.samples;
+    fn open(data: Data, common: &Common) -> anyhow::Result<Self> {
         let source = match data {
             Data::Mnist => Source::Set(open_set(Name::Mnist, common)?),
             Data::Cifar10 => Source::Set(open_set(Name::Cifar10, common)?),
-            Data::Digits => digits(wanted.unwrap_or(1)),
-            Data::Noise => noise(wanted.unwrap_or(1), inputs),
+            Data::Digits { samples } => {
+                let mut state = 0;
+                let digits = synthetic::digits(samples, &mut || synthetic::split_mix(&mut state));
+                Source::Generated { pixels: digits.images, labels: digits.labels }
+            }
+            Data::Noise { samples, inputs } => noise(samples, inputs),
         };
-        let (found, there) = match &source {
-            Source::Set(set) => (set.train.inputs(), set.train.samples()),
-            Source::Generated { labels, pixels } => (pixels.len() / labels.len(), labels.len()),
-        };
-        let refuse = |key, expected: String, found| {
-            let message = format!("key `{key}` of `{}`: expected {expected}, found {found}", definition.name);
-            failure(message, "the shape of a benchmark is that of its data")
-        };
-        if found != inputs {
-            return Err(refuse("inputs", format!("{found} as the data has"), inputs));
-        }
-        let samples = wanted.unwrap_or(there);
-        let batch = definition.batch.unwrap_or(1);
-        if samples > there || batch > samples {
-            return Err(refuse("samples", format!("{batch} (a minibatch) to {there} (all)"), samples));
-        }
-        Ok(Self { source, inputs, samples })
+        let mut examples = Self { source, inputs: data.inputs(), density: 0.0 };
+        let pixels = examples.pixels();
+        let density = pixels.iter().filter(|&&pixel| pixel > 0).count() as f64 / pixels.len() as f64;
+        examples.density = (density * 1e4).round() / 1e4;
+        Ok(examples)
     }
 
     fn pixels(&self) -> &[u8] {
         match &self.source {
             Source::Set(set) => match set.train.values() {
-                Values::U8(pixels) => &pixels[..self.samples * self.inputs],
+                Values::U8(pixels) => pixels,
                 Values::F32(_) => unreachable!("both sets are bytes"),
             },
             Source::Generated { pixels, .. } => pixels,
         }
     }
 
-    /// As the rule takes them.
+    /// The samples as the rule takes them.
     pub(super) fn view(&self) -> rivalry_core::Result<Inputs<'_>> {
         Inputs::u8(self.pixels(), self.inputs)
     }
 
-    /// The first so many of them.
+    /// The first so many samples.
     pub(super) fn first(&self, samples: usize) -> rivalry_core::Result<Inputs<'_>> {
         Inputs::u8(&self.pixels()[..samples * self.inputs], self.inputs)
     }
 
-    /// The class of each.
+    /// The class of each sample.
     pub(super) fn labels(&self) -> &[u8] {
         match &self.source {
-            Source::Set(set) => &set.train.labels()[..self.samples],
+            Source::Set(set) => set.train.labels(),
             Source::Generated { labels, .. } => labels,
         }
     }
 
-    /// How many there are.
+    /// The number of samples.
     pub(super) fn samples(&self) -> usize {
-        self.samples
+        self.pixels().len() / self.inputs
     }
 
-    /// The bytes of one.
+    /// Inputs of a sample.
+    pub(super) fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    /// The bytes of one sample.
     pub(super) fn row(&self, sample: usize) -> &[u8] {
         &self.pixels()[sample * self.inputs..][..self.inputs]
     }
 
-    /// The share of bytes that are not zero.
+    /// The share of bytes that are not zero, to four decimals.
     pub(super) fn density(&self) -> f64 {
-        let pixels = self.pixels();
-        pixels.iter().filter(|&&pixel| pixel > 0).count() as f64 / pixels.len() as f64
+        self.density
     }
 }
 
@@ -158,12 +138,6 @@ fn open_set(name: Name, common: &Common) -> anyhow::Result<Dataset> {
     let opened = rivalry_data::open(name, &lookup, &mut |step| bytes.update(step));
     bytes.clear();
     Ok(opened?)
-}
-
-fn digits(samples: usize) -> Source {
-    let mut state = 0;
-    let digits = synthetic::digits(samples, &mut || synthetic::split_mix(&mut state));
-    Source::Generated { pixels: digits.images, labels: digits.labels }
 }
 
 fn noise(samples: usize, inputs: usize) -> Source {

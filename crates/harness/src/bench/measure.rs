@@ -1,27 +1,25 @@
-//! One benchmark: its answer is checked, then its iterations are timed between two measurements of the peak.
+//! One benchmark: its result is checked, then its iterations are timed between two measurements of the peak.
 
 use rivalry_core::Kernels;
 
-use super::definition::{Case, Definition};
+use super::definition::{Case, Work};
 use super::examples::Sets;
-use super::statistics::Summary;
-use super::workload;
-use crate::bench::limits;
+use super::rows::BenchRow;
+use super::{limits, workload};
 use crate::dataset;
 use crate::env::Environment;
-use crate::rows::bench::BenchRow;
 
-/// What became of the answer of a benchmark.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The outcome of the check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is the expected one.
-    Holds,
-    /// It is another; this is its checksum.
-    Differs(String),
-    /// Its data is not here.
-    NoData(String),
+    /// The result has the expected checksum.
+    Right,
+    /// It has another checksum.
+    Wrong,
+    /// The data is missing.
+    NoData,
     /// It could not be computed.
-    Failed(String),
+    Failed,
 }
 
 /// A benchmark that was measured, or could not be.
@@ -29,116 +27,92 @@ pub enum Verdict {
 pub struct Measured {
     /// The row of `rows.csv`.
     pub row: BenchRow,
-    /// What each timed iteration took, divided by its minibatches.
+    /// The time of each iteration, divided by its minibatches.
     pub samples: Vec<u64>,
-    /// What became of its answer.
+    /// The outcome of the check.
     pub verdict: Verdict,
     /// The f32 peak before and after, GFLOP/s; nothing where nothing was timed.
     pub peaks: Option<[f64; 2]>,
 }
 
-/// Checks the answer of a benchmark.
-pub fn verify(case: &Case, kernels: &'static Kernels, sets: &mut Sets<'_>) -> Verdict {
-    let checked = case.compute(kernels).and_then(|compute| {
-        let mut work = workload::prepare(&case.definition, &compute, sets)?;
-        work.check()
-    });
-    match checked {
-        Ok(found) => judge(&case.definition, found),
-        Err(error) => refused(&error),
-    }
-}
-
-/// Checks a benchmark and, if its answer holds, times it.
-pub fn measure(case: &Case, kernels: &'static Kernels, sets: &mut Sets<'_>, environment: &Environment) -> Measured {
-    let mut row = row(case, environment);
-    match timed(case, kernels, sets, &mut row) {
-        Ok(Some((samples, peaks))) => Measured { row, samples, verdict: Verdict::Holds, peaks: Some(peaks) },
-        Ok(None) => {
-            let verdict = Verdict::Differs(row.checksum.clone());
-            Measured { row: BenchRow { err: verdict.text(case), ..row }, samples: Vec::new(), verdict, peaks: None }
-        }
-        Err(error) => {
-            let verdict = refused(&error);
-            Measured { row: BenchRow { err: verdict.text(case), ..row }, samples: Vec::new(), verdict, peaks: None }
-        }
-    }
-}
-
-impl Verdict {
-    /// What the column `err` says; nothing for an answer that holds.
-    pub fn text(&self, case: &Case) -> String {
-        match self {
-            Self::Holds => String::new(),
-            Self::Differs(found) => format!("checksum: expected {}, found {found}", case.definition.checksum),
-            Self::NoData(why) => format!("no data: {why}"),
-            Self::Failed(why) => why.clone(),
-        }
-    }
-}
-
-type Samples = (Vec<u64>, [f64; 2]);
-
-/// Samples and peaks, or nothing where the answer does not hold.
-fn timed(
+/// Checks a benchmark; if its result is right and `timed` is set, times it.
+pub fn measure(
     case: &Case,
     kernels: &'static Kernels,
     sets: &mut Sets<'_>,
-    row: &mut BenchRow,
-) -> anyhow::Result<Option<Samples>> {
-    let compute = case.compute(kernels)?;
-    let definition = &case.definition;
+    environment: &Environment,
+    timed: bool,
+) -> Measured {
+    let mut measured =
+        Measured { row: row(case, environment), samples: Vec::new(), verdict: Verdict::Right, peaks: None };
+    if let Err(error) = attempt(case, kernels, sets, timed, &mut measured) {
+        measured.verdict = match error.is::<WrongResult>() {
+            true => Verdict::Wrong,
+            false if dataset::is_missing(&error) => Verdict::NoData,
+            false => Verdict::Failed,
+        };
+        measured.row.err = cell(&error);
+    }
+    measured
+}
+
+fn attempt(
+    case: &Case,
+    kernels: &'static Kernels,
+    sets: &mut Sets<'_>,
+    timed: bool,
+    measured: &mut Measured,
+) -> anyhow::Result<()> {
+    let (definition, compute, row) = (&case.definition, case.compute(kernels)?, &mut measured.row);
     let mut work = workload::prepare(definition, &compute, sets)?;
     row.engine = work.engine().to_owned();
-    row.density = sets.rounded_density(definition)?;
-    row.checksum = work.check()?;
-    if row.checksum != definition.checksum {
-        return Ok(None);
+    row.density = match definition.work.product() {
+        Some(product) => Some(sets.get(product)?.density()),
+        None => None,
+    };
+    row.checksum = check(case, work.as_mut())?;
+    if definition.checksum != row.checksum {
+        return Err(WrongResult { expected: definition.checksum.clone(), found: row.checksum.clone() }.into());
+    }
+    if !timed {
+        return Ok(());
     }
     let before = limits::peak_gflops(&compute.core);
-    let minibatches = definition.minibatches as u64;
-    let samples = (0..definition.iterations)
-        .map(|_| Ok((work.iterate()? + minibatches / 2) / minibatches))
-        .collect::<anyhow::Result<Vec<u64>>>()?;
+    let samples: Vec<u64> =
+        (0..definition.iterations).map(|_| iteration(case, work.as_mut())).collect::<anyhow::Result<_>>()?;
     let after = limits::peak_gflops(&compute.core);
-    work.finish()?;
-    fill(row, &samples, Totals { operations: work.operations(), peaks: [before, after] });
-    Ok(Some((samples, [before, after])))
+    workload::finish(work.as_ref(), &row.checksum)?;
+    row.fill(&samples, work.operations(), (before + after) / 2.0);
+    (measured.samples, measured.peaks) = (samples, Some([before, after]));
+    Ok(())
 }
 
-/// What a row's rates are made from.
-#[derive(Debug, Clone, Copy)]
-pub struct Totals {
-    /// Floating-point operations of one minibatch.
-    pub operations: f64,
-    /// The f32 peak before and after, GFLOP/s.
-    pub peaks: [f64; 2],
+/// Runs the warm-up and returns the checksum of its result.
+pub(super) fn check(case: &Case, work: &mut dyn workload::Workload) -> anyhow::Result<String> {
+    work.run(case.definition.check)?;
+    Ok(workload::sha256(&work.result()))
 }
 
-/// Fills in what follows from the samples.
-pub fn fill(row: &mut BenchRow, samples: &[u64], totals: Totals) {
-    let Some(summary) = Summary::of(samples) else { return };
-    let peak = (totals.peaks[0] + totals.peaks[1]) / 2.0;
-    let gflops = totals.operations / summary.median_ns.max(1) as f64;
-    row.iterations = samples.len();
-    row.median_ns = Some(summary.median_ns);
-    row.mad_ns = Some(summary.mad_ns);
-    row.min_ns = Some(summary.min_ns);
-    row.gflops = Some(tenths(gflops));
-    row.peak_gflops = Some(tenths(peak));
-    row.pct_of_peak = Some(tenths(100.0 * gflops / peak));
+/// Runs one iteration and returns the time of one of its minibatches.
+pub(super) fn iteration(case: &Case, work: &mut dyn workload::Workload) -> anyhow::Result<u64> {
+    let minibatches = case.definition.minibatches;
+    Ok((work.run(minibatches)? + minibatches as u64 / 2) / minibatches as u64)
 }
 
 /// The row of a benchmark, as far as it is known before it runs.
-pub fn row(case: &Case, environment: &Environment) -> BenchRow {
-    let definition = &case.definition;
+pub(super) fn row(case: &Case, environment: &Environment) -> BenchRow {
+    let product = case.definition.work.product();
+    let (p, k) = match case.definition.work {
+        Work::Epoch(epoch) => (Some(epoch.p), Some(epoch.k)),
+        _ => (None, None),
+    };
     BenchRow {
         name: case.name.clone(),
-        hidden: definition.hidden,
-        inputs: definition.inputs,
-        batch: definition.batch,
-        p: definition.p,
-        k: definition.k,
+        hidden: product.map(|product| product.hidden),
+        inputs: product.map(|product| product.data.inputs()),
+        batch: product.map(|product| product.batch),
+        p,
+        k,
         isa: environment.isa.clone(),
         threads: case.threads,
         cpu: environment.machine.cpu.clone(),
@@ -150,28 +124,23 @@ pub fn row(case: &Case, environment: &Environment) -> BenchRow {
     }
 }
 
-fn judge(definition: &Definition, found: String) -> Verdict {
-    if found == definition.checksum { Verdict::Holds } else { Verdict::Differs(found) }
+/// The cell `err`: why there are no times, in one line. What stands before the first colon is the note of a table.
+pub(super) fn cell(error: &anyhow::Error) -> String {
+    let word = if dataset::is_missing(error) { "no data: " } else { "" };
+    format!("{word}{error:#}").split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn refused(error: &anyhow::Error) -> Verdict {
-    let why = format!("{error:#}").split_whitespace().collect::<Vec<_>>().join(" ");
-    if dataset::is_missing(error) { Verdict::NoData(why) } else { Verdict::Failed(why) }
+/// A result with another checksum than that of the definition.
+#[derive(Debug)]
+pub(super) struct WrongResult {
+    pub(super) expected: String,
+    pub(super) found: String,
 }
 
-fn tenths(value: f64) -> f64 {
-    (value * 10.0).round() / 10.0
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_row_is_the_median_beside_the_mean_of_the_two_peaks() {
-        let mut row = BenchRow::default();
-        fill(&mut row, &[100, 90, 5000], Totals { operations: 5_000.0, peaks: [190.0, 210.0] });
-        assert_eq!((row.iterations, row.median_ns, row.mad_ns, row.min_ns), (3, Some(100), Some(10), Some(90)));
-        assert_eq!((row.gflops, row.peak_gflops, row.pct_of_peak), (Some(50.0), Some(200.0), Some(25.0)));
+impl std::fmt::Display for WrongResult {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "wrong result: checksum {}, not {}", self.found, self.expected)
     }
 }
+
+impl std::error::Error for WrongResult {}

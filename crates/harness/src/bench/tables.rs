@@ -1,65 +1,98 @@
-//! Rows of benchmarks as tables for people.
+//! Tables of benchmarks, and the comparison of two results.
 //!
-//! The group of a benchmark, what stands before the first `/` of its name, says which table it is in; a row with a peer
-//! is in the table of the peers. Why a row has no times is a word in the last column, and a sentence in `rows.csv`.
+//! The group of a benchmark, the part of its name before the first `/`, says which table shows it; a row with a peer is in
+//! the table of the peers. A row without times has the first words of its error in the last column; `rows.csv` has all.
 
-use crate::markdown::{EMPTY, Table};
-use crate::rows::bench::BenchRow;
+use serde::Serialize;
+
+use super::rows::BenchRow;
+use crate::statistics::geometric_mean;
+use crate::table::{Align, EMPTY, Table, number};
 
 /// The names of all tables.
 pub const NAMES: [&str; 4] = ["epochs", "scaling", "kernels", "peers"];
 
-/// Examples of an epoch of the data sets that have one.
+/// Samples of an epoch of the data sets that have one.
 const EPOCHS: [(&str, usize); 2] = [("epoch/mnist", 60_000), ("epoch/cifar10", 50_000)];
 
-/// The tables that have rows.
-pub fn tables(rows: &[BenchRow]) -> Vec<Table> {
+/// The tables that have rows, with their names.
+pub fn tables(rows: &[BenchRow]) -> Vec<(&'static str, Table)> {
+    NAMES.into_iter().map(|name| (name, table(name, rows))).filter(|(_, table)| !table.is_empty()).collect()
+}
+
+/// All tables as text.
+pub fn text(rows: &[BenchRow]) -> String {
+    tables(rows).iter().map(|(_, table)| table.markdown() + "\n").collect()
+}
+
+fn table(name: &str, rows: &[BenchRow]) -> Table {
     let group = |row: &BenchRow| match (row.peer.is_empty(), row.name.split('/').next()) {
         (false, _) => "peers",
         (true, Some("epoch")) => "epochs",
         (true, Some("scaling")) => "scaling",
         (true, _) => "kernels",
     };
-    let of = |name: &'static str| {
-        let rows: Vec<&BenchRow> = rows.iter().filter(|row| group(row) == name).collect();
-        let (header, cells) = match name {
-            "epochs" => (EPOCH, rows.iter().map(|row| epoch(row)).collect()),
-            "scaling" => (SCALING, rows.iter().map(|row| scaling(row, &rows)).collect()),
-            "kernels" => (KERNEL, rows.iter().map(|row| kernel(row)).collect()),
-            _ => (PEER, rows.iter().map(|row| peer(row)).collect::<Vec<_>>()),
-        };
-        let noted = rows.iter().any(|row| !row.err.is_empty());
-        let mut table = Table { name, header: header.to_vec(), rows: cells };
-        if noted {
-            table.header.push("note");
-            table.rows.iter_mut().zip(&rows).for_each(|(cells, row)| cells.push(note(row)));
-        }
-        table
+    let rows: Vec<&BenchRow> = rows.iter().filter(|row| group(row) == name).collect();
+    let (text, columns): (usize, &[&str]) = match name {
+        "epochs" => (
+            3,
+            &[
+                "minibatch of",
+                "engine",
+                "kernels",
+                "threads",
+                "median µs",
+                "MAD µs",
+                "epoch s",
+                "GFLOP/s",
+                "f32 peak",
+                "time / dense f32 limit",
+            ],
+        ),
+        "scaling" => (2, &["minibatch of", "kernels", "threads", "median µs", "MAD µs", "speed-up", "efficiency %"]),
+        "kernels" => (
+            2,
+            &[
+                "minibatch of",
+                "kernels",
+                "threads",
+                "median µs",
+                "MAD µs",
+                "min µs",
+                "GFLOP/s",
+                "f32 peak",
+                "% of peak",
+            ],
+        ),
+        _ => (2, &["minibatch of", "peer", "threads", "peer median µs", "rivalry median µs", "peer / rivalry"]),
     };
-    NAMES.into_iter().map(of).filter(|table| !table.rows.is_empty()).collect()
+    let noted = rows.iter().any(|row| !row.err.is_empty());
+    let align = |column| if column < text { Align::Left } else { Align::Right };
+    let columns = columns.iter().enumerate().map(|(column, &name)| (name, align(column)));
+    let mut table = Table::new(columns.chain(noted.then_some(("note", Align::Left))));
+    for row in &rows {
+        let mut cells = match name {
+            "epochs" => epoch(row),
+            "scaling" => scaling(row, &rows),
+            "kernels" => kernel(row),
+            _ => peer(row),
+        };
+        if noted {
+            cells.push(row.err.split(':').next().unwrap_or_default().to_owned());
+        }
+        table.row(cells);
+    }
+    table
 }
 
-const EPOCH: &[&str] = &[
-    "one minibatch of",
-    "threads",
-    "engine",
-    "kernels",
-    "median µs",
-    "MAD µs",
-    "epoch s",
-    "GFLOP/s",
-    "f32 peak",
-    "time over the dense f32 limit",
-];
-
 fn epoch(row: &BenchRow) -> Vec<String> {
-    let examples = EPOCHS.iter().find(|(name, _)| row.name.starts_with(name)).map(|(_, examples)| *examples);
-    let epoch_s = (|| Some(row.median_ns? as f64 * (examples? / row.batch?) as f64 / 1e9))();
+    let samples = EPOCHS.iter().find(|(name, _)| row.name.starts_with(name)).map(|(_, samples)| *samples);
+    let epoch_s = (|| Some(row.median_ns? as f64 * (samples? / row.batch?) as f64 / 1e9))();
     vec![
         row.name.clone(),
-        row.threads.to_string(),
         row.engine.clone(),
         row.isa.clone(),
+        row.threads.to_string(),
         micros(row.median_ns),
         micros(row.mad_ns),
         number(epoch_s, 3),
@@ -69,9 +102,7 @@ fn epoch(row: &BenchRow) -> Vec<String> {
     ]
 }
 
-const SCALING: &[&str] = &["one minibatch of", "kernels", "threads", "median µs", "MAD µs", "speedup", "efficiency %"];
-
-/// Speedup over one thread of the same benchmark, and that divided by the threads.
+/// Speed-up over one thread of the same benchmark, and that divided by the threads.
 fn scaling(row: &BenchRow, rows: &[&BenchRow]) -> Vec<String> {
     let base = |row: &BenchRow| row.name.split('@').next().unwrap_or_default().to_owned();
     let single = rows.iter().find(|other| other.threads == 1 && base(other) == base(row));
@@ -87,14 +118,11 @@ fn scaling(row: &BenchRow, rows: &[&BenchRow]) -> Vec<String> {
     ]
 }
 
-const KERNEL: &[&str] =
-    &["one minibatch of", "threads", "kernels", "median µs", "MAD µs", "min µs", "GFLOP/s", "f32 peak", "% of peak"];
-
 fn kernel(row: &BenchRow) -> Vec<String> {
     vec![
         row.name.clone(),
-        row.threads.to_string(),
         row.isa.clone(),
+        row.threads.to_string(),
         micros(row.median_ns),
         micros(row.mad_ns),
         micros(row.min_ns),
@@ -103,8 +131,6 @@ fn kernel(row: &BenchRow) -> Vec<String> {
         number(row.pct_of_peak, 1),
     ]
 }
-
-const PEER: &[&str] = &["one minibatch of", "peer", "threads", "peer median µs", "rivalry median µs", "peer / rivalry"];
 
 fn peer(row: &BenchRow) -> Vec<String> {
     vec![
@@ -121,65 +147,136 @@ fn micros(ns: Option<u64>) -> String {
     number(ns.map(|ns| ns as f64 / 1e3), 1)
 }
 
-fn number(value: Option<f64>, decimals: usize) -> String {
-    value.filter(|value| value.is_finite()).map_or(EMPTY.to_owned(), |value| format!("{value:.decimals$}"))
+/// Two results side by side.
+#[derive(Debug, Serialize)]
+pub struct Comparison {
+    rows: Vec<Pair>,
+    geometric_mean: Option<f64>,
+    compared: usize,
 }
 
-/// What is wrong, up to the first colon.
-fn note(row: &BenchRow) -> String {
-    row.err.split(':').next().unwrap_or_default().to_owned()
+/// One benchmark in both results; the ratio is B over A.
+#[derive(Debug, Serialize)]
+struct Pair {
+    name: String,
+    a_ns: Option<u64>,
+    b_ns: Option<u64>,
+    ratio: Option<f64>,
+    note: String,
+}
+
+impl Comparison {
+    /// Every benchmark of A in its order, then those of B alone. Ours and each peer's are kept apart.
+    pub fn of(a: &[BenchRow], b: &[BenchRow]) -> Self {
+        let same = |a: &BenchRow, b: &BenchRow| a.name == b.name && a.peer == b.peer;
+        let both = a.iter().map(|row| pair(Some(row), b.iter().find(|other| same(row, other))));
+        let only = b.iter().filter(|row| !a.iter().any(|other| same(row, other))).map(|row| pair(None, Some(row)));
+        let rows: Vec<Pair> = both.chain(only).collect();
+        let ratios: Vec<f64> = rows.iter().filter_map(|pair| pair.ratio).collect();
+        Self { rows, geometric_mean: geometric_mean(&ratios), compared: ratios.len() }
+    }
+
+    /// As a table, with the geometric mean below.
+    pub fn text(&self) -> String {
+        let columns = [("benchmark", Align::Left), ("A median µs", Align::Right), ("B median µs", Align::Right)];
+        let mut table = Table::new(columns.into_iter().chain([("B / A", Align::Right), ("note", Align::Left)]));
+        for pair in &self.rows {
+            let cells = [micros(pair.a_ns), micros(pair.b_ns), number(pair.ratio, 3)];
+            table.row([&[pair.name.clone()], &cells[..], &[pair.note.clone()]].concat());
+        }
+        let (mean, count) = (self.geometric_mean.map_or(EMPTY.to_owned(), |mean| format!("{mean:.3}")), self.compared);
+        table.note(format!("Geometric mean of B / A over {count} benchmarks: {mean} (below 1, B is faster)."));
+        table.markdown()
+    }
+}
+
+fn pair(a: Option<&BenchRow>, b: Option<&BenchRow>) -> Pair {
+    let time = |row: &BenchRow| if row.peer.is_empty() { row.median_ns } else { row.peer_median_ns };
+    let (a_ns, b_ns) = (a.and_then(time), b.and_then(time));
+    let note = match (a, b) {
+        (Some(_), None) => "only in A".to_owned(),
+        (None, Some(_)) => "only in B".to_owned(),
+        (Some(a), Some(b)) if a_ns.is_none() || b_ns.is_none() => {
+            let failed = [("A", a), ("B", b)].into_iter().filter(|(_, row)| time(row).is_none());
+            failed.map(|(side, row)| format!("{side} has no time: {}", row.err)).collect::<Vec<_>>().join("; ")
+        }
+        (Some(a), Some(b)) if (&a.isa, a.threads, &a.engine, &a.cpu) != (&b.isa, b.threads, &b.engine, &b.cpu) => {
+            "another CPU, instruction set, engine or number of threads".to_owned()
+        }
+        _ => String::new(),
+    };
+    let name = a.or(b).map_or(String::new(), |row| match row.peer.as_str() {
+        "" => row.name.clone(),
+        peer => format!("{} ({peer})", row.name),
+    });
+    let ratio = a_ns.zip(b_ns).map(|(a, b)| b as f64 / a.max(1) as f64);
+    Pair { name, a_ns, b_ns, ratio, note }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn row(name: &str, threads: usize, median_ns: u64) -> BenchRow {
-        BenchRow {
-            name: name.to_owned(),
-            threads,
-            batch: Some(100),
-            median_ns: Some(median_ns),
-            pct_of_peak: Some(50.0),
-            ..BenchRow::default()
-        }
-    }
-
-    fn table<'a>(tables: &'a [Table], name: &str) -> &'a Table {
-        tables.iter().find(|table| table.name == name).unwrap()
+    fn row(name: &str, threads: usize, median_ns: Option<u64>) -> BenchRow {
+        let (batch, pct_of_peak) = (Some(100), Some(50.0));
+        BenchRow { name: name.to_owned(), threads, batch, median_ns, pct_of_peak, ..BenchRow::default() }
     }
 
     #[test]
     fn every_row_is_in_the_table_of_its_group() {
-        let peer = BenchRow { peer: "numpy".to_owned(), ratio: Some(2.0), ..row("epoch/mnist-x", 2, 5) };
-        let rows = [row("epoch/mnist-a", 2, 2_000_000), row("score/b", 2, 5), row("scaling/c@1", 1, 5), peer];
+        let peer = BenchRow { peer: "numpy".to_owned(), ratio: Some(2.0), ..row("epoch/mnist-x", 2, Some(5)) };
+        let rows = [
+            row("epoch/mnist-a", 2, Some(2_000_000)),
+            row("score/b", 2, Some(5)),
+            row("scaling/c@1", 1, Some(5)),
+            peer,
+        ];
         let tables = tables(&rows);
-        assert_eq!(tables.iter().map(|table| table.name).collect::<Vec<_>>(), NAMES);
-        assert!(tables.iter().all(|table| table.rows.len() == 1 && table.rows[0].len() == table.header.len()));
-        let epoch = &table(&tables, "epochs").rows[0];
-        assert_eq!((epoch[4].as_str(), epoch[6].as_str(), epoch[9].as_str()), ("2000.0", "1.200", "2.00"));
-        assert_eq!(table(&tables, "peers").rows[0][1], "numpy");
+        assert_eq!(tables.iter().map(|(name, _)| *name).collect::<Vec<_>>(), NAMES);
+        assert!(tables.iter().all(|(_, table)| table.rows().len() == 1));
+        assert_eq!(tables[0].1.rows()[0][4..7], ["2000.0", "–", "1.200"]);
+        assert_eq!((tables[0].1.rows()[0][9].as_str(), tables[3].1.rows()[0][1].as_str()), ("2.00", "numpy"));
     }
 
     #[test]
     fn efficiency_is_speedup_over_threads() {
-        let rows = [row("scaling/c@1", 1, 100), row("scaling/c@4", 4, 50), row("scaling/d@4", 4, 50)];
-        let tables = tables(&rows);
-        let cells: Vec<&[String]> = table(&tables, "scaling").rows.iter().map(|row| &row[5..]).collect();
+        let rows = [("scaling/c@1", 1, 100), ("scaling/c@4", 4, 50), ("scaling/d@4", 4, 50)];
+        let rows = rows.map(|(name, threads, ns)| row(name, threads, Some(ns)));
+        let cells: Vec<Vec<String>> = tables(&rows)[0].1.rows().iter().map(|row| row[5..].to_vec()).collect();
         assert_eq!(cells, [["1.00", "100"], ["2.00", "50"], ["–", "–"]]);
     }
 
     #[test]
     fn a_row_without_times_says_why() {
-        let missing = BenchRow {
-            name: "epoch/mnist-a".to_owned(),
-            err: "no data: mnist files: …".to_owned(),
-            ..BenchRow::default()
-        };
-        let tables = tables(&[missing, row("epoch/b", 1, 5)]);
-        assert_eq!(tables[0].header.last(), Some(&"note"));
-        assert_eq!(tables[0].rows[0].last().unwrap(), "no data");
-        assert_eq!(tables[0].rows[1].last().unwrap(), "");
-        assert_eq!(tables[0].rows[0][4], "–");
+        let missing = BenchRow { err: "no data: no mnist files in …".to_owned(), ..row("epoch/mnist-a", 2, None) };
+        let tables = tables(&[missing, row("epoch/b", 1, Some(5))]);
+        let notes: Vec<&str> = tables[0].1.rows().iter().map(|row| row.last().unwrap().as_str()).collect();
+        assert_eq!(notes, ["no data", ""]);
+        assert_eq!(tables[0].1.rows()[0][4], EMPTY);
+    }
+
+    #[test]
+    fn results_are_compared_where_both_have_a_time() {
+        let failed = BenchRow { err: "no data".to_owned(), ..row("c", 2, None) };
+        let peer = |ns| BenchRow { peer: "numpy".to_owned(), peer_median_ns: Some(ns), ..row("p", 2, Some(1)) };
+        let other = |threads, ns| row("t", threads, Some(ns));
+        let a = [row("a", 2, Some(100)), row("b", 2, Some(10)), row("c", 2, Some(7)), peer(10), other(1, 2)];
+        let b = [row("a", 2, Some(50)), failed, row("d", 2, Some(1)), peer(20), other(2, 2)];
+        let comparison = Comparison::of(&a, &b);
+        let short: Vec<(&str, Option<f64>, &str)> =
+            comparison.rows.iter().map(|pair| (pair.name.as_str(), pair.ratio, pair.note.as_str())).collect();
+        assert_eq!(
+            short,
+            [
+                ("a", Some(0.5), ""),
+                ("b", None, "only in A"),
+                ("c", None, "B has no time: no data"),
+                ("p (numpy)", Some(2.0), ""),
+                ("t", Some(1.0), "another CPU, instruction set, engine or number of threads"),
+                ("d", None, "only in B")
+            ]
+        );
+        assert_eq!((comparison.compared, comparison.geometric_mean), (3, Some(1.0)));
+        assert!(comparison.text().contains("over 3 benchmarks: 1.000"), "{}", comparison.text());
     }
 }

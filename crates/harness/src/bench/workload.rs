@@ -1,137 +1,169 @@
-//! The work of each kind of benchmark: made ready, checked once, then timed again and again.
+//! The work of each kind of benchmark. It is prepared once, run for the check, and then timed again and again.
+//!
+//! ```text
+//! prepare → run(check) → SHA-256 of the result → run(minibatches), timed, once for each iteration → finish
+//! ```
 
-mod digest;
 mod epoch;
-mod features;
+mod kernels;
 mod readout;
-mod score;
-mod settled;
-mod stream;
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use rivalry_core::{Layer, Random};
+use sha2::{Digest, Sha256};
 
-use super::definition::{Definition, Kind};
+use super::definition::{Case, Definition, Product, Work};
 use super::examples::{Examples, SEED, Sets};
 use crate::compute::Compute;
 use crate::failure::failure;
+use crate::run::hex;
 
 /// A benchmark that is ready to run.
-pub(super) trait Work {
-    /// Warms up and digests the result.
-    fn check(&mut self) -> anyhow::Result<String>;
+pub(super) trait Workload {
+    /// Computes so many minibatches and returns their time in ns.
+    fn run(&mut self, minibatches: usize) -> anyhow::Result<u64>;
 
-    /// Does the minibatches of one iteration and says how long they took together, in ns.
-    fn iterate(&mut self) -> anyhow::Result<u64>;
+    /// The result of the last run: weights, or scores by sample.
+    fn result(&self) -> Vec<f32>;
 
-    /// The result as it stands, where other programs are measured on the same work: weights, or scores by example.
-    fn result(&self) -> Vec<f32> {
-        Vec::new()
-    }
+    /// Whether every run computes the same, as a kernel does; else it goes on learning.
+    fn repeats(&self) -> bool;
 
-    /// Looks at the result of all that was timed: it must be numbers still, or what it was.
-    fn finish(&mut self) -> anyhow::Result<()>;
-
-    /// What the column `engine` says.
-    fn engine(&self) -> &'static str {
-        ""
-    }
+    /// The column `engine`.
+    fn engine(&self) -> &'static str;
 
     /// Floating-point operations of one minibatch, dense equivalent.
     fn operations(&self) -> f64;
 }
 
-/// Makes the work of a definition ready.
+/// Prepares the work of a definition.
 ///
 /// # Errors
-/// The data is not here, or the definition asks for what cannot be.
+/// The data is missing, or the definition has values that no rule can have.
 pub(super) fn prepare<'a>(
-    definition: &'a Definition,
+    definition: &Definition,
     compute: &'a Compute,
     sets: &mut Sets<'_>,
-) -> anyhow::Result<Box<dyn Work + 'a>> {
-    let mut task = || anyhow::Ok(Task { definition, compute, examples: sets.get(definition)? });
-    Ok(match definition.kind {
-        Kind::Epoch => Box::new(epoch::Epoch::new(task()?)?),
-        Kind::Score => Box::new(score::Scores::new(task()?)?),
-        Kind::Features => Box::new(features::LayerFeatures::new(task()?)?),
-        Kind::Readout => Box::new(readout::ReadoutEpoch::new(task()?)?),
-        Kind::Bandwidth => Box::new(stream::Stream::new(definition, compute)),
+) -> anyhow::Result<Box<dyn Workload + 'a>> {
+    let Some(product) = definition.work.product() else { return Ok(Box::new(kernels::Bandwidth::new(compute))) };
+    let task = Task { product, compute, examples: sets.get(product)? };
+    Ok(match definition.work {
+        Work::Epoch(epoch) => Box::new(epoch::LayerEpoch::new(task, epoch)?),
+        Work::Features(_) => Box::new(readout::LayerFeatures::new(task, definition.check)?),
+        Work::Readout(readout) => Box::new(readout::ReadoutEpoch::new(task, readout.rate)?),
+        Work::Score(_) | Work::Bandwidth => Box::new(kernels::Scores::new(task)?),
     })
 }
 
-/// The same work for another program.
+/// SHA-256 of numbers as little-endian f32, one after another.
+pub(super) fn sha256(values: &[f32]) -> String {
+    let mut sha256 = Sha256::new();
+    // In pieces, because the bytes of all numbers at once would be a second copy of them.
+    for piece in values.chunks(4096) {
+        sha256.update(piece.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>());
+    }
+    hex(&sha256.finalize())
+}
+
+/// Checks the result after all iterations: that of a kernel must be what it was, and weights must be finite.
 ///
 /// # Errors
-/// As [`prepare`], and for a kind that other programs are not measured on.
-pub(super) fn hand_over(definition: &Definition, compute: &Compute, sets: &mut Sets<'_>) -> anyhow::Result<Handover> {
-    let task = Task { definition, compute, examples: sets.get(definition)? };
-    let (layer, minibatches) = match definition.kind {
-        Kind::Epoch => (epoch::layer(&task)?, definition.check + definition.minibatches),
-        Kind::Score => (task.random_layer()?, 1),
-        Kind::Features | Kind::Readout | Kind::Bandwidth => {
-            let message = format!("`{}`: expected kind epoch or score for peers, found another", definition.name);
-            return Err(failure(message, "choose with --filter"));
+/// They are not.
+pub(super) fn finish(work: &dyn Workload, checksum: &str) -> anyhow::Result<()> {
+    let result = work.result();
+    if work.repeats() {
+        let last = sha256(&result);
+        if last != checksum {
+            let message = format!("the result had checksum {checksum} at first and {last} after the timed iterations");
+            return Err(failure(message, "the kernel does not always compute the same; run the tests"));
         }
-    };
-    let order = Order::new(("order", 0), task.examples.samples(), task.batch()).take(minibatches);
-    let inputs = order.iter().flat_map(|&sample| task.examples.row(sample as usize)).copied().collect();
-    let rates = vec![definition.rate.unwrap_or(0.0); minibatches];
-    Ok(Handover { weights: layer.to_rows(), inputs, rates })
-}
-
-/// What every kind with examples needs.
-struct Task<'a> {
-    definition: &'a Definition,
-    compute: &'a Compute,
-    examples: Arc<Examples>,
-}
-
-impl Task<'_> {
-    fn hidden(&self) -> usize {
-        self.definition.hidden.unwrap_or(0)
     }
-
-    fn inputs(&self) -> usize {
-        self.definition.inputs.unwrap_or(0)
-    }
-
-    fn batch(&self) -> usize {
-        self.definition.batch.unwrap_or(0)
-    }
-
-    /// 2 · hidden · inputs · batch.
-    fn operations(&self) -> f64 {
-        2.0 * self.hidden() as f64 * self.inputs() as f64 * self.batch() as f64
-    }
-
-    /// N(0, 1).
-    fn random_layer(&self) -> rivalry_core::Result<Layer> {
-        Layer::normal(self.hidden(), self.inputs(), 1.0, &mut Random::keyed(SEED, "weights", 0))
+    match result.iter().find(|value| !value.is_finite()) {
+        None => Ok(()),
+        Some(value) => {
+            let message = format!("a result is {value} after the timed minibatches");
+            Err(failure(message, "a lower rate keeps weights in range"))
+        }
     }
 }
 
 /// What another program needs to do the same work.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Handover {
-    /// Weights to start from, [hidden × inputs].
-    pub weights: Vec<f32>,
-    /// The examples in the order of the minibatches, [samples × inputs].
-    pub inputs: Vec<u8>,
+pub(super) struct Handover {
+    /// Initial weights, [hidden × inputs].
+    pub(super) weights: Vec<f32>,
+    /// The samples in the order of the minibatches, [samples × inputs].
+    pub(super) inputs: Vec<u8>,
     /// One learning rate for each minibatch.
-    pub rates: Vec<f32>,
+    pub(super) rates: Vec<f32>,
+    /// Inputs of a sample.
+    pub(super) width: usize,
 }
 
-/// Runs and times, in ns.
+/// The work of a case for another program: warm-up and one iteration.
+///
+/// # Errors
+/// The data is missing, or other programs do not do this kind of work.
+pub(super) fn hand_over(case: &Case, sets: &mut Sets<'_>) -> anyhow::Result<Handover> {
+    let definition = &case.definition;
+    let (minibatches, rate) = match definition.work {
+        Work::Epoch(epoch) => (definition.check + definition.minibatches, epoch.rate),
+        Work::Score(_) => (1, 0.0),
+        Work::Features(_) | Work::Readout(_) | Work::Bandwidth => {
+            return Err(failure(
+                format!("other programs do not do the work of `{}`", case.name),
+                "choose with --filter",
+            ));
+        }
+    };
+    let product = definition.work.product().expect("both have a product");
+    let examples = sets.get(product)?;
+    let order = Order::new(("order", 0), examples.samples(), product.batch).take(minibatches);
+    Ok(Handover {
+        weights: random_layer(product, &examples)?.to_rows(),
+        inputs: order.iter().flat_map(|&sample| examples.row(sample as usize)).copied().collect(),
+        rates: vec![rate; minibatches],
+        width: examples.inputs(),
+    })
+}
+
+/// What every kind of work with data needs.
+struct Task<'a> {
+    product: Product,
+    compute: &'a Compute,
+    examples: Arc<Examples>,
+}
+
+impl Task<'_> {
+    /// Operations of the product of all units and a minibatch.
+    fn operations(&self) -> f64 {
+        2.0 * self.product.hidden as f64 * self.examples.inputs() as f64 * self.product.batch as f64
+    }
+
+    fn random_layer(&self) -> rivalry_core::Result<Layer> {
+        random_layer(self.product, &self.examples)
+    }
+
+    fn order(&self, stream: &str) -> Order {
+        Order::new((stream, 0), self.examples.samples(), self.product.batch)
+    }
+}
+
+/// A layer with weights from N(0, 1).
+fn random_layer(product: Product, examples: &Examples) -> rivalry_core::Result<Layer> {
+    Layer::normal(product.hidden, examples.inputs(), 1.0, &mut Random::keyed(SEED, "weights", 0))
+}
+
+/// Runs `work` and returns its time in ns.
 fn timed<E>(work: impl FnOnce() -> Result<(), E>) -> Result<u64, E> {
     let start = Instant::now();
     work()?;
     Ok(u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX))
 }
 
-/// Minibatches of a fixed random order of the examples, again from its start when it is at its end.
+/// Minibatches of a fixed random order of the samples, which begins again when it has ended.
 struct Order {
     order: Vec<u32>,
     batch: usize,
@@ -139,21 +171,168 @@ struct Order {
 }
 
 impl Order {
-    fn new((name, index): (&str, u32), samples: usize, batch: usize) -> Self {
-        Self { order: Random::keyed(SEED, name, index).order(samples), batch, next: 0 }
+    fn new((stream, index): (&str, u32), samples: usize, batch: usize) -> Self {
+        Self { order: Random::keyed(SEED, stream, index).order(samples), batch, next: 0 }
     }
 
-    /// The examples of the next so many whole minibatches.
+    /// The samples of the next so many minibatches.
     fn take(&mut self, minibatches: usize) -> Vec<u32> {
-        let there = self.order.len() / self.batch;
+        let whole = self.order.len() / self.batch;
         let mut taken = Vec::with_capacity(minibatches * self.batch);
         for _ in 0..minibatches {
             taken.extend_from_slice(&self.order[self.next * self.batch..][..self.batch]);
-            self.next = (self.next + 1) % there;
+            self.next = (self.next + 1) % whole;
         }
         taken
     }
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use rivalry_core::{Kernels, Learner, Rates};
+
+    use super::*;
+    use crate::bench::definition::select;
+    use crate::bench::measure::{Verdict, measure};
+    use crate::cli::{self, Common, Selection};
+    use crate::env::Environment;
+
+    /// A benchmark of each kind with data, small enough for the portable kernels.
+    const SMALL: [&str; 5] = [
+        "epoch = { data = { digits = { samples = 230 } }, hidden = 30, batch = 50, p = 3.0, k = 7, delta = 0.4, rate = 0.02 }",
+        "epoch = { data = { noise = { samples = 100, inputs = 40 } }, hidden = 30, batch = 10, p = 5.0, k = 2, \
+         delta = 0.2, rate = 0.001, start = 'pretrained' }",
+        "score = { data = { noise = { samples = 120, inputs = 40 } }, hidden = 37, batch = 110 }",
+        "features = { data = { digits = { samples = 230 } }, hidden = 30, batch = 50 }",
+        "readout = { data = { digits = { samples = 230 } }, hidden = 300, batch = 50, rate = 0.001 }",
+    ];
+
+    fn small() -> Vec<Case> {
+        let zeros = "0".repeat(64);
+        let one = |(i, work): (usize, &&str)| {
+            format!(
+                "[[bench]]\nname = 'small/{i}'\nwork.{work}\ncheck = 3\nminibatches = 3\niterations = 2\n\
+                 checksum = '{zeros}'\n"
+            )
+        };
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, SMALL.iter().enumerate().map(one).collect::<String>()).unwrap();
+        let selection = Selection { filter: None, definitions: Some(file.path().to_owned()) };
+        select(&selection, cli::Engine::Auto, 1).unwrap()
+    }
+
+    fn checksum(case: &Case, threads: usize, kernels: &'static Kernels, sets: &mut Sets<'_>) -> String {
+        let environment = Environment::collect(kernels.name(), threads);
+        let measured = measure(&Case { threads, ..case.clone() }, kernels, sets, &environment, false);
+        assert_eq!(measured.verdict, Verdict::Wrong, "{}: {}", case.name, measured.row.err);
+        measured.row.checksum
+    }
+
+    #[test]
+    fn a_checksum_is_the_same_for_all_kernels_and_threads() {
+        let common = Common::default();
+        let mut sets = Sets::new(&common);
+        for case in small() {
+            let expected = checksum(&case, 1, Kernels::best(), &mut sets);
+            assert_eq!(checksum(&case, 3, Kernels::best(), &mut sets), expected, "{} on 3 threads", case.name);
+            for kernels in Kernels::all() {
+                assert_eq!(checksum(&case, 2, kernels, &mut sets), expected, "{} on {}", case.name, kernels.name());
+            }
+        }
+    }
+
+    #[test]
+    fn the_checksum_of_an_epoch_is_that_of_the_rule() {
+        let common = Common::default();
+        let (case, mut sets) = (small().remove(0), Sets::new(&common));
+        let Work::Epoch(epoch) = case.definition.work else { panic!("{case:?}") };
+        let examples = sets.get(case.definition.work.product().unwrap()).unwrap();
+        let layer = Layer::normal(30, 784, 1.0, &mut Random::keyed(1, "weights", 0)).unwrap();
+        let compute = rivalry_core::Compute::new(Some(1), Kernels::best()).unwrap();
+        let mut learner = Learner::new(layer, epoch.rule().unwrap(), 50, &compute).unwrap();
+        let order = Random::keyed(1, "order", 0).order(230);
+        for minibatch in order[..150].chunks(50) {
+            learner.learn(&compute, &examples.view().unwrap(), minibatch, Rates::Constant(0.02)).unwrap();
+        }
+        let expected = sha256(&learner.layer().to_rows());
+        assert_eq!(checksum(&case, 1, Kernels::best(), &mut sets), expected);
+    }
+
+    #[test]
+    fn a_right_result_is_timed_and_a_wrong_one_is_a_row_without_times() {
+        let common = Common::default();
+        let (mut sets, kernels) = (Sets::new(&common), Kernels::best());
+        let environment = Environment::collect(kernels.name(), 1);
+        for mut case in small() {
+            let wrong = measure(&case, kernels, &mut sets, &environment, true);
+            assert_eq!(
+                wrong.row.err,
+                format!("wrong result: checksum {}, not 0", wrong.row.checksum) + &"0".repeat(63)
+            );
+            assert!(wrong.row.median_ns.is_none() && wrong.samples.is_empty() && wrong.peaks.is_none());
+            case.definition.checksum = wrong.row.checksum;
+            let right = measure(&case, kernels, &mut sets, &environment, true);
+            assert_eq!((right.row.err.as_str(), right.verdict), ("", Verdict::Right), "{}", case.name);
+            assert_eq!((right.samples.len(), right.row.iterations), (2, 2));
+            assert!(right.row.median_ns > Some(0) && right.row.peak_gflops > Some(0.0));
+            assert!(right.row.density > Some(0.1));
+        }
+    }
+
+    #[test]
+    fn work_that_cannot_be_done_is_a_row_too() {
+        let common = Common::default();
+        let (mut sets, kernels) = (Sets::new(&common), Kernels::best());
+        let environment = Environment::collect(kernels.name(), 1);
+        for (change, expected) in [
+            (
+                (|epoch| epoch.batch = 231) as fn(&mut super::super::definition::Epoch),
+                "231 is more than the 230 samples",
+            ),
+            (|epoch| epoch.k = 31, "31"),
+        ] {
+            let mut case = small().remove(0);
+            let Work::Epoch(epoch) = &mut case.definition.work else { panic!("{case:?}") };
+            change(epoch);
+            let measured = measure(&case, kernels, &mut sets, &environment, true);
+            assert_eq!(measured.verdict, Verdict::Failed);
+            assert!(measured.row.err.contains(expected), "{}", measured.row.err);
+        }
+    }
+
+    #[test]
+    fn minibatches_begin_again_where_the_samples_end() {
+        let mut order = Order::new(("order", 0), 25, 10);
+        let (first, second) = (order.take(1), order.take(1));
+        assert_ne!(first, second);
+        assert_eq!(order.take(2), [first, second].concat());
+    }
+
+    #[test]
+    fn a_kernel_that_computes_something_else_later_is_an_error() {
+        struct Fixed(Vec<f32>, bool);
+        impl Workload for Fixed {
+            fn run(&mut self, _: usize) -> anyhow::Result<u64> {
+                Ok(1)
+            }
+            fn result(&self) -> Vec<f32> {
+                self.0.clone()
+            }
+            fn repeats(&self) -> bool {
+                self.1
+            }
+            fn engine(&self) -> &'static str {
+                ""
+            }
+            fn operations(&self) -> f64 {
+                1.0
+            }
+        }
+        finish(&Fixed(vec![1.0], true), &sha256(&[1.0])).unwrap();
+        finish(&Fixed(vec![1.0], false), "another, since it learns").unwrap();
+        let changed = finish(&Fixed(vec![1.0], true), &sha256(&[2.0])).unwrap_err();
+        assert!(changed.to_string().contains("after the timed iterations"), "{changed}");
+        let infinite = finish(&Fixed(vec![1.0, f32::NAN], false), "").unwrap_err();
+        assert_eq!(infinite.to_string(), "a result is NaN after the timed minibatches");
+    }
+}

@@ -15,31 +15,35 @@ pub struct BenchArgs {
 /// What to do with the benchmarks.
 #[derive(Debug, Subcommand)]
 pub enum BenchAction {
-    /// Which benchmarks there are
+    /// List the benchmarks
     List(Selection),
-    /// Measure: every benchmark checks its answer, then is timed beside the peak of this machine
+    /// Check the result of every benchmark, then time it beside the f32 peak of this machine
     Run(BenchRunArgs),
-    /// Check the answer of every benchmark once, without timing (exit code 3 if one does not hold)
+    /// Check the result of every benchmark without timing (exit code 3 if one is wrong)
     Verify(Selection),
-    /// Compare two results: the ratio of each benchmark and the geometric mean
+    /// Compare two results: the ratio of each benchmark, and the geometric mean
     Cmp {
         /// A folder with rows.csv, or such a file
         #[arg(value_name = "A")]
         before: PathBuf,
-        /// The other one; a ratio below 1 means that B is faster
+        /// The other result; a ratio below 1 means that B is faster
         #[arg(value_name = "B")]
         after: PathBuf,
     },
-    /// Tables in Markdown from a result (the newest record when left out)
+    /// Print a result as Markdown tables, or renew the tables of a document
     Report {
         /// A folder with rows.csv
-        #[arg(value_name = "DIR")]
+        #[arg(value_name = "DIR", required_unless_present = "splice", conflicts_with = "splice")]
         folder: Option<PathBuf>,
-        /// Replace the tables between `<!-- bench:begin NAME -->` and `<!-- bench:end -->` in this file instead
+        /// Renew the tables between `<!-- bench:begin NAME from RECORD -->` and `<!-- bench:end -->` in this document.
+        /// NAME is epochs, scaling, kernels or peers; RECORD is a folder below bench-results
         #[arg(long, value_name = "FILE")]
         splice: Option<PathBuf>,
+        /// Write nothing; exit with code 3 if the document differs from its records
+        #[arg(long, requires = "splice", conflicts_with = "folder")]
+        check: bool,
     },
-    /// Measure other programs on the same work, in turn with ours (scripts/peers/install.sh installs them)
+    /// Run other programs on the same work, in turn with ours (scripts/peers/install.sh installs them)
     Peers(PeersArgs),
 }
 
@@ -65,7 +69,7 @@ pub struct BenchRunArgs {
     pub place: Place,
 }
 
-/// Where results go beside the table on stdout.
+/// Where results go besides the table on stdout.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Place {
     /// Write rows.csv, samples.csv and machine.txt to this folder
@@ -85,16 +89,19 @@ pub struct PeersArgs {
     /// Where the results go.
     #[command(flatten)]
     pub place: Place,
-    /// How often ours and each peer take their turn
+    /// Rounds; in each, ours and every peer run once
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub rounds: u32,
-    /// The folder of the programs of the peers
+    /// Kill a peer that takes longer than this in one round
+    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit: u32,
+    /// The folder with the scripts of the peers
     #[arg(long, value_name = "DIR", default_value = "scripts/peers")]
     pub scripts: PathBuf,
-    /// The Python that has their packages
+    /// The Python that has NumPy and PyTorch
     #[arg(long, value_name = "PYTHON", default_value = ".venv/bin/python")]
     pub python: PathBuf,
-    /// The program with the products of other Rust libraries
+    /// The program that calls matrixmultiply and gemm
     #[arg(long, value_name = "FILE", default_value = "target/peers/release/rivalry-peer-products")]
     pub products: PathBuf,
 }

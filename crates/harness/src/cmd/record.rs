@@ -1,4 +1,5 @@
-//! A record of `--record`: `bench-results/<what>/<date>-<host>-<rev>/{rows.csv,machine.txt}`, and what else belongs to it.
+//! A record of `--record`: `bench-results/<what>/<date>-<cpu>-<rev>/` with `rows.csv`, `config.toml` and `machine.txt`.
+//! Records are added and never changed.
 
 use std::path::{Path, PathBuf};
 
@@ -9,56 +10,53 @@ use crate::output;
 use crate::rows::{ResultRow, to_csv};
 use crate::run::{Existing, files};
 
-/// Records go here, one folder for each table and protocol, and for each kind of benchmark.
+/// The folder of all records, with one folder for each table and protocol, and for each kind of benchmark.
 pub(super) const RECORDS: &str = "bench-results";
 
 /// The rows of a record.
 pub(super) const ROWS: &str = "rows.csv";
 
-/// The place of a record in `bench-results/`.
+/// The place of one record.
 pub(super) struct Record {
     folder: PathBuf,
     environment: Environment,
 }
 
 impl Record {
-    /// Everything that can be refused is refused here, before the first run. A command that goes on where it stopped may
-    /// find records of its own.
+    /// Checks before the first run that a record can be written. With [`Existing::Resume`] it may exist already.
     pub(super) fn open(name: &str, environment: Environment, existing: Existing) -> anyhow::Result<Self> {
         environment.refuse_record()?;
         let records = Path::new(RECORDS);
         if !records.is_dir() {
-            let message = format!("record: expected the folder {RECORDS} here, found none");
-            return Err(failure(message, "run it from the root of the repository"));
+            return Err(failure(
+                format!("there is no folder {RECORDS} here to write a record to"),
+                "run it from the root of the repository",
+            ));
         }
-        let folder = records.join(name).join(environment.record_folder());
-        let record = Self { folder, environment };
-        if record.folder.exists() && existing != Existing::Resume {
-            return Err(record.refuse_folder("a new folder", "one that is there"));
+        let record = Self { folder: records.join(name).join(environment.record_folder()), environment };
+        match record.folder.exists() && existing != Existing::Resume {
+            true => Err(record.refuse("already exists")),
+            false => Ok(record),
         }
-        Ok(record)
     }
 
-    fn refuse_folder(&self, expected: &str, found: &str) -> anyhow::Error {
-        let message = format!("record {}: expected {expected}, found {found}", self.folder.display());
-        failure(message, "records are never replaced; remove it if it should not be there")
+    fn refuse(&self, what: &str) -> anyhow::Error {
+        let message = format!("the record {} {what}", self.folder.display());
+        failure(message, "records are never replaced; remove it if it is wrong")
     }
 
     pub(super) fn refuse_other_revision(&self, row: &ResultRow, folder: &Path) -> anyhow::Result<()> {
-        let revision = self.environment.build.revision;
+        let (revision, folder) = (self.environment.build.revision, folder.display());
         if row.revision == revision && row.dirty == "false" {
             return Ok(());
         }
-        let dirty = if row.dirty == "false" { "" } else { ", not clean" };
-        let message = format!(
-            "record: expected results of revision {revision}, found {} in {}{dirty}",
-            row.revision,
-            folder.display()
-        );
-        Err(failure(message, "--force runs every seed again"))
+        let dirty = if row.dirty == "false" { "" } else { " with uncommitted changes" };
+        let message = format!("{folder} was trained by revision {}{dirty}, this program is {revision}", row.revision);
+        Err(failure(message, "a record needs one clean revision; --force runs every seed again"))
     }
 
-    /// Writes the machine, the definition of the sweep and the rows of its runs; nothing where the same rows stand already.
+    /// Writes the machine, the definition of the sweep and the rows of its runs; nothing where the same rows are recorded
+    /// already.
     pub(super) fn write_rows(&self, rows: &[ResultRow], config: &str, common: &Common) -> anyhow::Result<()> {
         let rows = to_csv(rows);
         match std::fs::read_to_string(self.folder.join(ROWS)) {
@@ -66,7 +64,7 @@ impl Record {
                 output::note(common, &format!("recorded before in {}", self.folder.display()));
                 Ok(())
             }
-            Ok(_) => Err(self.refuse_folder("these rows or none", "others")),
+            Ok(_) => Err(self.refuse("has other rows")),
             Err(_) => {
                 let machine = self.environment.to_text();
                 self.write(&[("machine.txt", machine), ("config.toml", config.to_owned()), (ROWS, rows)], common)
@@ -76,10 +74,7 @@ impl Record {
 
     /// Writes the files by name, in their order; `rows.csv` last, so that a folder that has it is complete.
     pub(super) fn write(&self, files: &[(&str, String)], common: &Common) -> anyhow::Result<()> {
-        std::fs::create_dir_all(&self.folder).map_err(|error| {
-            let message = format!("record {}: expected to create it, found: {error}", self.folder.display());
-            failure(message, "the rows are on stdout, or in the output folder, all the same")
-        })?;
+        files::create_folder(&self.folder)?;
         for (name, content) in files {
             files::write(&self.folder.join(name), content.as_bytes())?;
         }
@@ -107,7 +102,7 @@ mod tests {
         assert!(std::fs::read_to_string(folder.join("machine.txt")).unwrap().contains("cpu "));
         record.write_rows(&[ResultRow::default()], "seeds = 1", &quiet).unwrap();
         let error = record.write_rows(&[ResultRow::default(), ResultRow::default()], "seeds = 1", &quiet).unwrap_err();
-        assert!(error.to_string().ends_with("expected these rows or none, found others"), "{error}");
+        assert!(error.to_string().ends_with("has other rows"), "{error}");
         assert_eq!(std::fs::read_to_string(folder.join("rows.csv")).unwrap(), to_csv(&[ResultRow::default()]));
     }
 
@@ -122,8 +117,10 @@ mod tests {
         };
         let judge = |row: &ResultRow| record.refuse_other_revision(row, Path::new("run"));
         judge(&row(&revision, "false")).unwrap();
-        for (row, expected) in [(row("other", "false"), "found other in run"), (row(&revision, "true"), ", not clean")]
-        {
+        for (row, expected) in [
+            (row("other", "false"), "run was trained by revision other,"),
+            (row(&revision, "true"), " with uncommitted changes,"),
+        ] {
             assert!(judge(&row).unwrap_err().to_string().contains(expected));
         }
     }

@@ -1,4 +1,4 @@
-//! The product of all units and the examples of a minibatch by two libraries, as peers of `rivalry bench peers`.
+//! The product of all units and the samples of a minibatch by two libraries, as peers of `rivalry bench peers`.
 //!
 //! Called like the Python peers (see `scripts/peers/handover.py`), for the kind `score` and the variants
 //! `matrixmultiply` and `gemm`. Each library divides the work among threads by itself; rivalry sets MATMUL_NUM_THREADS
@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let given: HashMap<&str, &str> =
         arguments.chunks_exact(2).map(|pair| (pair[0].as_str(), pair[1].as_str())).collect();
-    let value = |name: &str| given.get(name).copied().ok_or(format!("argument {name}: expected a value, found none"));
+    let value = |name: &str| given.get(name).copied().ok_or(format!("{name} has no value"));
     let count = |name: &str| Ok::<usize, Box<dyn Error>>(value(name)?.parse()?);
 
     let mut product = Product::read(value("--dir")?, count("--batch")?)?;
@@ -32,7 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (step, version): (&dyn Fn(&mut Product), _) = match variant {
         "matrixmultiply" => (&|product| product.matrixmultiply(), "matrixmultiply 0.3"),
         "gemm" => (&move |product| product.gemm(threads), "gemm 0.19"),
-        other => return Err(format!("--variant: expected matrixmultiply or gemm, found {other}").into()),
+        other => return Err(format!("--variant {other} is neither matrixmultiply nor gemm").into()),
     };
     for _ in 0..count("--warmup")? {
         step(&mut product);
@@ -53,11 +53,11 @@ impl Product {
         let weights = std::fs::read(format!("{folder}/weights.npy"))?;
         let pixels = std::fs::read(format!("{folder}/inputs.npy"))?;
         let (weights, pixels) = (npy::parse(&weights)?, npy::parse(&pixels)?);
-        let &[hidden, inputs] = weights.shape() else { return Err("weights: expected [hidden, inputs]".into()) };
-        let pixels = pixels.as_u8().ok_or(format!("inputs: expected bytes, found {}", pixels.dtype()))?;
+        let &[hidden, inputs] = weights.shape() else { return Err("weights.npy is not [hidden, inputs]".into()) };
+        let pixels = pixels.as_u8().ok_or(format!("inputs.npy has {}, not bytes", pixels.dtype()))?;
         let examples: Vec<f32> = pixels.iter().map(|&pixel| f32::from(pixel)).collect();
         if examples.len() < batch * inputs {
-            return Err(format!("inputs: expected {batch} examples of {inputs}, found {} bytes", pixels.len()).into());
+            return Err(format!("inputs.npy has {} bytes, fewer than {batch} samples of {inputs}", pixels.len()).into());
         }
         let scores = vec![0.0; batch * hidden];
         Ok(Product { weights: weights.to_f32()?, examples, scores, hidden, inputs, batch })

@@ -1,7 +1,14 @@
-//! The columns of benchmarks: `rows.csv`, one row for each benchmark (or for each peer of it), and `samples.csv`, what the
-//! rows were made from.
+//! The columns of benchmarks: `rows.csv` has a row for each benchmark and for each peer of it, `samples.csv` the times that
+//! the rows summarise.
+
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+
+use crate::failure::failure;
+use crate::rows::from_csv;
+use crate::run::files;
+use crate::statistics::Times;
 
 /// One benchmark, or one peer beside it. Times are of one minibatch.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -54,6 +61,36 @@ impl SampleRow {
     }
 }
 
+impl BenchRow {
+    /// Fills in times, rate and share of the peak. `operations` are those of one minibatch; `peak_gflops` is the mean of
+    /// the peak before and after.
+    pub(super) fn fill(&mut self, samples: &[u64], operations: f64, peak_gflops: f64) {
+        let Some(times) = Times::of(samples) else { return };
+        let tenths = |value: f64| Some((value * 10.0).round() / 10.0);
+        let gflops = operations / times.median_ns.max(1) as f64;
+        self.iterations = samples.len();
+        (self.median_ns, self.mad_ns, self.min_ns) = (Some(times.median_ns), Some(times.mad_ns), Some(times.min_ns));
+        self.gflops = tenths(gflops);
+        self.peak_gflops = tenths(peak_gflops);
+        self.pct_of_peak = tenths(100.0 * gflops / peak_gflops);
+    }
+}
+
+/// The rows of a folder, or of a file.
+///
+/// # Errors
+/// It cannot be read, has other columns, or has no row.
+pub(crate) fn read(place: &Path) -> anyhow::Result<Vec<BenchRow>> {
+    let file = if place.is_dir() { place.join("rows.csv") } else { place.to_owned() };
+    let rows: Vec<BenchRow> =
+        from_csv(&files::read_text("results of benchmarks", &file)?, &file.display().to_string())?;
+    if rows.is_empty() {
+        let hint = "`rivalry bench run --out DIR` writes such a folder";
+        return Err(failure(format!("{} has no rows", file.display()), hint));
+    }
+    Ok(rows)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,5 +116,13 @@ mod tests {
         let samples = SampleRow::of("a", "numpy", &[3, 5]);
         assert_eq!(to_csv(&samples), "name,peer,iteration,ns\na,numpy,0,3\na,numpy,1,5\n");
         assert_eq!(from_csv::<SampleRow>(&to_csv(&samples), "test").unwrap(), samples);
+    }
+
+    #[test]
+    fn a_rate_is_made_from_the_median() {
+        let mut row = BenchRow::default();
+        row.fill(&[100, 90, 5000], 5_000.0, 200.0);
+        assert_eq!((row.iterations, row.median_ns, row.mad_ns, row.min_ns), (3, Some(100), Some(10), Some(90)));
+        assert_eq!((row.gflops, row.peak_gflops, row.pct_of_peak), (Some(50.0), Some(200.0), Some(25.0)));
     }
 }
