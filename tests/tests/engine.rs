@@ -7,7 +7,7 @@ mod case;
 mod common;
 
 use case::{Case, Examples, case, cases, normals, replay, write};
-use common::{Place, write_digits};
+use common::{Place, folder_of, skip, write_digits};
 use rivalry::rows::{ResultRow, from_csv};
 use rivalry_core::{Compute, Engine, Inputs, Kernels, Layer, Learner, Random, Rates, Rule};
 use rivalry_data::{Lookup, Name, Network, Values, npy};
@@ -84,12 +84,9 @@ fn the_result_says_which_engine_ran_and_is_the_same_with_each() {
 
 /// The first training images of a real data set, if it is here.
 fn real_images(name: Name, samples: usize) -> Option<(Vec<u8>, usize)> {
-    let Some(data) = std::env::var_os("RIVALRY_DATA").filter(|data| !data.is_empty()) else {
-        eprintln!("SKIPPED {name:?}: RIVALRY_DATA names no folder of data sets");
-        return None;
-    };
+    let data = folder_of("RIVALRY_DATA", &format!("engines on {name}"))?;
     let cache = Place::new();
-    let directories = vec![data.into()];
+    let directories = vec![data];
     let lookup = Lookup { directories, cache: cache.file("cache"), network: Network::Offline, from: None };
     match rivalry_data::open(name, &lookup, &mut |_| {}) {
         Ok(opened) => {
@@ -98,7 +95,7 @@ fn real_images(name: Name, samples: usize) -> Option<(Vec<u8>, usize)> {
             Some((pixels[..samples * inputs].to_vec(), inputs))
         }
         Err(error) if error.is_missing() => {
-            eprintln!("SKIPPED {name:?}: it is not in RIVALRY_DATA");
+            skip(&format!("engines on {name}"), "it is not in RIVALRY_DATA");
             None
         }
         Err(error) => panic!("{error}"),

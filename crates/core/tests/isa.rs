@@ -13,7 +13,7 @@ fn instruction_sets_that_are_required_are_here_and_others_are_named() {
     }
     for name in Kernels::NAMES.iter().filter(|name| !here.contains(name)) {
         // Not `eprintln!`, which the test harness would swallow.
-        let _ = writeln!(std::io::stderr(), "\n!! SKIPPED every test on {name}: this machine lacks it");
+        let _ = writeln!(std::io::stderr(), "\n!! SKIPPED {name} kernels: this CPU lacks the instructions");
     }
 }
 

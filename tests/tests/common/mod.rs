@@ -4,10 +4,26 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use rivalry_data::{npy, synthetic};
+
+/// Says what could not be tested here, so that `scripts/check.sh` counts it. Not by `eprintln!`, which the test runner
+/// would swallow.
+pub fn skip(what: &str, why: &str) {
+    let _ = writeln!(std::io::stderr(), "\n!! SKIPPED {what}: {why}");
+}
+
+/// The folder that an environment variable names, if it does; else says that `what` is not tested.
+pub fn folder_of(variable: &str, what: &str) -> Option<PathBuf> {
+    let folder = std::env::var_os(variable).filter(|folder| !folder.is_empty()).map(PathBuf::from);
+    if folder.is_none() {
+        skip(what, &format!("{variable} names no folder"));
+    }
+    folder
+}
 
 /// An empty folder in which the program runs, so that nothing depends on where the tests are started.
 pub struct Place {

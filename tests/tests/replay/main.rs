@@ -11,7 +11,7 @@ mod errors;
 use std::path::Path;
 
 use case::{case, cases, naive, replay, write};
-use common::Place;
+use common::{Place, folder_of, skip};
 use rivalry_data::npy;
 
 const TOLERANCE: f64 = 2e-5;
@@ -52,7 +52,7 @@ fn threads_and_instruction_sets_change_no_bit() {
     let first = std::fs::read(place.file("w2.npy")).unwrap();
     for isa in ["avx2", "avx512", "amx"] {
         if rivalry_core::Kernels::named(isa).is_err() {
-            eprintln!("SKIPPED {isa}: this CPU does not have it");
+            skip(&format!("{isa} kernels"), "this CPU lacks the instructions");
             continue;
         }
         for threads in ["1", "2", "5"] {
@@ -88,10 +88,7 @@ fn weights_and_rates_may_be_f64() {
 /// Cases made by other programs: folders with weights, inputs, rates, expected (.npy) and the arguments in `args`.
 #[test]
 fn weights_are_those_of_the_folder_of_cases() {
-    let Some(folder) = std::env::var_os("RIVALRY_CONFORMANCE").filter(|folder| !folder.is_empty()) else {
-        eprintln!("SKIPPED: RIVALRY_CONFORMANCE names no folder of cases");
-        return;
-    };
+    let Some(folder) = folder_of("RIVALRY_CONFORMANCE", "conformance of the rule") else { return };
     let mut count = 0;
     for entry in std::fs::read_dir(&folder).expect("RIVALRY_CONFORMANCE is a folder") {
         let case = entry.unwrap().path();
@@ -116,19 +113,11 @@ fn weights_are_those_of_the_folder_of_cases() {
     assert!(count > 0, "no case in {}", folder.display());
 }
 
-/// Cases of other programs in the form that every learner has: `LEARNER/CASE/{in,out}.safetensors` beside the conformance
-/// folder.
+/// Cases of other programs in the form that every learner has: `LEARNER/CASE/{in,out}.safetensors`.
 #[test]
 fn steps_of_learners_are_those_of_the_folder_of_cases() {
-    let Some(folder) = std::env::var_os("RIVALRY_CONFORMANCE").filter(|folder| !folder.is_empty()) else {
-        eprintln!("SKIPPED: RIVALRY_CONFORMANCE names no folder of cases");
-        return;
-    };
-    let cases = Path::new(&folder).join("../learners/biological");
-    let Ok(cases) = std::fs::read_dir(&cases) else {
-        eprintln!("SKIPPED: there is no {}", cases.display());
-        return;
-    };
+    let Some(folder) = folder_of("RIVALRY_LEARNERS", "conformance of the learners") else { return };
+    let cases = std::fs::read_dir(folder.join("biological")).expect("RIVALRY_LEARNERS has biological/");
     for case in cases.map(|case| case.unwrap().path()) {
         let place = Place::new();
         let input = case.join("in.safetensors").to_str().unwrap().to_owned();
