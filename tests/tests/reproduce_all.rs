@@ -135,5 +135,5 @@ fn everything_is_both_tables_and_every_sweep() {
     assert!(ended.stdout.contains("cifar10-grid on cifar10"), "{}", ended.stdout);
     assert!(ended.stderr.contains("error: 1 of the 6 points of k-sweep failed, first k 2, seed 1"));
     let rows = rows(&place.file("out/k-sweep.csv"));
-    assert!(rows[0].err.contains("expected a whole checkpoint") && rows[1].test_error_pct.is_some());
+    assert!(rows[0].err.contains("checkpoint.safetensors cannot be used") && rows[1].test_error_pct.is_some());
 }
