@@ -181,8 +181,8 @@ impl Comparison {
         let columns = [("benchmark", Align::Left), ("A median µs", Align::Right), ("B median µs", Align::Right)];
         let mut table = Table::new(columns.into_iter().chain([("B / A", Align::Right), ("note", Align::Left)]));
         for pair in &self.rows {
-            let cells = [micros(pair.a_ns), micros(pair.b_ns), number(pair.ratio, 3)];
-            table.row([&[pair.name.clone()], &cells[..], &[pair.note.clone()]].concat());
+            let [a, b] = [pair.a_ns, pair.b_ns].map(micros);
+            table.row(vec![pair.name.clone(), a, b, number(pair.ratio, 3), pair.note.clone()]);
         }
         let (mean, count) = (self.geometric_mean.map_or(EMPTY.to_owned(), |mean| format!("{mean:.3}")), self.compared);
         table.note(format!("Geometric mean of B / A over {count} benchmarks: {mean} (below 1, B is faster)."));
