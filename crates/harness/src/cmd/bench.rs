@@ -228,7 +228,11 @@ fn splice_tables(document: &Path, mode: Mode, common: &Common) -> anyhow::Result
             return Err(refuse(format!("the table `{}` is made from one record, not several", marker.name)));
         };
         let folder = Path::new(RECORDS).join(record);
-        let rows = read(&folder)?;
+        let mut rows = read(&folder)?;
+        if let Some(name) = marker.only.iter().find(|name| !rows.iter().any(|row| row.name == **name)) {
+            return Err(refuse(format!("the record {record} has no row {name}")));
+        }
+        rows.retain(|row| marker.shows(&row.name));
         match tables(&rows).iter().find(|(name, _)| *name == marker.name) {
             Some((_, table)) => Ok(with_origin(table, &rows, &folder)),
             None => Err(refuse(format!("the record {record} has no table `{}`", marker.name))),

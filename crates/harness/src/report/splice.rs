@@ -8,7 +8,7 @@
 //! <!-- results:end -->
 //! ```
 //!
-//! Records are folders below the folder of records. A marker without records is an error: the newest record need not be
+//! `only` and names behind the records select rows. Records are folders below the folder of records. A marker without records is an error: the newest record need not be
 //! the one that the text around the marker speaks of. Splicing twice changes nothing.
 
 use std::path::Path;
@@ -23,6 +23,15 @@ pub struct Marker<'a> {
     pub name: &'a str,
     /// The records, as the document names them; never none.
     pub records: Vec<&'a str>,
+    /// The rows to show, behind the word `only`; all where there is none.
+    pub only: Vec<&'a str>,
+}
+
+impl Marker<'_> {
+    /// Whether the table shows the row of this name.
+    pub fn shows(&self, row: &str) -> bool {
+        self.only.is_empty() || self.only.contains(&row)
+    }
 }
 
 /// Whether a document is written or only compared.
@@ -100,7 +109,8 @@ fn splice(
             return Err(refuse(format!("the marker `{line}` is not closed by `-->`")));
         };
         let mut words = marker[begin.len()..].split_whitespace();
-        let (name, from_word, records) = (words.next(), words.next(), words.collect::<Vec<_>>());
+        let (name, from_word) = (words.next(), words.next());
+        let records: Vec<&str> = words.by_ref().take_while(|word| *word != "only").collect();
         let (Some(name), Some("from"), false) = (name, from_word, records.is_empty()) else {
             return Err(refuse(format!("the marker `{line}` does not name a table and its records")));
         };
@@ -108,7 +118,7 @@ fn splice(
         let Some((old, after)) = inside else {
             return Err(refuse(format!("the table `{name}` has no end")));
         };
-        let new = format!("\n{}", content(&Marker { name, records })?);
+        let new = format!("\n{}", content(&Marker { name, records, only: words.collect() })?);
         if new != old {
             stale.push(name.to_owned());
         }
@@ -131,7 +141,7 @@ mod tests {
 
     fn fill(document: &str) -> anyhow::Result<(String, Vec<String>)> {
         splice(document, "README.md", "bench", |marker| match marker.name {
-            "a" => Ok(format!("new {}\n", marker.records.join("+"))),
+            "a" => Ok(format!("new {}{}\n", marker.records.join("+"), marker.only.concat())),
             "b" => Ok(format!("kept {}\n", marker.records.join("+"))),
             name => Err(failure(format!("no table {name}"), "")),
         })
@@ -143,6 +153,14 @@ mod tests {
         assert_eq!(once, DOCUMENT.replace("old\nold\n", "new r/1+r/2\n"));
         assert_eq!(stale, ["a"]);
         assert_eq!(fill(&once).unwrap(), (once, Vec::new()));
+    }
+
+    #[test]
+    fn rows_behind_only_are_selected() {
+        let (filled, _) = fill("<!-- bench:begin a from r/1 r/2 only x y -->\n<!-- bench:end -->").unwrap();
+        assert!(filled.contains("\nnew r/1+r/2xy\n"), "{filled}");
+        let marker = |only| Marker { name: "a", records: vec!["r"], only };
+        assert!(marker(vec![]).shows("x") && marker(vec!["x"]).shows("x") && !marker(vec!["x"]).shows("y"));
     }
 
     #[test]
