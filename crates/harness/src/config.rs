@@ -28,7 +28,7 @@ use crate::failure::failure;
 use crate::methods::{self, paper};
 use crate::run::{files, hex};
 
-/// One of the [`methods`](crate::methods).
+/// One of the [`methods`].
 pub type Method = &'static dyn methods::Method;
 
 /// The named experiments and their files.

@@ -16,7 +16,7 @@
 //! | [`rows`] | the columns of `result.csv`, `metrics.csv` and of benchmarks |
 //! | [`mod@bench`] | benchmarks: definitions, data, the work that is timed, statistics, tables |
 //! | [`sweep`] | grids of runs: tables, figures, gates; points, shards, resume, merge |
-//! | [`env`], [`progress`], [`plot`] | machine and revision, progress bars, PNG and SVG |
+//! | [`mod@env`], [`progress`], [`plot`] | machine and revision, progress bars, PNG and SVG |
 //! | [`report`] | one HTML page about a folder of runs |
 //! | [`summary`] | runs of one setting put together over their seeds |
 //! | [`statistics`] | mean and spread over seeds, median of times |

@@ -1,4 +1,4 @@
-//! Rows of the CSV files: `result.csv` and the tables made of such rows, `metrics.csv`; those of benchmarks are in [`mod@bench`].
+//! Rows of the CSV files: `result.csv` and the tables made of such rows, `metrics.csv`.
 //!
 //! A row is a struct whose fields are the columns, in their order, so the header comes from serde and is written nowhere
 //! else. A cell that does not apply is `None` or an empty text and stays empty. Numbers are rounded where they are made, so

@@ -6,7 +6,7 @@
 //! 3. [`run`]: the points one after the other, each in a run folder of its own. A killed sweep goes on with `--resume`;
 //!    points that share their unsupervised phase learn it once.
 //! 4. [`merge`]: `FILE.grid.toml`, which says what grid the rows are of, and shards back into one file.
-//! 5. [`print`]: what is printed of it, from the summary over seeds.
+//! 5. [`mod@print`]: what is printed of it, from the summary over seeds.
 //! 6. [`gate`]: recorded errors, and how far from them a sweep may be.
 
 pub mod definition;

@@ -35,7 +35,7 @@ pub struct PredictArgs {
     /// The run and the samples.
     #[command(flatten)]
     pub application: Application,
-    /// Where the predicted classes go, u8 [samples]
+    /// Where the predicted classes go, u8, one for each sample
     #[arg(long, value_name = "Y.npy")]
     pub out: PathBuf,
     /// Where the scores of every class go, f32 [samples, classes]

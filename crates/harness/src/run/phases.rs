@@ -1,4 +1,4 @@
-//! What a phase works with: a learner, its samples, its rates. Methods put these together; [`epochs`](super::epochs) goes
+//! What a phase works with: a learner, its samples, its rates. Methods put these together; `epochs` goes
 //! through them.
 
 use anyhow::Context;

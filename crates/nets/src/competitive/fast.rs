@@ -134,8 +134,8 @@ impl Learner for FastLearner {
         ]
     }
 
-    /// `weights` [hidden × inputs] and `wins` [hidden]; with a balance also its counts `balance_wins` and `balance_pushes`
-    /// [hidden].
+    /// `weights` [hidden × inputs] and `wins` `[hidden]`; with a balance also its counts `balance_wins` and `balance_pushes`
+    /// `[hidden]`.
     fn state(&self) -> State {
         let FastSpec { inputs, hidden, .. } = self.spec;
         let mut state = State::default();
