@@ -394,7 +394,7 @@ mod tests {
         files.sort_unstable();
         assert_eq!(
             files.join(" "),
-            "checkpoint.safetensors config.toml curves.svg env.json fields.png lock metrics.csv readout.npy result.csv \
+            "checkpoint.safetensors config.toml confusion.csv curves.svg env.json fields.png lock metrics.csv readout.npy result.csv \
              weights.npy weights.safetensors"
         );
     }
