@@ -201,10 +201,13 @@ pub struct ReportArgs {
     /// The page (DIR/report.html when left out)
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
-    /// Instead of the page: put the table of errors where FILE says `<!-- results:begin accuracy -->`, and the points of a
-    /// sweep where it says `<!-- results:begin p-sweep -->`, or the name of another
+    /// Instead of the page: renew the tables that FILE asks for, with markers such as
+    /// `<!-- results:begin p-sweep from p-sweep-short/2026-11-24-intel-xeon-avx512-2d9005c8ba14 -->`
     #[arg(long, value_name = "FILE", conflicts_with = "html")]
     pub splice: Option<PathBuf>,
+    /// With --splice: write nothing, and exit with 3 where a table differs from its records
+    #[arg(long, requires = "splice")]
+    pub check: bool,
     /// Instead of the page: write each sweep as a picture, as FOLDER/SWEEP-SETTING.svg
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["html", "splice"])]
     pub pictures: Option<PathBuf>,

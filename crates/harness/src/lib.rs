@@ -30,13 +30,11 @@ pub mod config;
 pub mod dataset;
 pub mod env;
 pub mod failure;
-pub mod markdown;
 pub mod methods;
 mod network;
 mod output;
 pub mod plot;
 pub mod progress;
-
 pub mod report;
 pub mod rows;
 pub mod run;

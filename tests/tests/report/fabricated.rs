@@ -73,7 +73,8 @@ const PNG: [u8; 69] = [
     1, 1, 0, 0x18, 0xdd, 0x8d, 0xb0, 0, 0, 0, 0, b'I', b'E', b'N', b'D', 0xae, 0x42, 0x60, 0x82,
 ];
 
-/// Three seeds of the paper's method, one end to end, a sweep with a failed point, an unfinished run, a damaged table.
+/// Three seeds of the paper's method, one end to end, a record of a sweep with a failed point, an unfinished run, a damaged
+/// table.
 pub(crate) fn fabricated() -> Place {
     let place = Place::new();
     let source = "a paper (second-hand, two sources)";
@@ -93,6 +94,7 @@ pub(crate) fn fabricated() -> Place {
         let phase = if method == paper() { Phase::Readout } else { Phase::EndToEnd };
         place.write(&format!("{folder}/metrics.csv"), metrics(phase));
         place.write(&format!("{folder}/fields.png"), PNG);
+        place.write(&format!("{folder}/confusion.csv"), "true_class,0,1\n0,9,1\n1,0,10\n");
         let environment = format!(
             r#"{{"date":"2026-02-0{seed}T10:00:00Z","build":{{"revision":"0123456789ab","dirty":true,"rustc":"rustc 1.95.0"}},
             "machine":{{"cpu":"A CPU {HOSTILE_JSON}"}},"isa":"avx2","threads":2}}"#
@@ -109,6 +111,7 @@ pub(crate) fn fabricated() -> Place {
     sweep.push(swept(4.0, 3, None, HOSTILE));
     place.write("all/record/rows.csv", to_csv(&sweep));
     place.write("all/record/machine.txt", format!("cpu  another {HOSTILE}\n"));
+    place.write("all/record/migrated.txt", "Settings were added.\n");
     let begun = Config::named("mnist", paper(), Protocol::Quick, 4).unwrap();
     place.write("all/runs/<script>begun/config.toml", begun.to_toml());
     place.write("all/old.csv", "experiment,dataset,method,other\nmnist,mnist,biological,1\n");

@@ -73,37 +73,37 @@ fn the_page_holds_numbers_plots_pictures_and_origins() {
     let page = parse(&html);
     fetches_nothing(&page);
 
-    // Mean ± sample standard deviation, published, difference, validation-free columns, source.
+    // Data set, method, units, published, ours, difference, train error, seeds, on the sphere.
+    let mnist = rows(&page, "mnist");
     assert_eq!(
-        rows(&page, "biological")[0],
-        [
-            "biological",
-            "3",
-            "1.84 ± 0.02",
-            "1.46",
-            "+0.38",
-            "0.30 ± 0.00",
-            "92.5 %",
-            "a paper (second-hand, two sources)"
-        ]
+        mnist[0],
+        ["mnist", "biological", "60", "2000", "1.46", "1.84 ± 0.02", "+0.38", "0.30 ± 0.00", "3", "1850"]
     );
-    assert_eq!(rows(&page, "end-to-end")[0][1..5], ["1", "1.55", "1.50", "+0.05"]);
-    assert_eq!(rows(&page, "biological, p 2")[0][1..5], ["2", "2.10 ± 0.14", "–", "–"]);
+    assert_eq!(mnist[1][1..7], ["end-to-end", "60", "2000", "1.50", "1.55", "+0.05"]);
+    // A sweep has a column for what is varied; one method needs none.
+    assert_eq!(rows(&page, "2")[0], ["2", "2.10 ± 0.14", "2"]);
     // The failed point: counted beside its group, shown with its reason as text.
-    let failing = &rows(&page, "biological, p 4");
-    assert_eq!(failing[0][7], "1", "{failing:?}");
-    assert!(failing.iter().any(|cells| cells.contains(&HOSTILE.to_owned())), "{failing:?}");
-    assert_eq!(elements(&page, "tr").iter().filter(|row| row.attribute("class") == Some("bad")).count(), 2);
+    assert_eq!(rows(&page, "4")[0][2], "2 (1 failed)");
+    let failed =
+        rows(&page, "biological, p 4").into_iter().filter(|cells| cells.contains(&format!("failed: {HOSTILE}")));
+    assert_eq!(failed.count(), 1);
+    let notes: Vec<String> = elements(&page, "p").into_iter().map(text).collect();
+    let note = |start: &str| notes.iter().any(|note| note.starts_with(start));
+    assert!(note("Published, mnist biological and mnist end-to-end: a paper (second-hand, two sources)."), "{notes:?}");
+    assert!(note("The settings of these rows were taken from the TOML files"), "{notes:?}");
 
+    // The paper's tables, then its figures, then the rest.
+    let headings: Vec<String> = elements(&page, "h2").into_iter().map(text).collect();
+    assert_eq!(headings, ["The paper's tables", "The paper's figures", "Unfinished and unused", "Machines and data"]);
     // Curves of both methods in one figure, the sweep, the convergence of the one method that learns a layer.
     let captions: Vec<String> = elements(&page, "figcaption").into_iter().map(text).collect();
     let figure = |start: &str| captions.iter().find(|caption| caption.starts_with(start)).unwrap();
-    for line in ["biological: train (0.11 %)", "biological: test (1.11 %)", "end-to-end: test (1.11 %)"] {
-        assert!(figure("Error against epoch, mnist").contains(line), "{captions:?}");
+    for line in ["biological: training (0.11 %)", "biological: test (1.11 %)", "end-to-end: test (1.11 %)"] {
+        assert!(figure("mnist: error over epochs").contains(line), "{captions:?}");
     }
-    assert!(figure("p-sweep: test error against p").contains("biological"));
+    assert!(figure("p-sweep on mnist: test error against p").contains("biological"));
     for line in ["on the p-sphere (90.00 %)", "negative mean weight (3.50 %)"] {
-        assert!(figure("Hidden units over the unsupervised epochs: mnist, biological").contains(line), "{captions:?}");
+        assert!(figure("mnist, biological: hidden units over the unsupervised").contains(line), "{captions:?}");
     }
     assert_eq!(elements(&page, "svg").len(), 3);
 
@@ -111,15 +111,23 @@ fn the_page_holds_numbers_plots_pictures_and_origins() {
     assert_eq!(pictures.len(), 4, "one of each run folder");
     assert!(pictures[0].attribute("alt").unwrap().contains("1850 of 2000 units on the sphere, test error 1.83 %"));
     assert!(pictures[0].attribute("src").unwrap().starts_with("data:image/png;base64,iVBORw0KGgo"));
+    let folded = |node: &Node<'_, '_>| node.ancestors().any(|above| above.has_tag_name("details"));
+    assert!(!folded(&pictures[0]) && pictures[1..].iter().all(folded));
+
+    // Every run folder has a confusion matrix, folded with the single runs.
+    assert_eq!(rows(&page, "0"), vec![vec!["0", "9", "1", "10.0 %"]; 4]);
+    let matrix = elements(&page, "caption").into_iter().find(|caption| text(*caption).contains("true class")).unwrap();
+    assert!(folded(&matrix) && text(matrix).starts_with("biological, seed 1"));
 
     let unfinished = &rows(&page, "runs/<script>begun")[0];
     assert_eq!(unfinished[1..], ["mnist", "biological", "4", "no checkpoint yet"]);
-    assert!(rows(&page, "old.csv")[0][1].starts_with("the column `task` is missing"));
+    assert!(rows(&page, "old.csv")[0][1].starts_with("the column task is missing"));
 
     let all = text(page.root());
     for expected in [
         "rivalry train mnist --set epochs=100 --set readout_epochs=60 --seed 1   # and --seed 2, 3",
-        "0123456789ab (dirty)",
+        "rivalry sweep p-sweep",
+        "0123456789ab (changed)",
         "2026-02-01 to 2026-02-03",
         "rustc 1.95.0",
         "d1ce",
@@ -157,32 +165,48 @@ fn a_number_from_memory_is_said_to_be_one() {
     let row = row("biological", 1, 50.0, 49.25, "a paper (from memory, not read)");
     place.write("all/rows.csv", to_csv(&[row]));
     let html = page_of(&place, &["report", "all"], "all/report.html");
-    let cells = rows(&parse(&html), "biological").remove(0);
-    assert_eq!(cells[3..5], ["49.25 (from memory)", "+0.75"]);
-    assert_eq!(cells.last().unwrap(), "a paper (from memory, not read)");
+    let cells = rows(&parse(&html), "mnist").remove(0);
+    assert_eq!(cells[4..7], ["49.25 (from memory)", "50.00", "+0.75"]);
+    assert!(html.contains("Published, mnist biological: a paper (from memory, not read)."));
 }
 
 #[test]
 fn what_has_to_be_known_about_a_number_stands_below_the_table() {
     let place = Place::new();
-    let first = row("biological", 1, 2.0, 1.46, "a paper");
+    let first = ResultRow { err: "other digits <b>".to_owned(), ..row("biological", 1, 2.0, 1.46, "a paper") };
     let held_out = ResultRow { test_error_pct: None, validation_error_pct: Some(2.5), ..first.clone() };
-    let shallow = ResultRow { method: "shallow".to_owned(), hidden: None, ..held_out };
+    let shallow = ResultRow { method: "shallow".to_owned(), hidden: None, err: String::new(), ..held_out };
     place.write("all/one/result.csv", to_csv(std::slice::from_ref(&first)));
-    let again = ResultRow { test_error_pct: Some(3.0), err: "other digits <b>".to_owned(), ..first };
-    place.write("all/rows.csv", to_csv(&[again, shallow]));
+    place.write("all/rows.csv", to_csv(&[shallow]));
     let html = page_of(&place, &["report", "all"], "all/report.html");
     let page = parse(&html);
-    let remarks: Vec<String> = elements(&page, "li").into_iter().map(text).collect();
-    assert!(remarks.iter().any(|remark| remark == "other digits <b>"), "{remarks:?}");
-    let disputed = "biological: seed 1 is here more than once with different results";
-    assert!(remarks.iter().any(|remark| remark.starts_with(disputed)), "{remarks:?}");
-    // The seed counts once, with its mean; a held-out share has its own column and no published number beside it.
-    assert_eq!(rows(&page, "biological")[0][1..6], ["1", "2.50", "1.46", "+1.04", "–"]);
-    assert_eq!(rows(&page, "shallow")[0][1..3], ["1", "–"]);
-    assert_eq!(rows(&page, "shallow")[0][4..6], ["–", "2.50"]);
-    assert!(text(page.root()).contains("No picture in 1 run folder: one."));
-    assert!(text(page.root()).contains("not known from the columns alone"));
+    let notes: Vec<String> = elements(&page, "p").into_iter().map(text).collect();
+    assert!(notes.iter().any(|note| note == "other digits <b>"), "{notes:?}");
+    assert!(notes.iter().any(|note| note == "No picture in 1 run folder: one."), "{notes:?}");
+    // An error of held-out examples is a search, and no published number stands beside the table of the paper.
+    assert_eq!(rows(&page, "mnist").iter().filter(|cells| cells[1] != "d1ce").count(), 1);
+    let headings: Vec<String> = elements(&page, "h2").into_iter().map(text).collect();
+    assert_eq!(headings, ["The paper's tables", "Searches", "Machines and data"]);
+    assert!(text(page.root()).contains("mnist, held-out examples: 1 point, best 2.50 % (shallow)"));
+    assert!(text(page.root()).contains("The row does not hold every setting"));
+}
+
+#[test]
+fn runs_of_one_seed_that_disagree_are_refused_by_name() {
+    let place = Place::new();
+    place.write("all/a/rows.csv", to_csv(&[row("biological", 1, 2.0, 1.46, "a paper")]));
+    place.write("all/b/rows.csv", to_csv(&[row("biological", 1, 3.0, 1.46, "a paper")]));
+    for arguments in [&["report", "all"][..], &["report", "all", "--pictures", "pictures"]] {
+        let told = place.run(arguments);
+        told.failed_with("two runs of seed 1 disagree: a/rows.csv (2 %, weights 00000000");
+        assert!(told.stderr.contains("b/rows.csv (3 %"), "{}", told.stderr);
+    }
+    place.write("d.md", "<!-- results:begin accuracy from a b -->\n<!-- results:end -->\n");
+    place.run(&["report", "all", "--splice", "d.md"]).failed_with("two runs of seed 1 disagree");
+    // Each alone is fine.
+    place.write("d.md", "<!-- results:begin accuracy from a -->\n<!-- results:end -->\n");
+    place.run(&["report", "all", "--splice", "d.md"]).succeeded();
+    assert!(fs::read_to_string(place.file("d.md")).unwrap().contains("2.00"));
 }
 
 #[test]
@@ -213,7 +237,7 @@ fn runs_as_train_leaves_them_are_reported() {
         let index = column(0).iter().position(|name| name == "test_error_pct").unwrap();
         column(1)[index].parse().unwrap()
     };
-    assert_eq!(rows(&page, "biological")[0][2], format!("{error:.2}"));
+    assert_eq!(rows(&page, "mnist on digits")[0][4], format!("{error:.2}"));
     assert_eq!((elements(&page, "img").len(), elements(&page, "svg").len()), (1, 2));
     let all = text(page.root());
     assert!(all.contains("rivalry train mnist --set batch=10 --set dataset=digits --set epochs=3"), "{all}");
@@ -221,36 +245,51 @@ fn runs_as_train_leaves_them_are_reported() {
 }
 
 #[test]
-fn the_table_of_errors_is_put_into_a_document_and_no_page_is_written() {
+fn tables_are_put_into_a_document_from_the_records_that_it_names() {
     let place = Place::new();
-    place.write(
-        "runs/rows.csv",
-        to_csv(&[1.5, 1.7].map(|error| row("biological", (error * 10.0) as u64, error, 1.46, "a paper"))),
-    );
-    let document = "above\n<!-- results:begin accuracy -->\nold\n<!-- results:end -->\nbelow\n";
+    let of = |errors: [f64; 2]| {
+        to_csv(&errors.map(|error| row("biological", (error * 10.0) as u64, error, 1.46, "a paper")))
+    };
+    place.write("runs/mnist-paper/old/rows.csv", of([1.5, 1.7]));
+    place.write("runs/mnist-paper/new/rows.csv", of([2.5, 2.7]));
+    let document = "above\n<!-- results:begin accuracy from mnist-paper/old -->\nold\n<!-- results:end -->\nbelow\n";
     place.write("README.md", document);
+    let check = ["report", "runs", "--splice", "README.md", "--check"];
+    let told = place.run(&check);
+    assert_eq!(told.code, Some(3), "{}", told.stderr);
+    assert!(told.stderr.contains("README.md differs from its records in the table accuracy"), "{}", told.stderr);
+    assert_eq!(fs::read_to_string(place.file("README.md")).unwrap(), document);
     place.run(&["report", "runs", "--splice", "README.md"]).succeeded();
     let spliced = fs::read_to_string(place.file("README.md")).unwrap();
-    let (before, table) = spliced.split_once("accuracy -->\n").unwrap();
-    assert!(before.starts_with("above\n") && table.ends_with("<!-- results:end -->\nbelow\n"), "{spliced}");
-    assert!(table.contains("1.60 ± 0.14") && table.contains("rivalry report runs --splice README.md"), "{spliced}");
-    assert!(!spliced.contains("old") && !place.file("runs/report.html").exists());
-    place.run(&["report", "runs", "--splice", "README.md"]).succeeded();
-    assert_eq!(fs::read_to_string(place.file("README.md")).unwrap(), spliced);
-    place.write("other.md", document.replace("accuracy", "speed"));
-    place
-        .run(&["report", "runs", "--splice", "other.md"])
-        .failed_with("other.md: expected a table of accuracy, mnist, found `speed`");
+    assert!(
+        spliced.starts_with("above\n<!-- results:begin accuracy from mnist-paper/old -->\n\n| data set"),
+        "{spliced}"
+    );
+    assert!(spliced.contains("1.60 ± 0.14") && !spliced.contains("2.50"), "the record that is named: {spliced}");
+    assert!(spliced.ends_with("\n<!-- results:end -->\nbelow\n") && !spliced.contains("\nold\n"), "{spliced}");
+    assert!(!place.file("runs/report.html").exists());
+    place.run(&check).succeeded();
+    for (marker, expected) in [
+        ("speed from mnist-paper/old", "the records of the table `speed` hold no rows of it (they hold mnist)"),
+        ("accuracy from mnist-paper/old only shallow", "hold no row of the method `shallow`"),
+        ("accuracy from mnist-paper/gone", "names the record mnist-paper/gone, and there is no such folder"),
+        ("accuracy", "does not name a table and its records"),
+    ] {
+        place.write("other.md", format!("<!-- results:begin {marker} -->\n<!-- results:end -->\n"));
+        place.run(&["report", "runs", "--splice", "other.md"]).failed_with(expected);
+    }
 }
 
 #[test]
 fn a_sweep_is_put_into_a_document_and_drawn_as_a_picture() {
     let place = fabricated();
-    place.write("README.md", "<!-- results:begin p-sweep -->\n<!-- results:end -->\n");
+    place.write("README.md", "<!-- results:begin p-sweep from record -->\n<!-- results:end -->\n");
     place.run(&["report", "all", "--splice", "README.md"]).succeeded();
     let spliced = fs::read_to_string(place.file("README.md")).unwrap();
-    let line = spliced.lines().find(|line| line.starts_with("| biological, p 2")).unwrap();
-    assert_eq!(line.split('|').map(str::trim).collect::<Vec<_>>()[2..5], ["2.10 ± 0.14", "–", "2"], "{spliced}");
+    let cells = |line: &str| line.split('|').map(|cell| cell.trim().to_owned()).collect::<Vec<_>>();
+    let line = spliced.lines().find(|line| cells(line).get(1).is_some_and(|first| first == "2")).unwrap();
+    assert_eq!(cells(line)[1..4], ["2", "2.10 ± 0.14", "2"], "{spliced}");
+    assert!(spliced.contains("\nThe settings of these rows were taken from the TOML files of their revision.\n"));
 
     let told = place.run(&["report", "all", "--pictures", "pictures"]).succeeded();
     assert!(told.stderr.ends_with("p-sweep-p.svg\n"), "{}", told.stderr);
@@ -262,12 +301,12 @@ fn a_sweep_is_put_into_a_document_and_drawn_as_a_picture() {
 #[test]
 fn what_cannot_be_reported_is_one_line() {
     let place = fabricated();
-    place.run(&["report", "gone"]).failed_with("report, gone: expected a folder to read, found:");
-    place.run(&["report", "all/old.csv"]).failed_with("report, all/old.csv: expected a folder to read, found: a file");
+    place.run(&["report", "gone"]).failed_with("the folder gone cannot be read");
+    place.run(&["report", "all/old.csv"]).failed_with("all/old.csv is a file, a report is about a folder");
     place.write("empty/notes.txt", "nothing\n");
-    place.run(&["report", "empty"]).failed_with("report, empty: expected a run or a table of results, found neither");
+    place.run(&["report", "empty"]).failed_with("empty holds no run and no table of results");
     place.write("stale/rows.csv", "experiment,dataset,method,other\n");
-    place.run(&["report", "stale"]).failed_with("found none to use (rows.csv: the column `task` is missing");
+    place.run(&["report", "stale"]).failed_with("can be used (rows.csv: the column `task` is missing");
     let before = place.listing();
     place.run(&["report", "all", "--html", "no/such/page.html"]).failed_with("cannot write no/such/page.html");
     place.run(&["report", "all", "--html", "empty"]).failed_with("empty is a folder, not a file");

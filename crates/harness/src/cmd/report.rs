@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use crate::cli::{Common, ReportArgs};
-use crate::markdown::splice_file;
 use crate::output;
 use crate::report::Report;
+use crate::report::splice::{Mode, splice_file};
 use crate::run::files;
 
 /// The page goes here when `--html` does not say where.
@@ -36,15 +36,12 @@ pub(crate) fn run(args: &ReportArgs, common: &Common) -> anyhow::Result<()> {
     output::result(&format!("report      {} ({runs} {plural}, {unfinished} unfinished)\n", out.display()))
 }
 
-/// Puts tables into a document.
+/// Puts tables into a document, or checks those that are there.
 fn splice(report: &Report, args: &ReportArgs, document: &Path, common: &Common) -> anyhow::Result<()> {
-    const ACCURACY: &str = "accuracy";
-    let (place, dir) = (document.display(), args.dir.display());
-    let names: Vec<&str> = [ACCURACY].into_iter().chain(report.experiments()).collect();
-    let told = splice_file(document, "results", &names, |name| {
-        let table = if name == ACCURACY { report.accuracy() } else { report.points(name)? };
-        let made_by = format!("made by `rivalry report {dir} --splice {place}`");
-        Some(format!("\n{}\nMean ± sample standard deviation over seeds; {made_by}\n", table.text()))
+    let mode = if args.check { Mode::Check } else { Mode::Write };
+    let command = format!("rivalry report {} --splice {}", args.dir.display(), document.display());
+    let told = splice_file(document, "results", &args.dir, mode, &command, |marker| {
+        Ok(format!("\n{}\n", report.table(marker)?.markdown()))
     })?;
     output::note(common, &told);
     Ok(())

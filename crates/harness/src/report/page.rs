@@ -1,105 +1,102 @@
-//! The page: what stands where. Parts of it are in [`tables`], [`figures`] and [`origin`].
+//! The page: what stands where. First the paper's tables, then its figures, then what goes beyond; searches, single runs and
+//! commands are folded.
 
-mod figures;
-mod origin;
-mod tables;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::group::{Part, parts};
-use super::html::Html;
-use super::search::Found;
-use crate::markdown::EMPTY;
+use super::command;
+use super::part::{Part, Place};
+use super::search::{Found, Run};
+use super::{figures, origin, tables};
+use crate::config::Config;
+use crate::summary::Summary;
+use crate::sweep::Definition;
+use crate::table::{Align, EMPTY, Table};
 
 const STYLE: &str = include_str!("style.css");
 /// Nothing is fetched and nothing runs, whatever might have slipped into the page.
 const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
 
+/// The sections, in their order: place, anchor, heading, what it is.
+const SECTIONS: [(Place, &str, &str, &str); 5] = [
+    (Place::Table, "tables", "The paper's tables", "Named experiments, measured on the test set."),
+    (Place::Figure, "figures", "The paper's figures", "The error against p, and against the anti-Hebbian strength Δ."),
+    (Place::Beyond, "beyond", "Beyond the paper", "The rank k, the number of hidden units, few labels, several tasks."),
+    (Place::Own, "own", "Other experiments", "Experiments that have no name in this program."),
+    (
+        Place::Search,
+        "searches",
+        "Searches",
+        "How settings were chosen, on a split of the training set unless it says test error.",
+    ),
+];
+
 /// Writes the whole page.
-pub(super) fn page(title: &str, found: &Found) -> anyhow::Result<String> {
-    let parts = parts(&found.runs);
-    let mut sections = Html::new();
-    for (index, part) in parts.iter().enumerate() {
-        let mut figures = Html::new();
-        figures::curves(&mut figures, part)?;
-        figures::sweeps(&mut figures, part)?;
-        figures::convergence(&mut figures, part)?;
-        let figures = figures.into_text();
-        sections.block("section", &[("id", &format!("part-{index}"))], |html| {
-            html.line("h2", &[], &heading(part));
-            tables::summary(html, part);
-            if !figures.is_empty() {
-                html.block("div", &[("class", "figures")], |html| html.own_markup(&figures));
-            }
-            tables::rows(html, part);
-            figures::fields(html, part);
-        });
-    }
+///
+/// # Errors
+/// A plot cannot be drawn.
+pub(super) fn page(title: &str, found: &Found, parts: &[Part<'_>]) -> anyhow::Result<String> {
     let title = format!("rivalry report: {title}");
-    let mut html = Html::new();
-    html.own_markup("<!DOCTYPE html>\n");
-    html.block("html", &[("lang", "en")], |html| {
-        html.block("head", &[], |html| head(html, &title));
-        html.block("body", &[], |html| {
-            html.block("header", &[], |html| {
-                html.line("h1", &[], &title);
-                contents(html, found, &parts);
-            });
-            html.block("main", &[], |html| {
-                html.own_markup(&sections.into_text());
-                unfinished(html, found);
-                origin::section(html, found, &parts);
-            });
-            let made = format!("Made by rivalry {}.", env!("CARGO_PKG_VERSION"));
-            html.block("footer", &[], |html| html.line("p", &[], &made));
-        });
-    });
-    Ok(html.into_text())
-}
-
-fn head(html: &mut Html, title: &str) {
-    html.void("meta", &[("charset", "utf-8")]);
-    html.void("meta", &[("name", "viewport"), ("content", "width=device-width, initial-scale=1")]);
-    html.void("meta", &[("http-equiv", "Content-Security-Policy"), ("content", POLICY)]);
-    html.line("title", &[], title);
-    html.block("style", &[], |html| html.own_markup(STYLE));
-}
-
-fn heading(part: &Part<'_>) -> String {
-    let mut heading = part.experiment.to_owned();
-    if part.dataset != part.experiment {
-        heading.push_str(&format!(", data set {}", part.dataset));
-    }
-    if !part.task.is_empty() && part.task != "class" {
-        heading.push_str(&format!(", task {}", part.task));
-    }
-    heading
-}
-
-fn contents(html: &mut Html, found: &Found, parts: &[Part<'_>]) {
-    let failed: usize = parts.iter().flat_map(|part| &part.groups).map(|group| group.failures().count()).sum();
-    let mut counts = vec![count(found.runs.len(), "run")];
-    if failed > 0 {
-        counts.push(format!("{failed} of them failed"));
-    }
-    counts.push(count(found.unfinished.len(), "unfinished run"));
-    if !found.set_aside.is_empty() {
-        counts.push(format!("{} not used", count(found.set_aside.len(), "file")));
-    }
-    html.line("p", &[], &format!("{}.", counts.join(", ")));
-    html.block("nav", &[("aria-label", "Contents")], |html| {
-        html.block("ul", &[], |html| {
-            for (index, part) in parts.iter().enumerate() {
-                link(html, &format!("part-{index}"), &heading(part));
+    let has = |place| parts.iter().any(|part| part.place() == place);
+    let sections = SECTIONS.into_iter().filter(|(place, ..)| has(*place));
+    let drawn = sections.clone().map(|(place, id, heading, about)| {
+        let own: Vec<&Part<'_>> = parts.iter().filter(|part| part.place() == place).collect();
+        let content = own.iter().map(|part| self::part(part)).collect::<anyhow::Result<Vec<Markup>>>()?;
+        Ok(html! {
+            section id=(id) {
+                h2 { (heading) }
+                p { (about) }
+                @if place == Place::Table { (tables::accuracy(parts).html()) }
+                @for part in &content { (part) }
             }
-            if !found.unfinished.is_empty() || !found.set_aside.is_empty() {
-                link(html, "unfinished", "Unfinished and unused");
-            }
-            link(html, "origin", "Commands, machines, data");
-        });
+        })
     });
+    let drawn = drawn.collect::<anyhow::Result<Vec<Markup>>>()?;
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                (void("meta", &[("charset", "utf-8")]))
+                (void("meta", &[("name", "viewport"), ("content", "width=device-width, initial-scale=1")]))
+                (void("meta", &[("http-equiv", "Content-Security-Policy"), ("content", POLICY)]))
+                title { (title) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                header {
+                    h1 { (title) }
+                    p { (counts(found)) }
+                    nav aria-label="Contents" {
+                        ul {
+                            @for (_, id, heading, _) in sections { li { a href=(format!("#{id}")) { (heading) } } }
+                            @if has_leftovers(found) { li { a href="#unfinished" { "Unfinished and unused" } } }
+                            li { a href="#origin" { "Machines and data" } }
+                        }
+                    }
+                }
+                main {
+                    @for section in &drawn { (section) }
+                    (unfinished(found))
+                    (origin::section(found))
+                }
+                footer { p { "Made by rivalry " (env!("CARGO_PKG_VERSION")) "." } }
+            }
+        }
+    };
+    // Characters that no XML may hold, from some damaged file.
+    let printable = |c: char| match c {
+        '\t' | '\n' => c,
+        '\u{fffe}' | '\u{ffff}' => '\u{fffd}',
+        c if c.is_control() => '\u{fffd}',
+        c => c,
+    };
+    Ok(page.into_string().chars().map(printable).collect())
 }
 
-fn link(html: &mut Html, id: &str, text: &str) {
-    html.block("li", &[], |html| html.leaf("a", &[("href", &format!("#{id}"))], text));
+/// An element without content, closed: the page is also well-formed XML, which maud's own void elements are not.
+pub(super) fn void(name: &str, attributes: &[(&str, &str)]) -> Markup {
+    let escaped = |text: &str| html! { (text) }.into_string();
+    let attributes: String = attributes.iter().map(|(name, value)| format!(" {name}=\"{}\"", escaped(value))).collect();
+    PreEscaped(format!("<{name}{attributes}/>"))
 }
 
 /// `1 run`, `2 runs`.
@@ -107,38 +104,163 @@ fn count(number: usize, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
-/// Runs without a result, and files that are not used.
-fn unfinished(html: &mut Html, found: &Found) {
-    if found.unfinished.is_empty() && found.set_aside.is_empty() {
-        return;
+fn counts(found: &Found) -> String {
+    let failed = found.runs.iter().filter(|run| run.row.has_no_result()).count();
+    let mut counts = vec![count(found.runs.len(), "run")];
+    if failed > 0 {
+        counts.push(format!("{failed} of them failed"));
     }
-    html.block("section", &[("id", "unfinished")], |html| {
-        html.line("h2", &[], "Unfinished and unused");
-        if !found.unfinished.is_empty() {
-            let caption = "Run folders without result.csv: still running, stopped, or failed.";
-            tables::table(html, caption, &["folder", "experiment", "method", "seed", "state"], |html| {
-                for run in &found.unfinished {
-                    let known = run.experiment.as_ref();
-                    let cell = |value: Option<String>| value.unwrap_or_else(|| EMPTY.to_owned());
-                    html.block("tr", &[], |html| {
-                        html.leaf("th", &[("scope", "row")], &run.name);
-                        html.leaf("td", &[], &cell(known.map(|known| known.experiment.clone())));
-                        html.leaf("td", &[], &cell(known.map(|known| known.method.to_string())));
-                        html.leaf("td", &[], &cell(known.map(|known| known.seed.to_string())));
-                        html.leaf("td", &[], &run.progress);
-                    });
-                }
-            });
+    if !found.unfinished.is_empty() {
+        counts.push(count(found.unfinished.len(), "unfinished run"));
+    }
+    if !found.set_aside.is_empty() {
+        counts.push(format!("{} not used", count(found.set_aside.len(), "file")));
+    }
+    format!("{}.", counts.join(", "))
+}
+
+/// One experiment. A search is folded; what is in a table of the paper stands in the one table of its section.
+fn part(part: &Part<'_>) -> anyhow::Result<Markup> {
+    let plots = figures::plots(part)?;
+    let content = html! {
+        div.beside {
+            (plots)
+            @if part.place() != Place::Table { div { (tables::points(part).html()) } }
         }
-        if !found.set_aside.is_empty() {
-            tables::table(html, "Files that are not used.", &["file", "why"], |html| {
-                for (place, reason) in &found.set_aside {
-                    html.block("tr", &[("class", "bad")], |html| {
-                        html.leaf("th", &[("scope", "row")], place);
-                        html.leaf("td", &[], reason);
-                    });
-                }
-            });
+        (fields(part))
+        (runs(part))
+        (repeat(part))
+    };
+    if part.place() != Place::Search {
+        return Ok(html! { section { h3 { (part.heading()) } (content) } });
+    }
+    let best =
+        part.summaries.iter().filter_map(|one| Some((one.error()?, one))).min_by(|a, b| a.0.mean.total_cmp(&b.0.mean));
+    Ok(html! {
+        details {
+            summary {
+                strong { (part.heading()) } ": " (count(part.summaries.len(), "point"))
+                @if let Some((error, summary)) = best { ", best " (error.text()) " % (" (part.label(summary)) ")" }
+            }
+            (content)
         }
-    });
+    })
+}
+
+/// The pictures of the runs that have one: the first is shown, the others are folded.
+fn fields(part: &Part<'_>) -> Markup {
+    let drawn: Vec<Markup> =
+        part.all_runs().filter_map(|(summary, run)| figures::fields(&part.label(summary), run)).collect();
+    let missing = part.all_runs().filter(|(_, run)| run.row.hidden.is_some());
+    let missing: Vec<&str> = missing
+        .filter_map(|(_, run)| run.folder.as_ref().filter(|folder| folder.fields.is_none()))
+        .map(|folder| folder.name.as_str())
+        .collect();
+    html! {
+        @if let Some((first, rest)) = drawn.split_first() {
+            div.fields { (first) }
+            p.note { (figures::FIELDS) }
+            @if !rest.is_empty() {
+                details {
+                    summary { "Receptive fields of " (count(rest.len(), "other run")) }
+                    div.fields { @for picture in rest { (picture) } }
+                }
+            }
+        }
+        @if !missing.is_empty() {
+            p.note { "No picture in " (count(missing.len(), "run folder")) ": " (missing.join(", ")) "." }
+        }
+    }
+}
+
+fn runs(part: &Part<'_>) -> Markup {
+    let matrices: Vec<Table> = part
+        .all_runs()
+        .filter_map(|(summary, run)| {
+            let name = format!("{}, seed {}", part.label(summary), run.row.seed);
+            Some(tables::confusion(&name, run.folder.as_ref()?.confusion.as_ref()?))
+        })
+        .collect();
+    html! {
+        details {
+            summary { (count(part.all_runs().count(), "single run")) }
+            (tables::runs(part).html())
+            @for matrix in &matrices { (matrix.html()) }
+        }
+    }
+}
+
+/// The commands that repeat a part.
+fn repeat(part: &Part<'_>) -> Markup {
+    let whole = Definition::names().any(|name| name == part.experiment) && part.place() != Place::Table;
+    let whole = whole && Config::names().all(|name| name != part.experiment);
+    html! {
+        details {
+            summary { "How to repeat" }
+            @if whole { p { "The whole sweep: " code { "rivalry sweep " (part.experiment) } } }
+            dl.commands {
+                @for summary in &part.summaries {
+                    dt { (part.label(summary)) }
+                    dd {
+                        @match command_of(part, summary) {
+                            Some(command) => code { (command) },
+                            None => "The row does not hold every setting, and there is no run folder.",
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn command_of<'a>(part: &Part<'a>, summary: &Summary<'a>) -> Option<String> {
+    // A failed run may lack settings that the others have.
+    let mut runs: Vec<&Run> = part.runs(summary);
+    runs.sort_by_key(|run| (run.row.has_no_result(), run.config().is_none(), run.row.seed));
+    let first = runs.first()?;
+    let command = match first.config() {
+        Some(config) => command::of_config(config),
+        None => command::of_row(&first.row)?,
+    };
+    let mut others: Vec<u64> = runs[1..].iter().map(|run| run.row.seed).collect();
+    others.sort_unstable();
+    let others: Vec<String> = others.iter().map(u64::to_string).collect();
+    match others.is_empty() {
+        true => Some(command),
+        false => Some(format!("{command}   # and --seed {}", others.join(", "))),
+    }
+}
+
+fn has_leftovers(found: &Found) -> bool {
+    !found.unfinished.is_empty() || !found.set_aside.is_empty()
+}
+
+/// Runs without a result, and files that are not used.
+fn unfinished(found: &Found) -> Markup {
+    let mut runs = Table::new(["folder", "experiment", "method", "seed", "state"].map(|name| (name, Align::Left)))
+        .caption("Run folders without result.csv: still running, stopped, or failed.");
+    for run in &found.unfinished {
+        let config = run.config.as_ref();
+        let cell = |value: Option<String>| value.unwrap_or_else(|| EMPTY.to_owned());
+        runs.row(vec![
+            run.name.clone(),
+            cell(config.map(|config| config.experiment.clone())),
+            cell(config.map(|config| config.method.to_string())),
+            cell(config.map(|config| config.seed.to_string())),
+            run.progress.clone(),
+        ]);
+    }
+    let mut files = Table::new(["file", "why"].map(|name| (name, Align::Left))).caption("Files that are not used.");
+    for (place, reason) in &found.set_aside {
+        files.row(vec![place.clone(), reason.clone()]);
+    }
+    html! {
+        @if has_leftovers(found) {
+            section id="unfinished" {
+                h2 { "Unfinished and unused" }
+                @if !runs.is_empty() { (runs.html()) }
+                @if !files.is_empty() { (files.html()) }
+            }
+        }
+    }
 }

@@ -1,11 +1,12 @@
-//! What a folder holds: run folders, tables of results, and the machines that records name.
+//! What a folder holds: run folders, tables of results, and what stands beside a record.
 //!
 //! 1. Walk down in the order of names. Links to folders are not followed and hidden folders not entered, so the walk ends,
 //!    and the same files give the same page.
 //! 2. A folder with `result.csv` is a finished run. One with the settings or metrics of a run and without it is unfinished.
 //! 3. Any other CSV file whose header starts as that of `result.csv` is a table. A row that a run folder or another table
 //!    holds too is the same run, and is counted once.
-//! 4. What looks like one of these and cannot be read is set aside with the reason, because one damaged file must not hide
+//! 4. A table `rows.csv` with `machine.txt` or `migrated.txt` beside it is a record.
+//! 5. What looks like one of these and cannot be read is set aside with the reason, because one damaged file must not hide
 //!    the rest.
 
 use std::collections::HashMap;
@@ -14,14 +15,18 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use super::folder::{Folder, Unfinished};
-use crate::config::Config;
+use crate::config::{Config, Protocol};
 use crate::failure::failure;
 use crate::rows::{self, ResultRow};
 use crate::run;
+use crate::sweep::Definition;
+use crate::sweep::grid::Axis;
 
-/// A record: its rows, and the machine beside them. Records of throughput have other columns and are no part of a report.
+/// A record: its rows, and what stands beside them. Records of throughput have other columns and are no part of a report.
 const ROWS: &str = "rows.csv";
 const MACHINE: &str = "machine.txt";
+/// Says of a record that settings were added to its rows later.
+const MIGRATED: &str = "migrated.txt";
 /// A table of results starts with these columns, whatever the version.
 const FIRST_COLUMNS: &str = "experiment,dataset,method,";
 /// Longer than any header of ours.
@@ -34,9 +39,21 @@ pub(super) struct Found {
     pub(super) unfinished: Vec<Unfinished>,
     /// Files that are not used, with the reason.
     pub(super) set_aside: Vec<(String, String)>,
-    /// `machine.txt` of records.
-    pub(super) machines: Vec<(String, String)>,
+    pub(super) records: Vec<Record>,
+    /// The axes of sweeps whose records hold their definition.
+    pub(super) axes: Vec<(String, Vec<Axis>)>,
     known: HashMap<String, usize>,
+}
+
+/// What stands beside the rows of a record.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Record {
+    /// Its path below the folder, with a slash at its end.
+    pub(super) name: String,
+    /// `machine.txt`.
+    pub(super) machine: Option<String>,
+    /// `migrated.txt`: how its rows were completed after they were recorded.
+    pub(super) migrated: Option<String>,
 }
 
 /// One run, wherever its row stands.
@@ -50,40 +67,48 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// A run of which nothing but its row is known.
-    pub(super) fn of_row(row: ResultRow) -> Self {
-        Self { row, places: Vec::new(), folder: None }
+    /// Its settings, if its folder has them.
+    pub(super) fn config(&self) -> Option<&Config> {
+        self.folder.as_ref()?.config.as_ref()
     }
 
-    /// Its settings, if its folder has them.
-    pub(super) fn experiment(&self) -> Option<&Config> {
-        self.folder.as_ref()?.experiment.as_ref()
+    /// Whether its row stands below one of these folders.
+    pub(super) fn is_below(&self, folders: &[&str]) -> bool {
+        let below = |place: &String, folder: &str| {
+            place.strip_prefix(folder.trim_end_matches('/')).is_some_and(|rest| rest.starts_with('/'))
+        };
+        self.places.iter().any(|place| folders.iter().any(|folder| below(place, folder)))
     }
 }
 
 impl Found {
     /// Searches a folder and all below it.
     pub(super) fn search(root: &Path) -> anyhow::Result<Self> {
+        let here = root.display();
         let hint = "name a folder that holds run folders (`rivalry train … --out DIR`) or tables of results";
-        let refuse = |found: String| {
-            failure(format!("report, {}: expected a folder to read, found: {found}", root.display()), hint)
-        };
-        if root.metadata().map_err(|error| refuse(error.to_string()))?.is_file() {
-            return Err(refuse("a file".to_owned()));
+        let unreadable = |error: std::io::Error| failure(format!("the folder {here} cannot be read: {error}"), hint);
+        if root.metadata().map_err(unreadable)?.is_file() {
+            return Err(failure(format!("{here} is a file, a report is about a folder"), hint));
         }
         let mut found = Self::default();
-        found.walk(root, "", root).map_err(|error| refuse(error.to_string()))?;
+        found.walk(root, "", root).map_err(unreadable)?;
         if !found.runs.is_empty() || !found.unfinished.is_empty() {
             return Ok(found);
         }
-        let here = root.display();
         Err(match found.set_aside.first() {
             Some((place, reason)) => failure(
-                format!("report, {here}: expected a run or a table of results, found none to use ({place}: {reason})"),
+                format!("{here} holds no run and no table of results that can be used ({place}: {reason})"),
                 "make the run again, or read it with the version that made it",
             ),
-            None => failure(format!("report, {here}: expected a run or a table of results, found neither"), hint),
+            None => failure(format!("{here} holds no run and no table of results"), hint),
         })
+    }
+
+    /// Whether settings of a run were added to its row later.
+    pub(super) fn is_migrated(&self, run: &Run) -> bool {
+        let migrated =
+            |record: &&Record| record.migrated.is_some() && run.places[0] == format!("{}{ROWS}", record.name);
+        self.records.iter().any(|record| migrated(&record))
     }
 
     /// The name of a folder ends with a slash, except that of the root, which is empty.
@@ -101,18 +126,34 @@ impl Found {
                     self.set_aside.push((below, error.to_string()));
                 }
             } else if path.extension().is_some_and(|extension| extension == "csv") {
-                let own = is_run && [run::RESULT, run::METRICS].iter().any(|own| path.ends_with(own));
+                let own = is_run && [run::RESULT, run::METRICS, run::CONFUSION].iter().any(|own| path.ends_with(own));
                 if !own && path.is_file() {
                     self.table(&path, below);
                 }
-            } else if path.ends_with(MACHINE) && starts_as_a_table(&folder.join(ROWS)).unwrap_or(false) {
-                match fs::read_to_string(&path) {
-                    Ok(text) => self.machines.push((below, text)),
-                    Err(error) => self.set_aside.push((below, error.to_string())),
-                }
             }
         }
+        self.record(folder, name);
         Ok(())
+    }
+
+    fn record(&mut self, folder: &Path, name: &str) {
+        if !starts_as_a_table(&folder.join(ROWS)).unwrap_or(false) {
+            return;
+        }
+        let mut beside = |file: &str| match fs::read_to_string(folder.join(file)) {
+            Ok(text) => Some(text),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => {
+                self.set_aside.push((format!("{name}{file}"), error.to_string()));
+                None
+            }
+        };
+        let (machine, migrated) = (beside(MACHINE), beside(MIGRATED));
+        let definition = beside(run::CONFIG).and_then(|text| Definition::parse(&text, name, Protocol::Paper).ok());
+        self.axes.extend(definition.map(|definition| (definition.name, definition.axes)));
+        if machine.is_some() || migrated.is_some() {
+            self.records.push(Record { name: name.to_owned(), machine, migrated });
+        }
     }
 
     /// Whether the folder is that of a run, which is then kept.
@@ -126,8 +167,10 @@ impl Found {
                     self.add(row, format!("{name}{}", run::RESULT), Some(own));
                 }
                 Ok(rows) => {
-                    self.set_aside
-                        .push((format!("{name}{}", run::RESULT), format!("expected one row, found {}", rows.len())));
+                    self.set_aside.push((
+                        format!("{name}{}", run::RESULT),
+                        format!("a run has one row, this file {}", rows.len()),
+                    ));
                 }
                 Err(error) => self.set_aside.push((format!("{name}{}", run::RESULT), error)),
             }
@@ -157,7 +200,7 @@ impl Found {
         let key = rows::to_csv(std::slice::from_ref(&row));
         let index = *self.known.entry(key).or_insert(self.runs.len());
         if index == self.runs.len() {
-            self.runs.push(Run::of_row(row));
+            self.runs.push(Run { row, places: Vec::new(), folder: None });
         }
         let run = &mut self.runs[index];
         run.places.push(place);
@@ -182,11 +225,11 @@ fn read_rows(path: &Path, name: &str) -> Result<Vec<ResultRow>, String> {
     for row in &rows {
         let errors = [row.train_error_pct, row.validation_error_pct, row.test_error_pct, row.published_test_error_pct];
         if let Some(bad) = errors.into_iter().flatten().find(|error| !(0.0..=100.0).contains(error)) {
-            return Err(format!("expected errors from 0 to 100 %, found {bad}"));
+            return Err(format!("an error of {bad} % is not from 0 to 100"));
         }
         let numbers = [row.p, row.delta, row.rate, row.power_n, row.loss_m, row.beta];
         if let Some(bad) = numbers.into_iter().flatten().find(|number| !number.is_finite()) {
-            return Err(format!("expected settings that are finite, found {bad}"));
+            return Err(format!("the setting {bad} is not finite"));
         }
     }
     Ok(rows)

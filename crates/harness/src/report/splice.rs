@@ -8,8 +8,9 @@
 //! <!-- results:end -->
 //! ```
 //!
-//! `only` and names behind the records select rows. Records are folders below the folder of records. A marker without records is an error: the newest record need not be
-//! the one that the text around the marker speaks of. Splicing twice changes nothing.
+//! `only` and names behind the records select rows: of results by method, of benchmarks by name. Records are folders below
+//! the folder of records. A marker without records is an error: the newest record need not be the one that the text around
+//! the marker speaks of. Splicing twice changes nothing.
 
 use std::path::Path;
 

@@ -85,18 +85,28 @@ impl Axis {
         self.steps[0].iter().map(|assignment| assignment.key.as_str())
     }
 
+    /// The key that tells all steps apart, if one does.
+    pub fn telling_key(&self) -> Option<&str> {
+        Some(&self.steps[0][self.telling()?].key)
+    }
+
+    fn telling(&self) -> Option<usize> {
+        (0..self.steps[0].len()).find(|&key| self.values(key) == self.steps.len())
+    }
+
+    /// How many values a key takes.
+    fn values(&self, key: usize) -> usize {
+        let mut values: Vec<&str> = self.steps.iter().map(|step| step[key].value.as_str()).collect();
+        values.sort_unstable();
+        values.dedup();
+        values.len()
+    }
+
     /// One of its steps in words: the first key that tells all steps apart, or all that take more than one value.
     fn name(&self, step: &Step) -> String {
-        let values = |key: usize| {
-            let mut values: Vec<&str> = self.steps.iter().map(|step| step[key].value.as_str()).collect();
-            values.sort_unstable();
-            values.dedup();
-            values.len()
-        };
-        let keys = 0..step.len();
-        let named: Vec<usize> = match keys.clone().find(|&key| values(key) == self.steps.len()) {
+        let named: Vec<usize> = match self.telling() {
             Some(key) => vec![key],
-            None => keys.filter(|&key| values(key) > 1).collect(),
+            None => (0..step.len()).filter(|&key| self.values(key) > 1).collect(),
         };
         let named = named.iter().map(|&key| format!("{} {}", step[key].key, step[key].value));
         named.collect::<Vec<_>>().join(", ")

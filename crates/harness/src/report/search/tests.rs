@@ -53,7 +53,7 @@ fn a_row_that_stands_in_several_files_is_one_run() {
     assert_eq!(found.runs.iter().map(|run| run.row.seed).collect::<Vec<_>>(), [1, 2]);
     assert_eq!(found.runs[0].places, ["a/mnist-seed1/result.csv", "a/table.csv"]);
     assert_eq!(found.runs[0].folder.as_ref().unwrap().name, "a/mnist-seed1");
-    assert_eq!(found.runs[0].experiment().unwrap().epochs, 100);
+    assert_eq!(found.runs[0].config().unwrap().epochs, 100);
     assert_eq!(found.runs[1].places, ["a/table.csv", "z/copy.csv"]);
     assert!(found.set_aside.is_empty() && found.unfinished.is_empty());
 }
@@ -85,7 +85,7 @@ fn a_run_without_result_is_unfinished_and_says_how_far_it_is() {
             ("begun", "no checkpoint yet"),
             ("half", "epoch 7 of 100, phase unsupervised, at its last checkpoint"),
             ("metrics", "no checkpoint yet"),
-            ("torn", "its checkpoint cannot be read: expected a whole checkpoint"),
+            ("torn", "its checkpoint cannot be read: it is damaged"),
         ]
     );
 }
@@ -111,8 +111,8 @@ fn damaged_files_are_set_aside_with_their_reason() {
     assert!(reason("good/metrics.csv").contains("the column `phase` is missing"));
     assert!(!reason("good/fields.png").is_empty() && !reason("good/env.json").is_empty());
     assert!(reason("old.csv").starts_with("the column `task` is missing"));
-    assert_eq!(reason("two/result.csv"), "expected one row, found 2");
-    assert_eq!(reason("wild.csv"), "expected errors from 0 to 100 %, found NaN");
+    assert_eq!(reason("two/result.csv"), "a run has one row, this file 2");
+    assert_eq!(reason("wild.csv"), "an error of NaN % is not from 0 to 100");
     assert_eq!(found.set_aside.len(), 7);
 }
 
@@ -121,6 +121,7 @@ fn files_of_others_are_left_alone() {
     let place = Place::new();
     place.write("rows.csv", csv(&[row(1)]));
     place.write("machine.txt", "cpu  one\n");
+    place.write("migrated.txt", "completed\n");
     place.write("elsewhere/machine.txt", "nothing beside it\n");
     place.write("throughput/rows.csv", "name,hidden,inputs\n");
     place.write("throughput/machine.txt", "cpu  two\n");
@@ -129,7 +130,26 @@ fn files_of_others_are_left_alone() {
     place.write(".hidden/rows.csv", csv(&[row(9)]));
     let found = place.found();
     assert_eq!((found.runs.len(), found.set_aside.len()), (1, 0));
-    assert_eq!(found.machines, [("machine.txt".to_owned(), "cpu  one\n".to_owned())]);
+    let (machine, migrated) = (Some("cpu  one\n".to_owned()), Some("completed\n".to_owned()));
+    assert_eq!(found.records, [Record { name: String::new(), machine, migrated }]);
+    assert!(found.is_migrated(&found.runs[0]));
+}
+
+#[test]
+fn a_confusion_matrix_must_be_a_square_of_counts() {
+    let place = Place::new();
+    place.write("good/result.csv", csv(&[row(1)]));
+    place.write("good/confusion.csv", "true_class,0,1\n0,9,1\n1,2,8\n");
+    place.write("bad/result.csv", csv(&[row(2)]));
+    place.write("bad/confusion.csv", "true_class,0,1\n0,9,one\n1,2,8\n");
+    let found = place.found();
+    let confusion = |name: &str| {
+        found.runs.iter().filter_map(|run| run.folder.as_ref()).find(|folder| folder.name == name).unwrap()
+    };
+    assert_eq!(confusion("good").confusion.as_ref().unwrap().counts, [[9, 1], [2, 8]]);
+    assert!(confusion("bad").confusion.is_none());
+    let reason = "it is no square table of counts".to_owned();
+    assert_eq!(found.set_aside, [("bad/confusion.csv".to_owned(), reason)]);
 }
 
 #[cfg(unix)]
@@ -144,15 +164,11 @@ fn a_circle_of_links_ends() {
 #[test]
 fn nothing_to_report_is_said() {
     let place = Place::new();
-    assert!(place.refusal().ends_with("expected a run or a table of results, found neither"));
+    assert!(place.refusal().ends_with(" holds no run and no table of results"));
     place.write("old.csv", "experiment,dataset,method,test\n");
-    assert!(
-        place.refusal().contains("found none to use (old.csv: the column `task` is missing"),
-        "{}",
-        place.refusal()
-    );
+    assert!(place.refusal().contains("that can be used (old.csv: the column `task` is missing"), "{}", place.refusal());
     let missing = Found::search(&place.0.path().join("gone")).unwrap_err().to_string();
-    assert!(missing.contains("gone: expected a folder to read, found: "), "{missing}");
+    assert!(missing.contains("gone cannot be read: "), "{missing}");
     let file = place.write("file", "");
-    assert!(Found::search(&file).unwrap_err().to_string().ends_with("found: a file"));
+    assert!(Found::search(&file).unwrap_err().to_string().ends_with("is a file, a report is about a folder"));
 }
