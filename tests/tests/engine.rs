@@ -29,7 +29,7 @@ fn replay_writes_the_same_bytes_with_every_engine() {
 
 #[test]
 fn screening_floats_is_refused_with_a_hint_and_nothing_is_written() {
-    const EXPECTED: &str = "engine: expected dense or auto for inputs that are floats, found screened";
+    const EXPECTED: &str = "the screened engine does not serve inputs that are floats";
     let place = Place::new();
     let floats = Case { examples: Examples::F32(normals(4 * 5 * 20, 3)), ..case("", [10, 20, 5], (2.0, 2, 0.4)) };
     write(&place, &floats);

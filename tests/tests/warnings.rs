@@ -1,4 +1,4 @@
-//! What a user is told of a run that goes on all the same.
+//! Warnings about a run that goes on all the same.
 
 mod common;
 
@@ -38,7 +38,7 @@ fn warnings(place: &Place, set: &str) -> Vec<String> {
 fn a_layer_whose_units_have_all_turned_negative_is_told_once() {
     let place = Place::new();
     write_noise(&place);
-    let told = warnings(&place, "rate=5");
-    assert!(told.len() == 1 && told[0].contains("of 60 units have a negative mean weight"), "{told:?}");
+    let found = warnings(&place, "rate=5");
+    assert!(found.len() == 1 && found[0].contains("of 60 units have a negative mean weight"), "{found:?}");
     assert_eq!(warnings(&place, "rate=0.02"), [""; 0]);
 }

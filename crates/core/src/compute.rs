@@ -32,7 +32,7 @@ impl Compute {
     pub fn new(threads: Option<usize>, kernels: &'static Kernels) -> Result<Compute> {
         let threads = threads.unwrap_or_else(cores);
         if !(1..=1024).contains(&threads) {
-            return Err(Error::value("threads", "1 to 1024", threads));
+            return Err(Error::value("the number of threads", "1 to 1024", threads));
         }
         let name = |worker| format!("rivalry-{worker}");
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(name).build();

@@ -1,4 +1,4 @@
-//! What can be wrong with a caller's numbers. Nothing here panics: every constructor checks and says what it expected.
+//! What can be wrong with a caller's numbers. Nothing here panics: every constructor checks, and says what is wrong.
 
 /// The result of everything in this crate that can fail.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -8,7 +8,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[non_exhaustive]
 pub enum Error {
     /// A number outside its range.
-    #[error("{what}: expected {expected}, found {found}")]
+    #[error("{what} is {found}, but must be {expected}")]
     Value {
         /// The name of the number.
         what: &'static str,
@@ -18,7 +18,7 @@ pub enum Error {
         found: String,
     },
     /// Two sizes that do not fit together.
-    #[error("shape of {what}: expected {expected}, found {found}")]
+    #[error("{what}: {found} given, but {expected} needed")]
     Shape {
         /// The array or count.
         what: &'static str,
@@ -28,13 +28,13 @@ pub enum Error {
         found: String,
     },
     /// Numbers that left the range of f32.
-    #[error("weight changes: expected finite numbers, found an overflow in minibatch {minibatch}")]
+    #[error("weights leave the range of f32 in minibatch {minibatch}")]
     Overflow {
         /// The minibatch, counted from 0.
         minibatch: usize,
     },
     /// An instruction set this machine does not have, or this program does not know.
-    #[error("instruction set: expected one of {available}, found {found}")]
+    #[error("this machine has no instruction set {found}, only {available}")]
     Isa {
         /// The names this machine can run, comma separated.
         available: String,
@@ -42,13 +42,13 @@ pub enum Error {
         found: String,
     },
     /// Screening cannot serve everything.
-    #[error("engine: expected dense or auto for {what}, found screened")]
+    #[error("the screened engine does not serve {what}")]
     Engine {
         /// What it cannot serve.
         what: String,
     },
     /// The operating system refused to start the worker threads.
-    #[error("worker threads: expected {threads} to start, found {found}")]
+    #[error("cannot start {threads} threads: {found}")]
     Threads {
         /// How many were asked for.
         threads: usize,

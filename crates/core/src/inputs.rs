@@ -55,7 +55,7 @@ impl<'a> Inputs<'a> {
     pub fn f32(values: &'a [f32], inputs: usize) -> Result<Inputs<'a>> {
         if let Some(at) = values.iter().position(|value| !value.is_finite()) {
             let found = format!("{} at sample {}, input {}", values[at], at / inputs.max(1), at % inputs.max(1));
-            return Err(Error::value("inputs", "finite numbers", found));
+            return Err(Error::value("an input", "a finite number", found));
         }
         Inputs::new(Elements::F32(values), values.len(), inputs)
     }
@@ -69,7 +69,7 @@ impl<'a> Inputs<'a> {
         }
         let samples = length / inputs;
         if u32::try_from(samples).is_err() {
-            return Err(Error::value("samples", "at most 4294967295", samples));
+            return Err(Error::value("the number of samples", "at most 4294967295", samples));
         }
         Ok(Inputs { elements, inputs, stride: inputs, samples, scales: None, matrix: None })
     }

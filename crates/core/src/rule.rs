@@ -224,7 +224,7 @@ impl Learner {
                 return Err(Error::shape(what, expected, values.len()));
             }
             if let Some(count) = values.iter().find(|count| !(count.is_finite() && **count >= 0.0)) {
-                return Err(Error::value(what, "finite numbers of at least 0", count));
+                return Err(Error::value(what, "a finite number of at least 0", count));
             }
         }
         self.shards.iter().for_each(|shard| lock(shard).restore_counts(counts));

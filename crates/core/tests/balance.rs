@@ -13,7 +13,7 @@ const INPUTS: usize = 90;
 const BATCH: usize = 15;
 const MINIBATCHES: usize = 8;
 
-/// (p, k, Δ, balance): from a balance that refuses nearly every push to one that allows all.
+/// (p, k, Δ, balance): from a balance that refuses nearly every anti-Hebbian update to one that allows all.
 const CASES: [(f64, usize, f64, f32); 5] =
     [(3.0, 7, 0.6, 1.0), (2.0, 2, 0.4, 0.3), (2.5, 3, 0.4, 2.5), (3.0, 2, 0.9, 1e-3), (3.0, 7, 0.6, 1e6)];
 

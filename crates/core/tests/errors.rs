@@ -20,13 +20,13 @@ fn random() -> Random {
 #[test]
 fn rules() {
     for (p, found) in [(0.5, "0.5"), (f64::NAN, "NaN"), (f64::INFINITY, "inf"), (-3.0, "-3")] {
-        assert_error(Rule::new(p, 2, 0.4), &format!("p: expected a finite number of at least 1, found {found}"));
+        assert_error(Rule::new(p, 2, 0.4), &format!("p is {found}, but must be a finite number of at least 1"));
     }
     for k in [0, 1] {
-        assert_error(Rule::new(3.0, k, 0.4), &format!("k: expected a rank of at least 2, found {k}"));
+        assert_error(Rule::new(3.0, k, 0.4), &format!("k is {k}, but must be a rank of at least 2"));
     }
     for (delta, found) in [(-0.1, "-0.1"), (f64::NAN, "NaN"), (f64::INFINITY, "inf")] {
-        let text = format!("delta: expected a finite number of at least 0, found {found}");
+        let text = format!("delta is {found}, but must be a finite number of at least 0");
         assert_error(Rule::new(3.0, 2, delta), &text);
     }
     assert!(Rule::new(3.0, 2, 1e39).is_err());
@@ -35,43 +35,42 @@ fn rules() {
 
 #[test]
 fn layers() {
-    let none = "hidden: expected 1 to 2147483648 units, found 0";
+    let none = "hidden is 0, but must be 1 to 2147483648 units";
     assert_error(Layer::normal(0, 3, 1.0, &mut random()), none);
     assert_error(Layer::from_rows(0, 3, &[]), none);
-    let many = "hidden: expected 1 to 2147483648 units, found 2147483649";
+    let many = "hidden is 2147483649, but must be 1 to 2147483648 units";
     assert_error(Layer::normal((1 << 31) + 1, 3, 1.0, &mut random()), many);
-    assert_error(Layer::normal(3, 0, 1.0, &mut random()), "inputs: expected at least 1, found 0");
-    assert_error(Layer::from_rows(3, 0, &[]), "inputs: expected at least 1, found 0");
+    assert_error(Layer::normal(3, 0, 1.0, &mut random()), "inputs is 0, but must be at least 1");
+    assert_error(Layer::from_rows(3, 0, &[]), "inputs is 0, but must be at least 1");
     for (sigma, found) in [(-1.0, "-1"), (f64::NAN, "NaN"), (f64::INFINITY, "inf")] {
-        let text = format!("init_sigma: expected a finite number of at least 0, found {found}");
+        let text = format!("init_sigma is {found}, but must be a finite number of at least 0");
         assert_error(Layer::normal(3, 3, sigma, &mut random()), &text);
     }
-    let text = "shape of weights: expected 2 x 3 numbers, found 5";
+    let text = "weights: 5 given, but 2 x 3 numbers needed";
     assert_error(Layer::from_rows(2, 3, &[0.0; 5]), text);
-    let text =
-        format!("hidden x inputs: expected at most 4294967296 weights in all, found 2147483648 x {}", usize::MAX);
+    let text = format!("hidden x inputs is 2147483648 x {}, but must be at most 4294967296 weights in all", usize::MAX);
     assert_error(Layer::from_rows(1 << 31, usize::MAX, &[]), &text);
-    let text = "weights: expected finite numbers, found NaN at unit 1, input 2";
+    let text = "a weight is NaN at unit 1, input 2, but must be a finite number";
     assert_error(Layer::from_rows(2, 3, &[0.0, 0.0, 0.0, 0.0, 0.0, f32::NAN]), text);
-    let text = "weights: expected finite numbers, found -inf at unit 0, input 1";
+    let text = "a weight is -inf at unit 0, input 1, but must be a finite number";
     assert_error(Layer::from_rows(2, 3, &[0.0, f32::NEG_INFINITY, f32::NAN, 0.0, 0.0, 0.0]), text);
     assert_eq!(Layer::normal(1, 1, 0.0, &mut random()).unwrap().to_rows(), [0.0]);
 }
 
 #[test]
 fn inputs() {
-    assert_error(Inputs::u8(&[0; 12], 5), "shape of inputs: expected a multiple of 5 elements, found 12");
-    assert_error(Inputs::f32(&[0.0; 12], 5), "shape of inputs: expected a multiple of 5 elements, found 12");
-    assert_error(Inputs::u8(&[0; 12], 0), "shape of inputs: expected at least 1 in an example, found 0");
-    assert_error(Inputs::f32(&[], 0), "shape of inputs: expected at least 1 in an example, found 0");
-    let text = "inputs: expected finite numbers, found inf at sample 1, input 2";
+    assert_error(Inputs::u8(&[0; 12], 5), "inputs: 12 given, but a multiple of 5 elements needed");
+    assert_error(Inputs::f32(&[0.0; 12], 5), "inputs: 12 given, but a multiple of 5 elements needed");
+    assert_error(Inputs::u8(&[0; 12], 0), "inputs: 0 given, but at least 1 in an example needed");
+    assert_error(Inputs::f32(&[], 0), "inputs: 0 given, but at least 1 in an example needed");
+    let text = "an input is inf at sample 1, input 2, but must be a finite number";
     assert_error(Inputs::f32(&[0.0, 0.0, 0.0, 0.0, 0.0, f32::INFINITY], 3), text);
     assert_eq!(Inputs::u8(&[], 3).unwrap().samples(), 0);
 
     let view = Inputs::u8(&[1; 12], 4).unwrap();
-    assert_error(view.with_scales(&[1.0; 2]), "shape of scales: expected 3, found 2");
+    assert_error(view.with_scales(&[1.0; 2]), "scales: 2 given, but 3 needed");
     for (scale, found) in [(-0.5, "-0.5"), (f32::NAN, "NaN"), (f32::INFINITY, "inf")] {
-        let text = format!("scale of an example: expected a finite number of at least 0, found {found}");
+        let text = format!("scale of an example is {found}, but must be a finite number of at least 0");
         assert_error(view.with_scales(&[1.0, scale, 1.0]), &text);
     }
 }
@@ -81,9 +80,9 @@ fn learners() {
     let [one, two] = [1, 2].map(|threads| Compute::new(Some(threads), Kernels::best()).unwrap());
     let layer = Layer::normal(5, 4, 1.0, &mut random()).unwrap();
     let new = |k, batch| Learner::new(layer.clone(), Rule::new(3.0, k, 0.4).unwrap(), batch, &two);
-    assert_error(new(6, 3), "k: expected at most the 5 hidden units, found 6");
-    assert_error(new(5, 0), "batch: expected 1 to 1073741824 examples, found 0");
-    assert_error(new(5, (1 << 30) + 1), "batch: expected 1 to 1073741824 examples, found 1073741825");
+    assert_error(new(6, 3), "k is 6, but must be at most the 5 hidden units");
+    assert_error(new(5, 0), "batch is 0, but must be 1 to 1073741824 examples");
+    assert_error(new(5, (1 << 30) + 1), "batch is 1073741825, but must be 1 to 1073741824 examples");
 
     let mut learner = new(5, 3).unwrap();
     let bytes = [7; 24];
@@ -91,18 +90,18 @@ fn learners() {
     let order = [0, 1, 2, 3, 4, 5];
     let rate = Rates::Constant(0.1);
     let result = learner.learn(&two, &wide, &order, rate);
-    assert_error(result, "shape of inputs of an example: expected 4, found 6");
-    assert_error(learner.learn(&one, &inputs, &order, rate), "shape of threads: expected 2, found 1");
+    assert_error(result, "inputs of an example: 6 given, but 4 needed");
+    assert_error(learner.learn(&one, &inputs, &order, rate), "threads: 1 given, but 2 needed");
     let result = learner.learn(&two, &inputs, &order[..2], rate);
-    assert_error(result, "shape of examples: expected at least one minibatch of 3 examples, found 2");
+    assert_error(result, "examples: 2 given, but at least one minibatch of 3 examples needed");
     let result = learner.learn(&two, &inputs, &[0, 1, 6], rate);
-    assert_error(result, "sample: expected below 6, found 6");
+    assert_error(result, "sample is 6, but must be below 6");
     // One in the remainder that would be dropped is no less wrong.
-    assert_error(learner.learn(&two, &inputs, &[0, 1, 2, 9], rate), "sample: expected below 6, found 9");
+    assert_error(learner.learn(&two, &inputs, &[0, 1, 2, 9], rate), "sample is 9, but must be below 6");
     let result = learner.learn(&two, &inputs, &order, Rates::PerMinibatch(&[0.1; 3]));
-    assert_error(result, "shape of rates: expected 2, found 3");
+    assert_error(result, "rates: 3 given, but 2 needed");
     for (rate, found) in [(-0.1, "-0.1"), (f32::NAN, "NaN"), (f32::INFINITY, "inf")] {
-        let text = format!("rate: expected a finite number of at least 0, found {found}");
+        let text = format!("rate is {found}, but must be a finite number of at least 0");
         assert_error(learner.learn(&two, &inputs, &order, Rates::Constant(rate)), &text);
         assert_error(learner.learn(&two, &inputs, &order, Rates::PerMinibatch(&[0.1, rate])), &text);
     }
@@ -114,11 +113,11 @@ fn learners() {
 
 #[test]
 fn numbers_of_threads() {
-    assert_error(Compute::new(Some(0), Kernels::best()), "threads: expected 1 to 1024, found 0");
-    assert_error(Compute::new(Some(1025), Kernels::best()), "threads: expected 1 to 1024, found 1025");
+    assert_error(Compute::new(Some(0), Kernels::best()), "the number of threads is 0, but must be 1 to 1024");
+    assert_error(Compute::new(Some(1025), Kernels::best()), "the number of threads is 1025, but must be 1 to 1024");
     assert!(Compute::new(None, Kernels::best()).unwrap().threads() >= 1);
     let refused = Error::Threads { threads: 9, found: "Resource temporarily unavailable".into() };
-    let text = "worker threads: expected 9 to start, found Resource temporarily unavailable";
+    let text = "cannot start 9 threads: Resource temporarily unavailable";
     assert_error::<()>(Err(refused), text);
 }
 
@@ -126,7 +125,7 @@ fn numbers_of_threads() {
 fn instruction_sets() {
     let here: Vec<&str> = Kernels::all().iter().map(|kernels| kernels.name()).collect();
     for name in ["mmx", "", "AVX2", "avx512 "] {
-        let text = format!("instruction set: expected one of {}, found {name}", here.join(", "));
+        let text = format!("this machine has no instruction set {name}, only {}", here.join(", "));
         assert_error(Kernels::named(name), &text);
     }
 }
@@ -154,7 +153,7 @@ fn numbers_that_leave_the_range_of_f32_are_an_error_and_leave_the_weights_alone(
             let values = [input; 2 * 40];
             let inputs = Inputs::f32(&values, 40).unwrap();
             let error = learner.learn(&compute, &inputs, &[0, 1], Rates::Constant(0.1)).unwrap_err();
-            let expected = "weight changes: expected finite numbers, found an overflow in minibatch 0";
+            let expected = "weights leave the range of f32 in minibatch 0";
             assert_eq!(error.to_string(), expected, "p = {p}");
             assert_eq!(learner.layer().to_rows(), rows);
         }

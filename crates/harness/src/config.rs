@@ -24,9 +24,10 @@ use toml::{Table, Value};
 
 pub use values::{Amount, Balance, CurrentScale, Hidden, OffSphere, Split, Task, UnitLength};
 
-use crate::failure::failure;
+use crate::error::failure;
+use crate::files;
+use crate::files::hex;
 use crate::methods::{self, paper};
-use crate::run::{files, hex};
 
 /// One of the [`methods`].
 pub type Method = &'static dyn methods::Method;

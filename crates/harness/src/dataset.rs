@@ -26,7 +26,7 @@ pub use splits::{Evaluated, Splits};
 
 use crate::cli::Common;
 use crate::config::Config;
-use crate::failure::failure;
+use crate::error::failure;
 use crate::progress::Bytes;
 
 /// The environment variable that names a directory of data sets.
@@ -114,7 +114,7 @@ pub fn is_missing(error: &anyhow::Error) -> bool {
 /// Where unpacked copies and downloads go: `data/` where it is a writable folder, else the user's cache folder.
 fn cache() -> PathBuf {
     let here = PathBuf::from(HERE);
-    let writable = here.is_dir() && crate::run::files::check_writable(&here.join("probe")).is_ok();
+    let writable = here.is_dir() && crate::files::check_writable(&here.join("probe")).is_ok();
     if writable { here } else { user_cache().unwrap_or(here) }
 }
 

@@ -11,7 +11,7 @@ use rivalry_core::Kernels;
 use serde::Serialize;
 use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 
-use crate::failure::failure;
+use crate::error::failure;
 
 /// The vector extensions that are listed, as Linux spells them: those that kernels use or may come to use.
 const EXTENSIONS: [&str; 14] = [
@@ -369,7 +369,7 @@ mod tests {
             let mut environment = releasable();
             (environment.build.profile, environment.build.dirty) = (profile, dirty);
             let error = environment.refuse_record().unwrap_err();
-            let failure = error.downcast_ref::<crate::failure::Failure>().unwrap();
+            let failure = error.downcast_ref::<crate::error::Failure>().unwrap();
             assert!(failure.to_string().contains(found) && failure.hint().contains(hint), "{failure:?}");
         }
     }

@@ -2,7 +2,7 @@
 //! units" (PNAS 2019).
 //!
 //! This crate is the only one of the workspace that knows files, clocks, terminals and CSV. The rule itself is in
-//! `rivalry-core`, the data sets are in `rivalry-data`, the readout is in `rivalry-nets`. It is a library so that tests
+//! `rivalry-core`, the data sets are in `rivalry-data`, the networks are in `rivalry-nets`. It is a library so that tests
 //! (and other programs) reach every part; `src/main.rs` only calls [`main`].
 //!
 //! | module | holds |
@@ -19,8 +19,9 @@
 //! | [`mod@env`], [`progress`], [`plot`] | machine and revision, progress bars, PNG and SVG |
 //! | [`report`] | one HTML page about a folder of runs |
 //! | [`summary`] | runs of one setting put together over their seeds |
-//! | [`statistics`] | mean and spread over seeds, median of times |
-//! | [`failure`] | one line `error:`, one line `hint:`, the exit codes |
+//! | [`statistics`] | mean ± sample standard deviation over seeds, median of times |
+//! | [`mod@files`] | files that are whole or not there |
+//! | [`mod@error`] | one line `error:`, one line `hint:`, the exit codes |
 
 pub mod bench;
 pub mod cli;
@@ -29,7 +30,8 @@ pub mod compute;
 pub mod config;
 pub mod dataset;
 pub mod env;
-pub mod failure;
+pub mod error;
+pub mod files;
 pub mod methods;
 mod network;
 mod output;
@@ -59,7 +61,7 @@ pub fn main() -> ExitCode {
     };
     match cmd::run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failure::report(&error),
+        Err(error) => error::report(&error),
     }
 }
 

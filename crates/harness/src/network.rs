@@ -15,7 +15,7 @@ use rivalry_nets::{Classifier, Encoder, State};
 
 use crate::config::Config;
 use crate::dataset::{Examples, Length};
-use crate::failure::failure;
+use crate::error::failure;
 use crate::run::finish::read_trained;
 use crate::run::phases::readout_length;
 use crate::run::{CONFIG, TENSORS};

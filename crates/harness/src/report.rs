@@ -24,7 +24,7 @@ use part::{Place, parts};
 use search::Found;
 use splice::Marker;
 
-use crate::failure::failure;
+use crate::error::failure;
 use crate::table::Table;
 
 /// The name of the table of errors beside the published numbers.

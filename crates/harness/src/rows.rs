@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, Hidden};
-use crate::failure::failure;
+use crate::error::failure;
 
 /// One run: the row of `result.csv`. A row determines its run: it holds every setting, the digest of the resolved
 /// configuration and the revisions that trained it.

@@ -13,11 +13,9 @@
 //! | [`phases`] | what a phase works with; [`methods`](crate::methods) put it together |
 //! | `epochs` | the one loop over the epochs of a phase |
 //! | `finish` | the row and the files at the end |
-//! | [`files`] | files that are whole or not there |
 
 pub mod checkpoint;
 mod epochs;
-pub mod files;
 pub(crate) mod finish;
 pub mod folder;
 pub mod phases;
@@ -32,7 +30,7 @@ use crate::compute::Compute;
 use crate::config::Config;
 use crate::dataset::Splits;
 use crate::env::Environment;
-use crate::failure::failure;
+use crate::error::failure;
 use crate::rows::{Phase, ResultRow};
 use checkpoint::{Checkpoint, Identity};
 use epochs::Saver;
@@ -123,9 +121,4 @@ fn check_memory(job: &Job<'_>, memory_mib: Option<u64>) -> anyhow::Result<()> {
         }
         _ => Ok(()),
     }
-}
-
-/// Bytes as lower-case hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

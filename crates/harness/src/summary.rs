@@ -12,7 +12,7 @@ use std::cmp::Ordering;
 use rivalry_data::Name;
 
 use crate::config::Task;
-use crate::failure::failure;
+use crate::error::failure;
 use crate::rows::ResultRow;
 use crate::statistics::MeanSd;
 
@@ -244,7 +244,7 @@ fn refuse_different(first: Source<'_>, second: Source<'_>, settings: &[Setting])
     if result(first.row) == result(second.row) {
         return Ok(());
     }
-    let told = |run: Source<'_>| {
+    let described = |run: Source<'_>| {
         let error = run.row.judged_error_pct().map_or("no error".to_owned(), |error| format!("{error} %"));
         let weights = run.row.weights_sha256.get(..8).unwrap_or("none");
         format!("{} ({error}, weights {weights}, revision {})", run.place, run.row.revision)
@@ -253,8 +253,8 @@ fn refuse_different(first: Source<'_>, second: Source<'_>, settings: &[Setting])
     let message = format!(
         "two runs of seed {} disagree: {} and {}; both are of {which}",
         first.row.seed,
-        told(first),
-        told(second)
+        described(first),
+        described(second)
     );
     Err(failure(message, "keep the one that is right; runs of one seed are never averaged"))
 }

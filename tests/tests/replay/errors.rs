@@ -22,7 +22,7 @@ fn bad_input_is_one_line_and_nothing_is_written() {
         (|case| case.weights[7] = f32::NAN, "w.npy holds NaN at 7"),
         (|case| case.weights[7] = f32::INFINITY, "w.npy holds inf at 7"),
         (|case| case.examples = nan_example(), "x.npy holds NaN at 3"),
-        (overflow, "weight changes: expected finite numbers, found an overflow in minibatch 0"),
+        (overflow, "weights leave the range of f32 in minibatch 0"),
     ];
     for (spoil, expected) in cases {
         let place = Place::new();

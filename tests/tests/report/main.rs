@@ -58,17 +58,17 @@ fn fetches_nothing(page: &Document<'_>) {
 }
 
 fn page_of(place: &Place, arguments: &[&str], out: &str) -> String {
-    let told = place.run(arguments).succeeded();
-    assert!(told.stdout.contains(out), "{}", told.stdout);
+    let ended = place.run(arguments).succeeded();
+    assert!(ended.stdout.contains(out), "{}", ended.stdout);
     fs::read_to_string(place.file(out)).unwrap()
 }
 
 #[test]
 fn the_page_holds_numbers_plots_pictures_and_origins() {
     let place = fabricated();
-    let told = place.run(&["report", "all"]).succeeded();
-    assert_eq!(told.stdout, "report      all/report.html (11 runs, 1 unfinished)\n");
-    assert!(told.stderr.contains("note: old.csv is not used: the column `task` is missing"), "{}", told.stderr);
+    let ended = place.run(&["report", "all"]).succeeded();
+    assert_eq!(ended.stdout, "report      all/report.html (11 runs, 1 unfinished)\n");
+    assert!(ended.stderr.contains("note: old.csv is not used: the column `task` is missing"), "{}", ended.stderr);
     let html = fs::read_to_string(place.file("all/report.html")).unwrap();
     let page = parse(&html);
     fetches_nothing(&page);
@@ -153,10 +153,10 @@ fn the_same_files_give_the_same_page() {
 #[test]
 fn json_names_the_page_and_counts_the_runs() {
     let place = fabricated();
-    let told = place.run(&["report", "all", "--json", "--quiet"]).succeeded();
-    let value: serde_json::Value = serde_json::from_str(&told.stdout).unwrap();
+    let ended = place.run(&["report", "all", "--json", "--quiet"]).succeeded();
+    let value: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
     assert_eq!(value, serde_json::json!({ "out": Path::new("all").join("report.html"), "runs": 11 }));
-    assert_eq!(told.stderr, "");
+    assert_eq!(ended.stderr, "");
 }
 
 #[test]
@@ -197,9 +197,9 @@ fn runs_of_one_seed_that_disagree_are_refused_by_name() {
     place.write("all/a/rows.csv", to_csv(&[row("biological", 1, 2.0, 1.46, "a paper")]));
     place.write("all/b/rows.csv", to_csv(&[row("biological", 1, 3.0, 1.46, "a paper")]));
     for arguments in [&["report", "all"][..], &["report", "all", "--pictures", "pictures"]] {
-        let told = place.run(arguments);
-        told.failed_with("two runs of seed 1 disagree: a/rows.csv (2 %, weights 00000000");
-        assert!(told.stderr.contains("b/rows.csv (3 %"), "{}", told.stderr);
+        let ended = place.run(arguments);
+        ended.failed_with("two runs of seed 1 disagree: a/rows.csv (2 %, weights 00000000");
+        assert!(ended.stderr.contains("b/rows.csv (3 %"), "{}", ended.stderr);
     }
     place.write("d.md", "<!-- results:begin accuracy from a b -->\n<!-- results:end -->\n");
     place.run(&["report", "all", "--splice", "d.md"]).failed_with("two runs of seed 1 disagree");
@@ -223,9 +223,9 @@ fn runs_as_train_leaves_them_are_reported() {
         }
         place.run(&arguments).succeeded();
     }
-    let told = place.run(&["report", "runs"]).succeeded();
+    let ended = place.run(&["report", "runs"]).succeeded();
     assert_eq!(
-        (told.stdout.as_str(), told.stderr.as_str()),
+        (ended.stdout.as_str(), ended.stderr.as_str()),
         ("report      runs/report.html (2 runs, 0 unfinished)\n", "")
     );
     let html = fs::read_to_string(place.file("runs/report.html")).unwrap();
@@ -255,9 +255,9 @@ fn tables_are_put_into_a_document_from_the_records_that_it_names() {
     let document = "above\n<!-- results:begin accuracy from mnist-paper/old -->\nold\n<!-- results:end -->\nbelow\n";
     place.write("README.md", document);
     let check = ["report", "runs", "--splice", "README.md", "--check"];
-    let told = place.run(&check);
-    assert_eq!(told.code, Some(3), "{}", told.stderr);
-    assert!(told.stderr.contains("README.md differs from its records in the table accuracy"), "{}", told.stderr);
+    let ended = place.run(&check);
+    assert_eq!(ended.code, Some(3), "{}", ended.stderr);
+    assert!(ended.stderr.contains("README.md differs from its records in the table accuracy"), "{}", ended.stderr);
     assert_eq!(fs::read_to_string(place.file("README.md")).unwrap(), document);
     place.run(&["report", "runs", "--splice", "README.md"]).succeeded();
     let spliced = fs::read_to_string(place.file("README.md")).unwrap();
@@ -291,8 +291,8 @@ fn a_sweep_is_put_into_a_document_and_drawn_as_a_picture() {
     assert_eq!(cells(line)[1..4], ["2", "2.10 ± 0.14", "2"], "{spliced}");
     assert!(spliced.contains("\nThe settings of these rows were taken from the TOML files of their revision.\n"));
 
-    let told = place.run(&["report", "all", "--pictures", "pictures"]).succeeded();
-    assert!(told.stderr.ends_with("p-sweep-p.svg\n"), "{}", told.stderr);
+    let ended = place.run(&["report", "all", "--pictures", "pictures"]).succeeded();
+    assert!(ended.stderr.ends_with("p-sweep-p.svg\n"), "{}", ended.stderr);
     let svg = fs::read_to_string(place.file("pictures/p-sweep-p.svg")).unwrap();
     assert!(svg.starts_with("<svg") && svg.contains("test error (%)") && svg.contains("biological"), "{svg}");
     assert_eq!(fs::read_dir(place.file("pictures")).unwrap().count(), 1);

@@ -1,4 +1,4 @@
-//! The balance of Hebbian and anti-Hebbian updates: a unit is pushed only while its wins allow it.
+//! The balance of Hebbian and anti-Hebbian updates: a unit gets an anti-Hebbian update only while its wins allow it.
 //!
 //! Ours, off by default ([`crate::Rule::with_balance`]). Before a minibatch wins and pushes of every unit are multiplied by
 //! 0.9995. Examples in order: the winner's wins += 1; then the unit of rank k is pushed, and its pushes += 1, if
@@ -7,7 +7,7 @@
 /// What is left of the counts after a minibatch.
 const DECAY: f32 = 0.9995;
 
-/// How often each unit won and was pushed, both forgotten little by little: the state of a balanced rule beside the weights.
+/// How often each unit won and got an anti-Hebbian update, both decaying: the state of a balanced rule beside the weights.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BalanceCounts {
     /// Wins per unit; 1 when learning starts.
@@ -55,7 +55,7 @@ impl Balance {
         self.now[row].wins += 1.0;
     }
 
-    /// Whether a unit of rank k is pushed; counts it if so.
+    /// Whether the unit of rank k gets its anti-Hebbian update; counts it if so.
     pub(crate) fn allows_push(&mut self, row: usize) -> bool {
         let counts = &mut self.now[row];
         let allowed = counts.pushes + 1.0 <= self.limit * counts.wins;

@@ -62,7 +62,7 @@ impl Layer {
         }
         if let Some(at) = rows.iter().position(|weight| !weight.is_finite()) {
             let found = format!("{} at unit {}, input {}", rows[at], at / inputs, at % inputs);
-            return Err(Error::value("weights", "finite numbers", found));
+            return Err(Error::value("a weight", "a finite number", found));
         }
         let mut weights = Matrix::zeros(hidden, inputs);
         for (unit, row) in rows.chunks_exact(inputs).enumerate() {

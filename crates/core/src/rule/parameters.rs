@@ -66,7 +66,7 @@ impl Rule {
     ///
     /// A unit of rank k learns with g = −Δ only while pushes + 1 ≤ balance · wins, where wins and pushes count how often the
     /// unit won and was pushed. Wins start at 1, pushes at 0, and both are multiplied by f32 0.9995 before every minibatch.
-    /// Ours; it keeps units from being pushed away for ever.
+    /// Ours; it keeps units from turning negative for good.
     ///
     /// # Errors
     /// [`Error::Value`] unless the balance is finite and above 0.

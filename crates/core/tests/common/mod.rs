@@ -29,7 +29,7 @@ pub(crate) fn pixels(seed: u64, count: usize) -> Vec<u8> {
     (0..count).map(|_| random.next_u64()).map(|bits| if bits % 3 == 0 { 0 } else { (bits >> 32) as u8 }).collect()
 }
 
-/// Random whole numbers −limit … limit.
+/// Random integers −limit … limit.
 pub(crate) fn wholes(seed: u64, count: usize, limit: u64) -> Vec<f32> {
     let mut random = Random::keyed(seed, "synthetic", 0);
     (0..count).map(|_| (random.next_u64() % (2 * limit + 1)) as f32 - limit as f32).collect()

@@ -20,8 +20,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::cli::{Engine, Selection};
 use crate::compute::Compute;
-use crate::failure::failure;
-use crate::run::files;
+use crate::error::failure;
+use crate::files;
 
 /// The built-in files.
 const FILES: [(&str, &str); 4] = [

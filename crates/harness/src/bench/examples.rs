@@ -11,7 +11,7 @@ use rivalry_data::{Dataset, Name, Network, Values, synthetic};
 use super::definition::{Data, Product};
 use crate::cli::Common;
 use crate::dataset;
-use crate::failure::failure;
+use crate::error::failure;
 use crate::progress::Bytes;
 
 /// Seed of everything random in a benchmark.

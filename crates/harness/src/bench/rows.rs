@@ -5,9 +5,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::failure::failure;
+use crate::error::failure;
+use crate::files;
 use crate::rows::from_csv;
-use crate::run::files;
 use crate::statistics::Times;
 
 /// One benchmark, or one peer beside it. Times are of one minibatch.

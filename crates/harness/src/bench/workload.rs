@@ -17,8 +17,8 @@ use sha2::{Digest, Sha256};
 use super::definition::{Case, Definition, Product, Work};
 use super::examples::{Examples, SEED, Sets};
 use crate::compute::Compute;
-use crate::failure::failure;
-use crate::run::hex;
+use crate::error::failure;
+use crate::files::hex;
 
 /// A benchmark that is ready to run.
 pub(super) trait Workload {

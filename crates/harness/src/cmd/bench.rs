@@ -16,11 +16,12 @@ use crate::bench::{Sets, limits};
 use crate::cli::{BenchAction, BenchArgs, BenchRunArgs, Common, PeersArgs, Place, Selection};
 use crate::compute::Compute;
 use crate::env::{Environment, Profile};
-use crate::failure::{Failure, failure};
+use crate::error::{Failure, failure};
+use crate::files;
 use crate::output;
 use crate::report::splice::{Mode, splice_file};
 use crate::rows::to_csv;
-use crate::run::{Existing, files};
+use crate::run::Existing;
 use crate::table::Table;
 
 /// A peak that moves by more than this factor within one benchmark is noted.

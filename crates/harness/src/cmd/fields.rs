@@ -9,11 +9,12 @@ use rivalry_nets::State;
 
 use crate::cli::{Common, FieldsArgs};
 use crate::config::Config;
-use crate::failure::failure;
+use crate::error::failure;
+use crate::files;
 use crate::methods::first_layer;
 use crate::output;
 use crate::run::finish::{draw_fields, read_trained};
-use crate::run::{CONFIG, TENSORS, WEIGHTS, files};
+use crate::run::{CONFIG, TENSORS, WEIGHTS};
 
 /// Runs the command.
 pub(crate) fn run(args: &FieldsArgs, common: &Common) -> anyhow::Result<()> {

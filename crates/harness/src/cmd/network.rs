@@ -7,10 +7,10 @@ use rivalry_data::npy;
 use crate::cli::{Application, Common, FeaturesArgs, PredictArgs};
 use crate::compute::Compute;
 use crate::dataset::Examples;
-use crate::failure::failure;
+use crate::error::failure;
+use crate::files;
 use crate::network::{Network, read_samples};
 use crate::output;
-use crate::run::files;
 
 /// Runs `rivalry features`.
 pub(crate) fn features(args: &FeaturesArgs, common: &Common) -> anyhow::Result<()> {

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::Common;
 use crate::env::Environment;
-use crate::failure::failure;
+use crate::error::failure;
+use crate::files;
 use crate::output;
 use crate::rows::{ResultRow, to_csv};
-use crate::run::{Existing, files};
+use crate::run::Existing;
 
 /// The folder of all records, with one folder for each table and protocol, and for each kind of benchmark.
 pub(super) const RECORDS: &str = "bench-results";

@@ -17,10 +17,10 @@ use serde::Deserialize;
 
 use crate::cli::{Common, ReplayArgs};
 use crate::compute::Compute;
-use crate::failure::failure;
+use crate::error::failure;
+use crate::files;
 use crate::output;
 use crate::run::checkpoint::serialize;
-use crate::run::files;
 
 /// The learners by name, and one step of each: from the tensors and settings of a file to its results.
 const LEARNERS: [(&str, Step); 1] = [("biological", biological)];

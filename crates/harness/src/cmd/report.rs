@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use crate::cli::{Common, ReportArgs};
+use crate::files;
 use crate::output;
 use crate::report::Report;
 use crate::report::splice::{Mode, splice_file};
-use crate::run::files;
 
 /// The page goes here when `--html` does not say where.
 const PAGE: &str = "report.html";

@@ -16,7 +16,7 @@ use crate::compute::Compute;
 use crate::config::{Config, Protocol};
 use crate::dataset::{self, Datasets};
 use crate::env::Environment;
-use crate::failure::failure;
+use crate::error::failure;
 use crate::methods::paper;
 use crate::output;
 use crate::rows::ResultRow;

@@ -6,7 +6,7 @@ use super::train::RUNS;
 use crate::cli::{Common, VerifyArgs};
 use crate::compute::Compute;
 use crate::dataset::{self, Datasets};
-use crate::failure::{Failure, failure};
+use crate::error::{Failure, failure};
 use crate::output;
 use crate::rows::rounded;
 use crate::run::Existing;

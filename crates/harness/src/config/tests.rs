@@ -1,7 +1,7 @@
 //! Settings: named experiments, files, `--set`, and every way to get them wrong.
 
 use super::*;
-use crate::failure::Failure;
+use crate::error::Failure;
 use crate::methods::{METHODS, method};
 
 fn resolve(sets: &[&str]) -> anyhow::Result<Config> {

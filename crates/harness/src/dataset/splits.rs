@@ -5,7 +5,7 @@ use rivalry_data::{ByClass, Dataset, Shape};
 
 use super::Examples;
 use crate::config::{Amount, Config, Split, Task};
-use crate::failure::failure;
+use crate::error::failure;
 
 /// The examples of each phase.
 #[derive(Debug, Clone)]

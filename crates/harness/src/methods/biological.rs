@@ -76,6 +76,7 @@ impl Method for Biological {
 
     fn engine(&self, job: &Job<'_>) -> anyhow::Result<&'static str> {
         let inputs = job.splits.learn.scaled(Length::AsItIs)?;
-        Ok(job.compute.engine.on(&inputs.view()?, job.config.k)?.name())
+        let rule = Rule::new(job.config.p, job.config.k, job.config.delta)?;
+        Ok(job.compute.engine.on(&inputs.view()?, rule.ranks())?.name())
     }
 }

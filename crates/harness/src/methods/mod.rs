@@ -19,7 +19,7 @@ use serde::de::{self, Deserialize, Deserializer};
 use serde::{Serialize, Serializer};
 
 use crate::config::{Config, nearest};
-use crate::failure::failure;
+use crate::error::failure;
 use crate::rows::Phase;
 use crate::run::Job;
 use crate::run::phases::{PhaseRun, trained_readout};

@@ -11,7 +11,7 @@
 use anyhow::Context;
 
 use super::canvas::{Area, Canvas, Rgb, brightness, diverging, number_size};
-use crate::failure::failure;
+use crate::error::failure;
 
 /// How many units are shown when nobody says: fourteen by fourteen.
 pub const DEFAULT_UNITS: usize = 196;
@@ -19,7 +19,7 @@ pub const DEFAULT_UNITS: usize = 196;
 const PAPER: Rgb = [255, 255, 255];
 const LINE: Rgb = [200, 200, 200];
 const INK: Rgb = [60, 60, 60];
-/// The grid is enlarged by whole numbers up to about this many pixels; a larger one is left as it is.
+/// The grid is enlarged by an integer factor up to about this many pixels; a larger one is left as it is.
 const TARGET_PX: usize = 900;
 const MARGIN_PX: usize = 10;
 const LEGEND_BAR_PX: usize = 10;

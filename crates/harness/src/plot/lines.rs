@@ -12,7 +12,7 @@ use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
 use plotters::prelude::*;
 use plotters::style::FontFamily;
 
-use crate::failure::failure;
+use crate::error::failure;
 
 /// Text and axes.
 const INK: RGBColor = RGBColor(60, 60, 60);
@@ -221,7 +221,7 @@ impl Chart<'_> {
         Ok(())
     }
 
-    /// Lower and upper end of the vertical axis.
+    /// Lower and upper limit of the vertical axis.
     fn vertical(&self) -> (f64, f64) {
         match self.layout {
             Layout::Shares => (0.0, 100.0),

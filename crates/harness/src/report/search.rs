@@ -16,7 +16,7 @@ use std::path::Path;
 
 use super::folder::{Folder, Unfinished};
 use crate::config::{Config, Protocol};
-use crate::failure::failure;
+use crate::error::failure;
 use crate::rows::{self, ResultRow};
 use crate::run;
 use crate::sweep::Definition;

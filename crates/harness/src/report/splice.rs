@@ -14,8 +14,8 @@
 
 use std::path::Path;
 
-use crate::failure::{Failure, failure};
-use crate::run::files;
+use crate::error::{Failure, failure};
+use crate::files;
 
 /// What a marker asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,8 +12,8 @@ use rivalry_nets::{State, Tensor, Values};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use sha2::{Digest, Sha256};
 
-use super::hex;
-use crate::failure::failure;
+use crate::error::failure;
+use crate::files::hex;
 use crate::rows::{MetricsRow, Phase, from_csv, to_csv};
 
 /// A run between two epochs.

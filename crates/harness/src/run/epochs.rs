@@ -21,7 +21,7 @@ use super::checkpoint::Checkpoint;
 use super::phases::{Data, PhaseRun};
 use super::{CHECKPOINT, Job, METRICS};
 use crate::dataset::Evaluated;
-use crate::failure::failure;
+use crate::error::failure;
 use crate::output;
 use crate::progress::Progress;
 use crate::rows::{MetricsRow, Phase, error_pct, rounded, shortest, to_csv};

@@ -14,9 +14,10 @@ use sha2::{Digest, Sha256};
 
 use super::checkpoint::{Checkpoint, serialize, tensors};
 use super::epochs::check_finite;
-use super::{CONFUSION, CURVES, FIELDS, Job, METRICS, Outcome, READOUT, RESULT, TENSORS, WEIGHTS, hex};
+use super::{CONFUSION, CURVES, FIELDS, Job, METRICS, Outcome, READOUT, RESULT, TENSORS, WEIGHTS};
 use crate::dataset::Evaluated;
 use crate::env::Environment;
+use crate::files::hex;
 use crate::methods::{first_layer, paper};
 use crate::network::{Network, confusion_csv};
 use crate::plot::fields::{DEFAULT_UNITS, Tile, receptive_fields, shown};

@@ -15,9 +15,9 @@ use std::sync::Mutex;
 use anyhow::Context;
 
 use super::checkpoint::{Checkpoint, Identity};
-use super::files;
 use crate::config::Config;
-use crate::failure::failure;
+use crate::error::failure;
+use crate::files;
 use crate::rows::{ResultRow, from_csv};
 
 /// Every file that a run writes.

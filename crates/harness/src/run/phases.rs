@@ -11,7 +11,7 @@ use rivalry_nets::{Tensor, mean_largest_current};
 use super::Job;
 use crate::config::{Config, CurrentScale, OffSphere, UnitLength};
 use crate::dataset::{Examples, Length, Scaled};
-use crate::failure::failure;
+use crate::error::failure;
 use crate::methods::first_layer;
 use crate::rows::Phase;
 

@@ -32,8 +32,8 @@ use toml::{Table, Value};
 
 use super::grid::Axis;
 use crate::config::{Assignment, Config, Method, Protocol, nearest, parse_toml};
-use crate::failure::failure;
-use crate::run::files;
+use crate::error::failure;
+use crate::files;
 
 /// A table or figure that `rivalry reproduce` can reproduce, and the sweeps it consists of.
 #[derive(Debug, Clone, Copy)]

@@ -24,8 +24,8 @@ use toml::Table;
 use super::definition::assignments;
 use super::{Definition, Point, grid};
 use crate::config::parse_toml;
-use crate::failure::failure;
-use crate::run::files;
+use crate::error::failure;
+use crate::files;
 use crate::statistics::MeanSd;
 
 /// The baseline that is built in.

@@ -10,7 +10,7 @@ use toml::{Table, Value};
 
 use super::definition::{Definition, refuse, text, value};
 use crate::config::{Assignment, Config};
-use crate::failure::failure;
+use crate::error::failure;
 
 /// More points than anybody wants, few enough that counting them never overflows.
 const MOST_POINTS: usize = 100_000;

@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{Point, Shard};
-use crate::failure::failure;
+use crate::error::failure;
+use crate::files;
 use crate::rows::{ResultRow, from_csv};
-use crate::run::files;
 
 /// The grid of a file of rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -24,12 +24,13 @@ use crate::compute::Compute;
 use crate::config::{Amount, Config, CurrentScale, OffSphere, Task, UnitLength};
 use crate::dataset::{Datasets, Splits};
 use crate::env::{Build, Machine};
-use crate::failure::{failure, line};
+use crate::error::{failure, line};
+use crate::files;
 use crate::output;
 use crate::progress::Points;
 use crate::rows::{ResultRow, from_csv, to_csv};
 use crate::run::checkpoint::{Checkpoint, Identity};
-use crate::run::{self, CHECKPOINT, CONFIG, Existing, Job, RunFolder, files};
+use crate::run::{self, CHECKPOINT, CONFIG, Existing, Job, RunFolder};
 
 /// What is to be run, and where it is written.
 #[derive(Debug, Clone, Copy)]

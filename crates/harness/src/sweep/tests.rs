@@ -9,7 +9,7 @@ use super::grid::{self, Axis, Point};
 use super::merge::{Manifest, merge};
 use super::run::layer_of;
 use crate::config::{Assignment, Config, Protocol};
-use crate::failure::Failure;
+use crate::error::Failure;
 use crate::rows::{ResultRow, to_csv};
 
 /// A sweep of `mnist` over axes as typed.

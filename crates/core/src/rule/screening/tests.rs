@@ -41,12 +41,12 @@ fn hard_rows(inputs: usize) -> Vec<Vec<f32>> {
     rows
 }
 
-/// Images of which `inked` of a hundred pixels have ink, and some that are hard.
-fn images(inputs: usize, inked: u64) -> Vec<u8> {
-    let mut random = Random::keyed(inked, "synthetic", 0);
+/// Images of which `non_zero` of a hundred pixels are not zero, and some that are hard.
+fn images(inputs: usize, non_zero: u64) -> Vec<u8> {
+    let mut random = Random::keyed(non_zero, "synthetic", 0);
     let mut images: Vec<u8> = (0..BATCH * inputs)
         .map(|_| random.next_u64())
-        .map(|bits| if bits % 100 < inked { (bits >> 56) as u8 | 1 } else { 0 })
+        .map(|bits| if bits % 100 < non_zero { (bits >> 56) as u8 | 1 } else { 0 })
         .collect();
     for (image, pixel) in images.chunks_exact_mut(inputs).zip([0, 255, 77, 1]) {
         image.fill(pixel);
@@ -76,8 +76,8 @@ fn assert_upper(what: &str, row: &[f32], example: &[u8], upper: f32, levels: f64
     assert!(f64::from(upper) >= score.max(plain), "{what}: {upper} for {score}, canonical {plain}");
     // And it is not far off: the whole width of an interval, of digits with 64 levels. The norm of what they leave can give
     // one 3^½ times as wide as the maximum does, where that is not spread evenly.
-    let ink = f64::from(example.iter().map(|&x| u32::from(x)).sum::<u32>().max(1));
-    let width = 2.0 * f64::from(most) * ink * (0.51 * 1.74 / levels + 2e-5) + 1e-30;
+    let total = f64::from(example.iter().map(|&x| u32::from(x)).sum::<u32>().max(1));
+    let width = 2.0 * f64::from(most) * total * (0.51 * 1.74 / levels + 2e-5) + 1e-30;
     assert!(f64::from(upper) - score <= width, "{what}: {upper} for {score}, width {width}");
 }
 
@@ -88,14 +88,14 @@ fn intervals_hold_the_exact_and_the_canonical_score() {
         let rows = hard_rows(inputs);
         let matrix = matrix(&rows);
         let scored = Scored { rows: &matrix, power: None };
-        for inked in [15, 95] {
-            let all = images(inputs, inked);
+        for non_zero in [15, 95] {
+            let all = images(inputs, non_zero);
             let samples: Vec<u32> = (0..BATCH as u32).collect();
             let pixels = Pixels { all: &all, inputs, samples: &samples };
             for (kernels, level) in
                 Kernels::all().into_iter().flat_map(|it| [(it, Level::Coarse), (it, Level::Residual)])
             {
-                let what = format!("{}, {level:?}, {inputs} inputs, {inked} % ink", kernels.name());
+                let what = format!("{}, {level:?}, {inputs} inputs, {non_zero} % non-zero", kernels.name());
                 let thresholds = Thresholds::new(1, BATCH, K);
                 let mut screen = Screen::new(rows.len(), inputs, BATCH, K).unwrap();
                 screen.set_level(level, kernels, scored);

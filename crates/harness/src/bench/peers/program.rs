@@ -16,8 +16,8 @@ use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 use crate::bench::definition::{Case, Work};
 use crate::bench::workload::Handover;
 use crate::cli::PeersArgs;
-use crate::failure::failure;
-use crate::run::files;
+use crate::error::failure;
+use crate::files;
 
 /// A program and what it does.
 #[derive(Debug, Clone, Copy)]

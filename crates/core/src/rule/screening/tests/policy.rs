@@ -21,12 +21,12 @@ struct Driven {
 }
 
 impl Driven {
-    fn new(rows: &[Vec<f32>], p: f64, k: usize, inked: u64) -> Driven {
+    fn new(rows: &[Vec<f32>], p: f64, k: usize, non_zero: u64) -> Driven {
         let (rule, inputs) = (Rule::new(p, k, 0.4).unwrap(), rows[0].len());
         let kept = Rows::new(0..rows.len(), &Layer::from_rows(rows.len(), inputs, &rows.concat()).unwrap(), &rule);
         let screen = Screen::new(rows.len(), inputs, BATCH, k).unwrap();
         let (thresholds, lists) = (Thresholds::new(1, BATCH, k), TopK::new(BATCH, k));
-        Driven { rule, rows: kept, screen, thresholds, lists, images: images(inputs, inked), minibatch: 0 }
+        Driven { rule, rows: kept, screen, thresholds, lists, images: images(inputs, non_zero), minibatch: 0 }
     }
 
     /// w′ of the weights as they are now.
@@ -97,12 +97,13 @@ const NORMS: [f64; 4] = [2.0, 2.5, 3.0, 5.0];
 
 #[test]
 fn unlike_units_need_the_coarse_level_only() {
-    let of =
-        |kernels: &'static Kernels| [(2.0, 15), (3.0, 15), (2.0, 95), (3.0, 95)].map(|(p, inked)| (kernels, p, inked));
-    for (kernels, p, inked) in Kernels::all().into_iter().flat_map(of) {
-        let mut driven = Driven::new(&normal_rows(300, 200, 0.0, 1.0), p, 3, inked);
+    let of = |kernels: &'static Kernels| {
+        [(2.0, 15), (3.0, 15), (2.0, 95), (3.0, 95)].map(|(p, non_zero)| (kernels, p, non_zero))
+    };
+    for (kernels, p, non_zero) in Kernels::all().into_iter().flat_map(of) {
+        let mut driven = Driven::new(&normal_rows(300, 200, 0.0, 1.0), p, 3, non_zero);
         for _ in 0..3 {
-            let what = format!("{}, p {p}, {inked} % ink", kernels.name());
+            let what = format!("{}, p {p}, {non_zero} % non-zero", kernels.name());
             assert_eq!(driven.step(kernels), (Level::Coarse, Level::Coarse), "{what}");
         }
     }

@@ -6,10 +6,15 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use crate::failure::failure;
+use crate::error::failure;
 
 /// Temporary files start so, then comes the name of the file that they become: a later run knows what a killed one left behind.
 const TEMPORARY: &str = ".rivalry-tmp-";
+
+/// Bytes as lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
 
 /// Writes a file so that it holds all of `content` or is not touched.
 ///
