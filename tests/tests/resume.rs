@@ -127,6 +127,30 @@ fn a_run_killed_five_times_ends_with_the_same_bits() {
     assert_eq!(leftovers.count(), 0, "what the killed runs were writing is removed");
 }
 
+/// The counts of wins and anti-Hebbian updates go on from the checkpoint, and the row names both programs that trained.
+#[test]
+fn a_killed_run_with_balance_ends_with_the_same_bits() {
+    let place = Place::new();
+    write_digits(&place, "digits", 2000, 300);
+    let settings = |balance| [&SETTINGS[..], &["delta=0.6", balance]].concat();
+    let (off, on) = (settings("balance=off"), settings("balance=0.5"));
+    finish(&place, &off, "off");
+    finish(&place, &on, "whole");
+    let weights = |out: &str| std::fs::read(place.file(out).join("weights.npy")).unwrap();
+    assert!(weights("off") != weights("whole"), "the balance changes nothing here");
+    for (kill, threads) in [((Phase::Unsupervised, 2), "1"), ((Phase::Unsupervised, 20), "3")] {
+        kill_at(&place, &on, "killed", threads, kill);
+    }
+    let path = place.file("killed/checkpoint.safetensors");
+    let mut begun = checkpoint(&path).unwrap();
+    begun.revisions = vec!["0123456789ab".to_owned()];
+    std::fs::write(&path, begun.to_bytes()).unwrap();
+    finish(&place, &on, "killed");
+    assert_same_bits(&place);
+    let row = std::fs::read_to_string(place.file("killed/result.csv")).unwrap();
+    assert!(row.contains(",0123456789ab+"), "{row}");
+}
+
 #[test]
 fn a_finished_readout_is_not_run_again_when_only_files_are_missing() {
     let place = Place::new();

@@ -141,3 +141,18 @@ fn raw_features_are_the_inputs_times_their_scale() {
     let error = Raw::new(599).features(&compute(1), &scaled).unwrap_err().to_string();
     assert_eq!(error, "a sample has 600 inputs, the network takes 599");
 }
+
+#[test]
+fn a_current_that_is_not_a_number_is_not_left_out_of_the_mean() {
+    let compute = Compute::new(Some(1), Kernels::best()).unwrap();
+    // The first unit's sum is ∞ − ∞, the second one's is 1.
+    let layer = Layer::from_rows(2, 17, &{
+        let mut rows = [0.0; 34];
+        (rows[0], rows[1], rows[17 + 2]) = (3e38, -3e38, 1.0);
+        rows
+    });
+    let mut sample = [0.0; 17];
+    (sample[0], sample[1], sample[2]) = (3e38, 3e38, 1.0);
+    let error = mean_largest_current(&compute, &layer.unwrap(), &Inputs::f32(&sample, 17).unwrap()).unwrap_err();
+    assert!(error.to_string().contains("NaN"), "{error}");
+}

@@ -165,7 +165,9 @@ pub fn mean_largest_current(compute: &Compute, layer: &Layer, inputs: &Inputs<'_
             let samples = first..own.end.min(first + BLOCK);
             currents.score(samples.clone(), &mut block);
             largest.extend(samples.enumerate().map(|(row, sample)| {
-                let score = block.scores.row(row).iter().copied().fold(0.0, f32::max);
+                // A NaN stays, where `f32::max` would drop it.
+                let larger = |a: f32, b: f32| if b > a || b.is_nan() { b } else { a };
+                let score = block.scores.row(row).iter().copied().fold(0.0, larger);
                 f64::from(score) * f64::from(inputs.scale(sample))
             }));
         }
