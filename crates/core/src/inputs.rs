@@ -299,7 +299,7 @@ mod tests {
     #[cfg(target_pointer_width = "64")]
     fn samples_are_counted_in_32_bits() {
         let huge = Inputs::new(Elements::U8(&[]), 1 << 33, 2).unwrap_err();
-        assert_eq!(huge.to_string(), "samples: expected at most 4294967295, found 4294967296");
+        assert_eq!(huge.to_string(), "the number of samples is 4294967296, but must be at most 4294967295");
         assert!(Inputs::new(Elements::U8(&[]), (1 << 33) - 2, 2).is_ok());
     }
 }

@@ -10,10 +10,10 @@ fn bad_input_is_one_line_and_nothing_is_written() {
     type Spoil = fn(&mut Case);
     let cases: [(Spoil, &str); 14] = [
         (|case| case.k = 11, "k = 11 needs as many hidden units, the weights have 10"),
-        (|case| case.k = 1, "k: expected"),
-        (|case| case.p = 0.5, "p: expected"),
-        (|case| case.p = f64::NAN, "p: expected"),
-        (|case| case.delta = -0.1, "delta: expected"),
+        (|case| case.k = 1, "k is 1, but must be a rank of at least 2"),
+        (|case| case.p = 0.5, "p is 0.5, but must be a finite number of at least 1"),
+        (|case| case.p = f64::NAN, "p is NaN, but must be"),
+        (|case| case.delta = -0.1, "delta is -0.1, but must be a finite number of at least 0"),
         (|case| case.batch = 0, "a minibatch of 0 samples"),
         (|case| case.batch = 6, "4 rates and 6 samples a minibatch do not make 20 samples"),
         (|case| case.rates = vec![0.1; 5], "5 rates and 5 samples a minibatch do not make 20 samples"),
