@@ -156,7 +156,7 @@ fn curves(part: &Part<'_>) -> Vec<Figure> {
     figures
 }
 
-/// Units on the p-sphere, negative and silent ones, in per cent of all, over the unsupervised epochs.
+/// Units on the p-sphere, negative and dead ones, in per cent of all, over the unsupervised epochs.
 fn convergence(part: &Part<'_>) -> Vec<Figure> {
     type Units = (&'static str, fn(&MetricsRow) -> Option<usize>);
     const UNITS: [Units; 3] = [

@@ -70,7 +70,7 @@ pub(super) fn accuracy(parts: &[Part<'_>]) -> Table {
 pub(super) fn points(part: &Part<'_>) -> Table {
     let keys: Vec<String> = part.keys();
     let error = if part.is_held_out { "validation error (%)" } else { "test error (%)" };
-    let columns = ["train error (%)", "published (%)", "seeds", "on the sphere", "negative", "silent"];
+    let columns = ["train error (%)", "published (%)", "seeds", "on the sphere", "negative", "dead"];
     let numeric = |key: &String| {
         let texts = part.summaries.iter().flat_map(|one| one.settings.iter().filter(|setting| setting.key == *key));
         if texts.into_iter().any(|setting| setting.number.is_some()) { Align::Right } else { Align::Left }
@@ -128,7 +128,7 @@ pub(super) fn runs(part: &Part<'_>) -> Table {
         "train error (%)",
         "on the sphere",
         "negative",
-        "silent",
+        "dead",
         "layer (s)",
         "epoch (ms)",
         "readout (s)",
@@ -138,7 +138,7 @@ pub(super) fn runs(part: &Part<'_>) -> Table {
     let columns = [("run", Align::Left), ("seed", Align::Right)].into_iter();
     let columns = columns.chain(NUMBERS.map(|name| (name, Align::Right))).chain(WORDS.map(|name| (name, Align::Left)));
     let mut table = Table::new(columns).caption(
-        "On the sphere: |Σ|W|^p − 1| < 0.05; negative: the mean weight is; silent: never ranked first in the last epoch.",
+        "On the sphere: |Σ|W|^p − 1| < 0.05; negative: the mean weight is; dead: never ranked first in the last epoch.",
     );
     let real = |value: Option<f64>, decimals: usize| {
         or_empty(value.map_or(String::new(), |value| format!("{value:.decimals$}")))
