@@ -27,7 +27,7 @@ pub use values::{Amount, Balance, CurrentScale, Hidden, OffSphere, Split, Task, 
 use crate::error::failure;
 use crate::files;
 use crate::files::hex;
-use crate::methods::{self, paper};
+use crate::methods::{self, METHODS, paper};
 
 /// One of the [`methods`].
 pub type Method = &'static dyn methods::Method;
@@ -108,6 +108,9 @@ pub struct Config {
     /// The published figure that this run is compared with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub published: Option<Published>,
+    /// The keys that only this method has, checked by it.
+    #[serde(skip)]
+    pub own: Table,
 }
 
 /// A number from the literature.
@@ -270,8 +273,12 @@ impl Config {
     pub fn to_toml(&self) -> String {
         let body = toml::to_string(self).expect("settings are TOML");
         let used = |line: &&str| line.split_once(" = ").is_none_or(|(key, _)| self.method.uses(key));
-        let body: String = body.lines().filter(used).map(|line| format!("{line}\n")).collect();
-        format!("# Fully resolved; `rivalry train` on this file repeats the run.\n{body}")
+        let own = toml::to_string(&self.own).expect("settings are TOML");
+        let (keys, published) = body.split_at(body.find("[published]").unwrap_or(body.len()));
+        let lines: String =
+            keys.trim_end().lines().filter(used).chain(own.lines()).map(|line| format!("{line}\n")).collect();
+        let gap = if published.is_empty() { "" } else { "\n" };
+        format!("# Fully resolved; `rivalry train` on this file repeats the run.\n{lines}{gap}{published}")
     }
 
     /// SHA-256 of all that determines the run: every key that the method uses, but neither the name of the experiment nor
@@ -299,7 +306,7 @@ impl Config {
         let (ours, theirs) = (self.table(&["published"]), named.table(&["published"]));
         let method = (self.method != paper()).then(|| ("method".to_owned(), self.method.to_string()));
         let changed = ours.iter().filter(|(key, value)| theirs.get(*key) != Some(value));
-        let changed = changed.map(|(key, value)| (key.clone(), set_text(value)));
+        let changed = changed.map(|(key, value)| (key.clone(), value_text(value)));
         (base, method.into_iter().chain(changed).collect())
     }
 
@@ -312,6 +319,7 @@ impl Config {
     /// The keys that the method uses, without some.
     fn table(&self, without: &[&str]) -> Table {
         let mut table = Table::try_from(self).expect("settings are a TOML table");
+        table.extend(self.own.clone());
         table.retain(|key, _| self.method.uses(key) && !without.contains(&key));
         table
     }
@@ -393,9 +401,13 @@ impl Layers {
         if let Some(method) = method.filter(|method| *method != base) {
             // The figure of one method says nothing about another.
             layers.0.remove("published");
-            layers.insert("method", Value::from(method.to_string()), &place)?;
             let own = methods.as_ref().and_then(|methods| methods.get(method.to_string())).and_then(Value::as_table);
-            for (key, value) in own.into_iter().flatten() {
+            // The keys that only this method has come together: none means anything without the others.
+            let is_own = |key: &String| method.own_keys().contains(&key.as_str());
+            let (all, rest): (Vec<_>, Vec<_>) = own.into_iter().flatten().partition(|(key, _)| is_own(key));
+            layers.0.extend(all.into_iter().map(|(key, value)| (key.clone(), value.clone())));
+            layers.insert("method", Value::from(method.to_string()), &place)?;
+            for (key, value) in rest {
                 layers.insert(key, value.clone(), &format!("{place} [methods.{method}]"))?;
             }
         }
@@ -471,17 +483,27 @@ impl Layers {
         check_key(key, place)?;
         let shown = value.to_string();
         self.0.insert(key.to_owned(), value);
-        let config = self.0.clone().try_into::<Config>().map_err(|error| {
+        let refuse = |error: toml::de::Error| {
             let message = format!("`{key}` cannot be {shown} ({place}): {}", error.message());
             failure(message, "`rivalry train --help` lists every key and its values")
-        })?;
+        };
+        let config = self.typed().map_err(refuse)?;
+        config.method.check_own(&config).map_err(refuse)?;
         config.ranges().map_err(|(bad, range)| out_of_range(bad, range, &shown, place))
     }
 
     fn config(&self) -> anyhow::Result<Config> {
         let refuse =
             |error: toml::de::Error| failure(format!("bad settings: {}", error.message()), "was the file edited?");
-        self.0.clone().try_into::<Config>().map_err(refuse)
+        self.typed().map_err(refuse)
+    }
+
+    fn typed(&self) -> Result<Config, toml::de::Error> {
+        let (own, common) = self.0.clone().into_iter().partition(|(key, _)| is_of_a_method(key));
+        let mut config: Config = Table::try_into(common)?;
+        config.own = own;
+        config.own.retain(|key, _| config.method.own_keys().contains(&key));
+        Ok(config)
     }
 }
 
@@ -513,6 +535,11 @@ fn line_of(text: &str, key: &str, file: &str) -> String {
     text.lines().position(is_key).map_or(file.to_owned(), |line| format!("{file} line {}", line + 1))
 }
 
+/// Whether only some methods have the key.
+fn is_of_a_method(key: &str) -> bool {
+    METHODS.iter().any(|method| method.own_keys().contains(&key))
+}
+
 /// The experiment's name is part of the name of its run folder.
 fn may_name_a_folder(name: &str) -> bool {
     !name.is_empty() && !name.starts_with('.') && name.chars().all(may_stand_in_a_name)
@@ -523,18 +550,20 @@ fn may_stand_in_a_name(character: char) -> bool {
 }
 
 /// A value as `--set` takes it.
-fn set_text(value: &Value) -> String {
+pub(crate) fn value_text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Float(number) => number.to_string(),
-        Value::Array(list) => list.iter().map(set_text).collect::<Vec<_>>().join(","),
+        Value::Array(list) => list.iter().map(value_text).collect::<Vec<_>>().join(","),
         other => other.to_string(),
     }
 }
 
 fn check_key(key: &str, place: &str) -> anyhow::Result<()> {
     let known = parse_toml(NAMED[0].1, NAMED[0].0)?;
-    let keys: Vec<&str> = known.keys().map(String::as_str).filter(|key| !["methods", "quick"].contains(key)).collect();
+    let common = known.keys().map(String::as_str).filter(|key| !["methods", "quick"].contains(key));
+    let own = METHODS.iter().flat_map(|method| method.own_keys());
+    let keys: Vec<&str> = common.chain(own.copied()).collect();
     if keys.contains(&key) { Ok(()) } else { Err(unknown_key(key, &keys, place)) }
 }
 

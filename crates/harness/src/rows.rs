@@ -1,14 +1,47 @@
 //! Rows of the CSV files: `result.csv` and the tables made of such rows, `metrics.csv`.
 //!
 //! A row is a struct whose fields are the columns, in their order, so the header comes from serde and is written nowhere
-//! else. A cell that does not apply is `None` or an empty text and stays empty. Numbers are rounded where they are made, so
-//! that what is printed reads back as the same bits.
+//! else. Behind them stand the columns of a method's own ([`Row::own`]): its keys in `result.csv`, its diagnostics in
+//! `metrics.csv`; a table has those that any of its rows has. A cell that does not apply is `None` or an empty text and
+//! stays empty. Numbers are rounded where they are made, so that what is printed reads back as the same bits.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Config, Hidden};
+use crate::config::{Config, Hidden, value_text};
 use crate::error::failure;
+
+/// A row of a table.
+pub trait Row: Serialize + DeserializeOwned + Default {
+    /// The cells behind those of the fields, by column.
+    fn own(&self) -> &BTreeMap<String, String> {
+        static NONE: BTreeMap<String, String> = BTreeMap::new();
+        &NONE
+    }
+
+    /// The same to be filled, in a type that may have some.
+    fn own_mut(&mut self) -> Option<&mut BTreeMap<String, String>> {
+        None
+    }
+}
+
+macro_rules! with_own_columns {
+    ($($name:ty),+) => {
+        $(impl Row for $name {
+            fn own(&self) -> &BTreeMap<String, String> {
+                &self.own
+            }
+
+            fn own_mut(&mut self) -> Option<&mut BTreeMap<String, String>> {
+                Some(&mut self.own)
+            }
+        })+
+    };
+}
+
+with_own_columns!(ResultRow, MetricsRow);
 
 /// One run: the row of `result.csv`. A row determines its run: it holds every setting, the digest of the resolved
 /// configuration and the revisions that trained it.
@@ -29,7 +62,7 @@ pub struct ResultRow {
     pub batch: Option<usize>,
     pub rate: Option<f64>,
     pub unit_length: String,
-    pub readout_epochs: u32,
+    pub readout_epochs: Option<u32>,
     pub power_n: Option<f64>,
     pub loss_m: Option<f64>,
     pub beta: Option<f64>,
@@ -67,6 +100,9 @@ pub struct ResultRow {
     pub dataset_sha256: String,
     pub weights_sha256: String,
     pub err: String,
+    /// The keys that only the method of the run has.
+    #[serde(skip)]
+    pub own: BTreeMap<String, String>,
 }
 
 impl ResultRow {
@@ -87,8 +123,8 @@ impl ResultRow {
             epochs: uses("epochs").then_some(config.epochs),
             batch: uses("batch").then_some(config.batch),
             rate: uses("rate").then_some(config.rate),
-            unit_length: config.unit_length.to_string(),
-            readout_epochs: config.readout_epochs,
+            unit_length: text("unit_length", config.unit_length.to_string()),
+            readout_epochs: uses("readout_epochs").then_some(config.readout_epochs),
             power_n: uses("power_n").then_some(config.power_n),
             loss_m: uses("loss_m").then_some(config.loss_m),
             beta: uses("beta").then_some(config.beta),
@@ -96,14 +132,24 @@ impl ResultRow {
             balance: text("balance", config.balance.to_string()),
             current_scale: text("current_scale", config.current_scale.to_string()),
             off_sphere: text("off_sphere", config.off_sphere.to_string()),
-            readout_rates: config.readout_rates.clone(),
-            readout_batch: Some(config.readout_batch),
+            readout_rates: text("readout_rates", config.readout_rates.clone()),
+            readout_batch: uses("readout_batch").then_some(config.readout_batch),
             init_sigma: uses("init_sigma").then_some(config.init_sigma),
             validation: Some(config.validation),
             split: config.split.to_string(),
             config_sha256: config.digest(),
+            own: config.own.iter().map(|(key, value)| (key.clone(), value_text(value))).collect(),
             ..Self::default()
         }
+    }
+
+    /// The row as a JSON object: every column is a key.
+    pub fn to_json(&self) -> serde_json::Value {
+        let mut json = serde_json::to_value(self).expect("a row is JSON");
+        for (column, cell) in &self.own {
+            json[column] = cell.parse().map_or_else(|_| cell.as_str().into(), |number: f64| number.into());
+        }
+        json
     }
 
     /// Whether the run came to no result: it has neither an error nor weights, only `err`.
@@ -132,6 +178,9 @@ pub struct MetricsRow {
     pub negative_units: Option<usize>,
     pub silent_units: Option<usize>,
     pub epoch_ms: f64,
+    /// The diagnostics that only the learner of the phase has.
+    #[serde(skip)]
+    pub own: BTreeMap<String, String>,
 }
 
 /// What a phase of a run learns.
@@ -182,32 +231,54 @@ pub fn columns<Row: Serialize + Default>() -> Vec<String> {
 }
 
 /// Rows as CSV, with the header even when there are none.
-pub fn to_csv<Row: Serialize + Default>(rows: &[Row]) -> String {
-    let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
-    writer.write_record(columns::<Row>()).expect("writing to memory");
+pub fn to_csv<R: Row>(rows: &[R]) -> String {
+    let own: BTreeSet<&String> = rows.iter().flat_map(|row| row.own().keys()).collect();
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(columns::<R>().iter().chain(own.iter().copied())).expect("writing to memory");
     for row in rows {
-        writer.serialize(row).expect("a row is flat");
+        let fields = cells(row);
+        let more = own.iter().map(|column| row.own().get(*column).map_or("", String::as_str));
+        writer.write_record(fields.iter().chain(more)).expect("as many cells as columns");
     }
     String::from_utf8(writer.into_inner().expect("writing to memory")).expect("CSV of texts is UTF-8")
+}
+
+/// The cells of the fields of a row, as texts.
+pub(crate) fn cells<R: Serialize>(row: &R) -> csv::StringRecord {
+    let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
+    writer.serialize(row).expect("a row is flat");
+    let text = writer.into_inner().expect("writing to memory");
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(&text[..]);
+    reader.records().next().expect("a row was written").expect("it is CSV")
 }
 
 /// Rows back from CSV; `place` names the file in errors.
 ///
 /// # Errors
 /// A missing or unknown column, or a cell that does not parse.
-pub fn from_csv<Row: Serialize + DeserializeOwned + Default>(text: &str, place: &str) -> anyhow::Result<Vec<Row>> {
+pub fn from_csv<R: Row>(text: &str, place: &str) -> anyhow::Result<Vec<R>> {
     let refuse = |what: String| failure(format!("{place}: {what}"), "was it edited, or written by another version?");
     let broken = |error: csv::Error| refuse(format!("the table cannot be read: {error}"));
     let mut reader = csv::Reader::from_reader(text.as_bytes());
-    let found: Vec<String> = reader.headers().map_err(broken)?.iter().map(str::to_owned).collect();
-    let known = columns::<Row>();
-    if let Some(column) = known.iter().find(|column| !found.contains(column)) {
+    let found = reader.headers().map_err(broken)?.clone();
+    let known = columns::<R>();
+    if let Some(column) = known.iter().find(|column| !found.iter().any(|found| found == *column)) {
         return Err(refuse(format!("the column `{column}` is missing")));
     }
-    if let Some(column) = found.iter().find(|column| !known.contains(column)) {
+    // Columns of a method's own stand behind all others.
+    let own = if R::default().own_mut().is_some() { known.len() } else { found.len() };
+    if let Some(column) = found.iter().take(own).find(|column| !known.iter().any(|known| known == column)) {
         return Err(refuse(format!("the column `{column}` is not known")));
     }
-    reader.deserialize().map(|row| row.map_err(broken)).collect()
+    let row = |record: csv::StringRecord| -> csv::Result<R> {
+        let mut row: R = record.deserialize(Some(&found))?;
+        let cells = found.iter().zip(&record).skip(own).filter(|(_, cell)| !cell.is_empty());
+        if let Some(own) = row.own_mut() {
+            own.extend(cells.map(|(column, cell)| (column.to_owned(), cell.to_owned())));
+        }
+        Ok(row)
+    };
+    reader.records().map(|record| record.and_then(row).map_err(broken)).collect()
 }
 
 #[cfg(test)]
@@ -260,6 +331,26 @@ mod tests {
     }
 
     #[test]
+    fn columns_of_a_method_stand_behind_all_others_and_read_back() {
+        let own = |column: &str, cell: &str| BTreeMap::from([(column.to_owned(), cell.to_owned())]);
+        let rows = [
+            MetricsRow { own: own("residual", "0.01"), ..metrics() },
+            metrics(),
+            MetricsRow { own: own("active_units", "2.5"), ..metrics() },
+        ];
+        let text = to_csv(&rows);
+        assert!(text.starts_with(&format!("{},active_units,residual\n", METRICS.replace(", ", ","))), "{text}");
+        assert!(
+            text.lines().nth(1).unwrap().ends_with(",,0.01") && text.lines().nth(2).unwrap().ends_with(",,"),
+            "{text}"
+        );
+        assert_eq!(from_csv::<MetricsRow>(&text, "test").unwrap(), rows);
+        let row = ResultRow { own: own("free_steps", "20"), ..ResultRow::default() };
+        assert_eq!((row.to_json()["free_steps"].as_f64(), row.to_json()["seed"].as_u64()), (Some(20.0), Some(0)));
+        assert_eq!(from_csv::<ResultRow>(&to_csv(std::slice::from_ref(&row)), "test").unwrap(), [row]);
+    }
+
+    #[test]
     fn phases_have_one_name() {
         for phase in [Phase::Unsupervised, Phase::Readout, Phase::EndToEnd] {
             assert_eq!(serde_json::to_string(&phase).unwrap(), format!("\"{}\"", phase.name()));
@@ -272,7 +363,8 @@ mod tests {
         for (text, expected) in [
             (String::new(), "DIR/metrics.csv: the column `phase` is missing"),
             (good.replace("epoch_ms", "epoch_s"), "the column `epoch_ms` is missing"),
-            (good.replace("epoch_ms\n", "epoch_ms,more\n"), "the column `more` is not known"),
+            (good.replace("phase", "more,phase"), "the column `more` is not known"),
+            (good.replace("epoch_ms\n", "epoch_ms,more\n"), "the table cannot be read"),
             (good.replace("2.5", "two"), "the table cannot be read"),
         ] {
             let error = from_csv::<MetricsRow>(&text, "DIR/metrics.csv").unwrap_err().to_string();

@@ -8,12 +8,13 @@
 //! 4. A [`Summary`] then gives mean ± sample standard deviation of any column.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 use rivalry_data::Name;
 
 use crate::config::Task;
 use crate::error::failure;
-use crate::rows::ResultRow;
+use crate::rows::{ResultRow, cells, columns};
 use crate::statistics::MeanSd;
 
 /// The columns that are no settings: what a run measured, and who ran it where. `config_sha256` also covers the seed.
@@ -84,20 +85,25 @@ pub struct Summary<'a> {
     pub runs: Vec<Source<'a>>,
 }
 
-/// Every setting of a row in the order of the columns: the same keys for every row.
+/// Every setting of a row in the order of the columns, the keys of the method last.
 pub fn settings(row: &ResultRow) -> Vec<Setting> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.serialize(row).expect("a row is flat");
-    let text = writer.into_inner().expect("writing to memory");
-    let mut reader = csv::Reader::from_reader(&text[..]);
-    let columns = reader.headers().expect("a header was written").clone();
-    let cells = reader.records().next().expect("a row was written").expect("it is CSV");
-    let both = columns.iter().zip(&cells).filter(|(column, _)| !NO_SETTINGS.contains(column));
-    both.map(|(column, cell)| match (column, cell) {
+    let columns = columns::<ResultRow>();
+    let cells = cells(row);
+    let both = columns.iter().map(String::as_str).zip(&cells).filter(|(column, _)| !NO_SETTINGS.contains(column));
+    let common = both.map(|(column, cell)| match (column, cell) {
         ("labels_per_class", "") => all_labels(row),
         _ => setting(column, cell),
-    })
-    .collect()
+    });
+    common.chain(row.own.iter().map(|(key, cell)| setting(key, cell))).collect()
+}
+
+/// The settings of a row with an empty one for each key that only other rows have: the same keys for all of them.
+fn settings_among(row: &ResultRow, own: &BTreeSet<&String>) -> Vec<Setting> {
+    let mut settings = settings(row);
+    let common = settings.len() - row.own.len();
+    settings.truncate(common);
+    settings.extend(own.iter().map(|key| setting(key, row.own.get(*key).map_or("", String::as_str))));
+    settings
 }
 
 fn setting(key: &str, cell: &str) -> Setting {
@@ -119,8 +125,10 @@ fn all_labels(row: &ResultRow) -> Setting {
 /// # Errors
 /// Two runs of one setting and seed have different results; the message names both files.
 pub fn over_seeds<'a>(runs: impl IntoIterator<Item = Source<'a>>) -> anyhow::Result<Vec<Summary<'a>>> {
-    let runs: Vec<(usize, Source<'a>, Vec<Setting>)> =
-        runs.into_iter().enumerate().map(|(index, run)| (index, run, settings(run.row))).collect();
+    let runs: Vec<Source<'a>> = runs.into_iter().collect();
+    let own: BTreeSet<&String> = runs.iter().flat_map(|run| run.row.own.keys()).collect();
+    let with_settings = |(index, run): (usize, Source<'a>)| (index, run, settings_among(run.row, &own));
+    let runs: Vec<(usize, Source<'a>, Vec<Setting>)> = runs.into_iter().enumerate().map(with_settings).collect();
     // Failed runs come last, because they join the runs that they belong to.
     let (failed, done): (Vec<_>, Vec<_>) = runs.into_iter().partition(|(_, run, _)| run.row.has_no_result());
     let mut groups: Vec<(usize, Vec<Setting>, Vec<Source<'a>>)> = Vec::new();
@@ -261,8 +269,9 @@ fn refuse_different(first: Source<'_>, second: Source<'_>, settings: &[Setting])
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
-    use crate::rows::{ResultRow, columns};
 
     fn row(seed: u64, p: f64, error: f64) -> ResultRow {
         ResultRow {
@@ -304,6 +313,16 @@ mod tests {
         );
         assert_eq!(varied(&found), ["p"]);
         assert_eq!((found[0].named(&["p", "k"]), found[0].order(&found[1])), ("p 3".to_owned(), Ordering::Greater));
+    }
+
+    #[test]
+    fn a_key_of_one_method_tells_its_runs_apart_and_is_empty_for_others() {
+        let own = |w_inh: &str| BTreeMap::from([("w_inh".to_owned(), w_inh.to_owned())]);
+        let slow = |seed, w_inh| ResultRow { own: own(w_inh), ..row(seed, 3.0, 2.0) };
+        let rows = [row(1, 3.0, 1.0), slow(1, "0.9"), slow(2, "0.9"), slow(1, "0.5")];
+        let found = summaries(&rows).unwrap();
+        assert_eq!(found.iter().map(|one| one.setting("w_inh")).collect::<Vec<_>>(), ["", "0.9", "0.5"]);
+        assert_eq!((found[1].seeds(), varied(&found)), (vec![1, 2], vec!["w_inh"]));
     }
 
     #[test]

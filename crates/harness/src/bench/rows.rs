@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::failure;
 use crate::files;
-use crate::rows::from_csv;
+use crate::rows::{Row, from_csv};
 use crate::statistics::Times;
 
 /// One benchmark, or one peer beside it. Times are of one minibatch.
@@ -60,6 +60,9 @@ impl SampleRow {
         samples.iter().enumerate().map(row).collect()
     }
 }
+
+impl Row for BenchRow {}
+impl Row for SampleRow {}
 
 impl BenchRow {
     /// Fills in times, rate and share of the peak. `operations` are those of one minibatch; `peak_gflops` is the mean of

@@ -40,7 +40,7 @@ pub(crate) fn run(args: &TrainArgs, common: &Common) -> anyhow::Result<()> {
 
 fn print(row: &ResultRow, folder: &RunFolder, common: &Common) -> anyhow::Result<()> {
     if common.json {
-        return output::result(&format!("{}\n", serde_json::to_string_pretty(row)?));
+        return output::result(&format!("{}\n", serde_json::to_string_pretty(&row.to_json())?));
     }
     output::result(&text(row, folder))
 }

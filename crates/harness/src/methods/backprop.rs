@@ -5,7 +5,7 @@ use anyhow::Context;
 use rivalry_core::{Compute, Random};
 use rivalry_nets::{Backprop, BackpropSpec, Classifier, Head, Learner, Schedule, State};
 
-use super::{Method, first_layer, needs_labels};
+use super::{LOSS, Method, READOUT, first_layer, needs_labels};
 use crate::config::Config;
 use crate::rows::Phase;
 use crate::run::Job;
@@ -16,47 +16,21 @@ use crate::run::phases::{Data, PhaseRun, Rates, readout_length, shape_of, with_m
 pub(super) struct EndToEnd {
     name: &'static str,
     summary: &'static str,
-    unused: &'static [&'static str],
+    keys: &'static [&'static [&'static str]],
     head: fn(&Config) -> Head,
 }
 
 pub(super) const END_TO_END: EndToEnd = EndToEnd {
     name: "end-to-end",
     summary: "all layers by backpropagation, tanh and the power loss: the paper's baseline",
-    unused: &[
-        "p",
-        "k",
-        "delta",
-        "balance",
-        "epochs",
-        "batch",
-        "rate",
-        "init_sigma",
-        "power_n",
-        "current_scale",
-        "off_sphere",
-    ],
+    keys: &[&["hidden"], READOUT, LOSS],
     head: |config| Head::Power { beta: config.beta, loss_m: config.loss_m },
 };
 
 pub(super) const END_TO_END_SOFTMAX: EndToEnd = EndToEnd {
     name: "end-to-end-softmax",
     summary: "all layers by backpropagation, softmax and cross-entropy",
-    unused: &[
-        "p",
-        "k",
-        "delta",
-        "balance",
-        "epochs",
-        "batch",
-        "rate",
-        "init_sigma",
-        "power_n",
-        "current_scale",
-        "off_sphere",
-        "loss_m",
-        "beta",
-    ],
+    keys: &[&["hidden"], READOUT],
     head: |_| Head::Softmax,
 };
 
@@ -76,8 +50,8 @@ impl Method for EndToEnd {
         self.summary
     }
 
-    fn unused(&self) -> &'static [&'static str] {
-        self.unused
+    fn keys(&self) -> &'static [&'static [&'static str]] {
+        self.keys
     }
 
     fn phases(&self) -> &'static [Phase] {

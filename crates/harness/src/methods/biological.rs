@@ -6,7 +6,7 @@
 use rivalry_core::{Random, Rule};
 use rivalry_nets::{Encoder, FastLearner, FastSpec, State};
 
-use super::Method;
+use super::{FEATURES, LOSS, Method, READOUT, RULE};
 use crate::config::{Balance, Config, UnitLength};
 use crate::dataset::Length;
 use crate::rows::Phase;
@@ -26,8 +26,8 @@ impl Method for Biological {
         "the paper's rule for the hidden layer, then the readout"
     }
 
-    fn unused(&self) -> &'static [&'static str] {
-        &[]
+    fn keys(&self) -> &'static [&'static [&'static str]] {
+        &[&["hidden"], RULE, FEATURES, READOUT, LOSS]
     }
 
     fn phases(&self) -> &'static [Phase] {

@@ -24,6 +24,30 @@ use crate::rows::Phase;
 use crate::run::Job;
 use crate::run::phases::{PhaseRun, trained_readout};
 
+/// The keys of every method.
+const EVERYWHERE: [&str; 12] = [
+    "experiment",
+    "dataset",
+    "method",
+    "task",
+    "unit_length",
+    "train_samples",
+    "labels_per_class",
+    "validation",
+    "split",
+    "seed",
+    "published",
+    "tolerance_pct",
+];
+/// The keys of the fast rule.
+const RULE: &[&str] = &["p", "k", "delta", "balance", "epochs", "batch", "rate", "init_sigma"];
+/// The keys of the features of a layer of competing units.
+const FEATURES: &[&str] = &["power_n", "current_scale", "off_sphere"];
+/// The keys of a readout, and of all that learns like one.
+const READOUT: &[&str] = &["readout_epochs", "readout_batch", "readout_rates"];
+/// The keys of the power loss.
+const LOSS: &[&str] = &["loss_m", "beta"];
+
 /// One way to train a network.
 pub trait Method: fmt::Debug + Sync {
     /// The value of the key `method`.
@@ -32,8 +56,21 @@ pub trait Method: fmt::Debug + Sync {
     /// What it is, in one line of `--help`.
     fn summary(&self) -> &'static str;
 
-    /// The keys that have no effect.
-    fn unused(&self) -> &'static [&'static str];
+    /// The keys that have an effect beside those of every method.
+    fn keys(&self) -> &'static [&'static [&'static str]];
+
+    /// The keys that only this method has, or few others; every experiment gives them in `[methods.NAME]`.
+    fn own_keys(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Checks the values of [`Method::own_keys`].
+    ///
+    /// # Errors
+    /// One of them has no such value.
+    fn check_own(&self, _config: &Config) -> Result<(), toml::de::Error> {
+        Ok(())
+    }
 
     /// The phases of a run, in order.
     fn phases(&self) -> &'static [Phase];
@@ -89,7 +126,7 @@ pub trait Method: fmt::Debug + Sync {
 
     /// Whether a key has an effect; the cells of one that has none stay empty.
     fn uses(&self, key: &str) -> bool {
-        !self.unused().contains(&key)
+        EVERYWHERE.contains(&key) || self.own_keys().contains(&key) || self.keys().concat().contains(&key)
     }
 
     /// Whether units converge to a p-sphere.

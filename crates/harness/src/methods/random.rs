@@ -2,7 +2,7 @@
 
 use rivalry_nets::{Encoder, State, Tensor, random_layer};
 
-use super::Method;
+use super::{FEATURES, LOSS, Method, READOUT};
 use crate::config::Config;
 use crate::rows::Phase;
 use crate::run::Job;
@@ -21,8 +21,8 @@ impl Method for Random {
         "a hidden layer of random directions that learns nothing, then the readout"
     }
 
-    fn unused(&self) -> &'static [&'static str] {
-        &["k", "delta", "balance", "epochs", "batch", "rate", "init_sigma"]
+    fn keys(&self) -> &'static [&'static [&'static str]] {
+        &[&["hidden", "p"], FEATURES, READOUT, LOSS]
     }
 
     fn phases(&self) -> &'static [Phase] {

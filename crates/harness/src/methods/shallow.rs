@@ -2,7 +2,7 @@
 
 use rivalry_nets::{Encoder, Raw, State};
 
-use super::{Method, needs_labels};
+use super::{LOSS, Method, READOUT, needs_labels};
 use crate::config::Config;
 use crate::rows::Phase;
 use crate::run::Job;
@@ -21,21 +21,8 @@ impl Method for Shallow {
         "no hidden layer: the readout on the pixels"
     }
 
-    fn unused(&self) -> &'static [&'static str] {
-        &[
-            "hidden",
-            "p",
-            "k",
-            "delta",
-            "balance",
-            "epochs",
-            "batch",
-            "rate",
-            "init_sigma",
-            "power_n",
-            "current_scale",
-            "off_sphere",
-        ]
+    fn keys(&self) -> &'static [&'static [&'static str]] {
+        &[READOUT, LOSS]
     }
 
     fn phases(&self) -> &'static [Phase] {

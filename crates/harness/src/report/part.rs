@@ -303,7 +303,7 @@ mod tests {
     fn rows_stand_in_the_order_of_what_is_varied() {
         let labels = |count, epochs, error| ResultRow {
             labels_per_class: count,
-            readout_epochs: epochs,
+            readout_epochs: Some(epochs),
             task: "class".to_owned(),
             train_samples: Some(60_000),
             ..row("few-labels", 1, error)
@@ -324,6 +324,6 @@ mod tests {
         let (table, own, search) = (Place::Table, Place::Own, Place::Search);
         assert_eq!(places, [("mnist", table), ("mine", own), ("mnist", search), ("mnist-long", search)]);
         let accuracy = super::super::tables::accuracy(&parts);
-        assert_eq!(accuracy.rows(), [["mnist", "biological", "1000 + 0", "1.46", "1.50", "+0.04", "1"]]);
+        assert_eq!(accuracy.rows(), [["mnist", "biological", "1000", "1.46", "1.50", "+0.04", "1"]]);
     }
 }

@@ -74,6 +74,7 @@ pub(super) fn run(job: &Job<'_>, checkpoint: &mut Checkpoint, saver: &mut Saver<
                         Ok(error_pct(classifier.errors(compute, &data)?, data.inputs.samples()))
                     };
                     row.train_error_pct = Some(wrong(&train)?);
+                    diagnose(&mut row, &learner.diagnostics());
                     error = Some(wrong(evaluate)?);
                     match job.splits.evaluated {
                         Evaluated::Validation => row.validation_error_pct = error,
@@ -117,10 +118,19 @@ fn keep(state: &mut State, kept: &State, learned: State) {
 }
 
 fn diagnose(row: &mut MetricsRow, diagnostics: &[(&'static str, f64)]) {
-    let of = |name: &str| diagnostics.iter().find(|(known, _)| *known == name).map(|(_, count)| *count as usize);
-    row.on_sphere = of("on_sphere");
-    row.negative_units = of("negative_units");
-    row.silent_units = of("silent_units");
+    for &(name, value) in diagnostics {
+        match name {
+            "on_sphere" => row.on_sphere = Some(value as usize),
+            "negative_units" => row.negative_units = Some(value as usize),
+            "silent_units" => row.silent_units = Some(value as usize),
+            _ => drop(row.own.insert(name.to_owned(), significant(value))),
+        }
+    }
+}
+
+/// Four significant digits: residuals and errors of prediction span many orders of magnitude.
+fn significant(value: f64) -> String {
+    format!("{value:.3e}").parse().map_or_else(|_| value.to_string(), |short: f64| short.to_string())
 }
 
 /// Warns when hardly a unit is left that inputs without negative numbers can drive. Too large a Δ or rate does that to all
