@@ -150,7 +150,7 @@ pub struct InfoArgs {}
 pub struct ReplayArgs {
     /// A learner, one step of which is taken from the state in --in
     #[arg(value_name = "METHOD", requires = "input", conflicts_with_all = ["weights", "inputs", "rates"],
-        value_parser = clap::builder::PossibleValuesParser::new(crate::cmd::replay::names()))]
+        value_parser = clap::builder::PossibleValuesParser::new(crate::replay::names()))]
     pub method: Option<String>,
     /// Tensors by name, and the settings as JSON under the metadata key `settings`
     #[arg(long = "in", value_name = "IN.safetensors", requires = "method")]

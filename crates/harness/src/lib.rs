@@ -13,6 +13,7 @@
 //! | [`compute`] | threads and kernels |
 //! | [`methods`] | the ways to train a network, a file each |
 //! | [`run`] | one run: phases, the epoch loop, checkpoint, run folder |
+//! | `replay` | one step of a learner from a given state |
 //! | [`rows`] | the columns of `result.csv`, `metrics.csv` and of benchmarks |
 //! | [`mod@bench`] | benchmarks: definitions, data, the work that is timed, statistics, tables |
 //! | [`sweep`] | grids of runs: tables, figures, gates; points, shards, resume, merge |
@@ -37,6 +38,7 @@ mod network;
 mod output;
 pub mod plot;
 pub mod progress;
+mod replay;
 pub mod report;
 pub mod rows;
 pub mod run;
