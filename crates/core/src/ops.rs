@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`gemm_nt`], [`gemm_nt_into`], [`gemm_nt_blocks`] | X Wᵀ: rows times rows, as forward passes need it |
 //! | [`gemm_tn`], [`gemm_tn_adam`] | δᵀ X: a weight gradient, written down or used at once |
+//! | [`signed_power`] | w′ = sgn(w) \|w\|^(p−1), the weights that currents are made with |
 //! | [`rectified_power`] | (max(s, 0) · factor)ⁿ |
 //! | [`power_loss`] | ∂C/∂s of C = Σ \|tanh(β s) − t\|^m |
 //! | [`adam`] | a step of Adam with a given gradient |
@@ -21,6 +22,7 @@ pub use crate::kernels::elementwise::{AdamStep, Exponent, PowerLoss};
 use crate::kernels::gemm_nt::BLOCK;
 pub use crate::kernels::gemm_tn::{NonZeros, Products};
 use crate::matrix::{Matrix, Panel};
+use crate::rule::parameters::Rule;
 use crate::vector::LANES;
 use std::ops::Range;
 
@@ -178,6 +180,23 @@ fn check_shapes(deltas: &Matrix, examples: Panel<'_>, out: &Matrix) {
         examples.rows(),
         deltas.columns()
     );
+}
+
+/// Writes w′ = sgn(w) |w|^(p−1) of every weight, for the p of a rule.
+///
+/// Source: Krotov & Hopfield 2019, eq. 2.
+///
+/// # Numerics
+/// Products for p = 2 to 5, `libm::pow` in f64 otherwise; see the [crate docs](crate#numerics).
+///
+/// # Panics
+/// If the matrices have different shapes.
+pub fn signed_power(kernels: &Kernels, rule: &Rule, weights: &Matrix, powers: &mut Matrix) {
+    let shape = [weights.rows(), weights.columns()];
+    assert_eq!([powers.rows(), powers.columns()], shape, "shapes of weights and powers");
+    for row in 0..weights.rows() {
+        rule.power(kernels, weights.lanes(row), powers.lanes_mut(row));
+    }
 }
 
 /// Replaces each score s of some rows by (max(s, 0) · factor)^n.

@@ -89,3 +89,30 @@ fn learn(
         *w += rate * ds / largest;
     }
 }
+
+/// Integrates the hidden dynamics by Euler steps from h = 0 and returns h.
+///
+/// ```text
+/// τ dh_μ/dt = I_μ − w_inh Σ_{ν≠μ} max(h_ν, 0) − h_μ
+/// ```
+/// `step` is a step of time in units of τ. It has to be well below 2 / (1 − w_inh + w_inh · active units).
+///
+/// Source: Krotov & Hopfield 2019, eq. 8.
+///
+/// # Example
+/// ```
+/// use rivalry_core::reference;
+/// // One active unit: h = I, and the other one is pushed to I − w_inh h.
+/// let h = reference::hidden_dynamics(&[2.0, 0.5], 0.5, 0.1, 1000);
+/// assert!((h[0] - 2.0).abs() < 1e-9 && (h[1] + 0.5).abs() < 1e-9);
+/// ```
+pub fn hidden_dynamics(currents: &[f64], w_inh: f64, step: f64, steps: usize) -> Vec<f64> {
+    let mut h = vec![0.0_f64; currents.len()];
+    for _ in 0..steps {
+        let total: f64 = h.iter().map(|h| h.max(0.0)).sum();
+        for (h, current) in h.iter_mut().zip(currents) {
+            *h += step * (current - w_inh * (total - h.max(0.0)) - *h);
+        }
+    }
+    h
+}

@@ -3,6 +3,7 @@
 //! | what | learner or encoder |
 //! |---|---|
 //! | hidden units that compete, learned without labels | [`FastLearner`] |
+//! | the same by hidden dynamics and a plasticity threshold | [`SlowLearner`] |
 //! | features of a layer, and a readout trained on them | [`LayerEncoder`], [`Readout`] |
 //! | the rival, all layers trained by backpropagation | [`Backprop`] |
 //! | the controls: random directions, no hidden layer | [`random_layer`], [`Raw`] |
@@ -20,6 +21,7 @@ mod backprop;
 mod competitive {
     pub(crate) mod encoder;
     pub(crate) mod fast;
+    pub(crate) mod slow;
 }
 mod controls;
 mod error;
@@ -33,6 +35,7 @@ mod workers;
 pub use backprop::{Backprop, BackpropSpec};
 pub use competitive::encoder::{FeatureSpec, LayerEncoder, mean_largest_current};
 pub use competitive::fast::{FastLearner, FastSpec};
+pub use competitive::slow::{HStarOf, SlowLearner, SlowSpec};
 pub use controls::{Raw, random_layer};
 pub use error::{Error, Result};
 pub use learner::{Classifier, Encoder, Labelled, Learner, State, Tensor, Values};

@@ -99,6 +99,13 @@ impl Exchange {
         }
     }
 
+    /// Copies one column of all rows.
+    pub(crate) fn column(&self, column: usize, to: &mut [f32]) {
+        for (to, value) in to.iter_mut().zip(self.values[column..].iter().step_by(self.columns)) {
+            *to = f32::from_bits(value.load(Relaxed));
+        }
+    }
+
     /// Copies the first columns into the rows of a matrix, as many of the rows of the exchange as that has columns.
     pub(crate) fn transpose(&self, columns: usize, to: &mut Matrix) {
         for column in 0..columns {

@@ -1,7 +1,10 @@
 //! Learning allocates nothing per minibatch. The only test of its program, so that nobody else allocates meanwhile.
 
 use rivalry_core::{Compute, Engine, Inputs, Kernels, Matrix, Random, Rule};
-use rivalry_nets::{Backprop, BackpropSpec, FastLearner, FastSpec, Head, Labelled, Learner, Readout, ReadoutSpec};
+use rivalry_nets::{
+    Backprop, BackpropSpec, FastLearner, FastSpec, HStarOf, Head, Labelled, Learner, Readout, ReadoutSpec, SlowLearner,
+    SlowSpec,
+};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
 
@@ -26,6 +29,10 @@ fn learners(compute: &Compute) -> Vec<(String, Box<dyn Learner>)> {
     let rule = Rule::new(3.0, 5, 0.4).unwrap();
     let spec = FastSpec { inputs: INPUTS, hidden: 100, rule, batch: BATCH, init_sigma: 1.0, engine: Engine::Auto };
     learners.push(("fast rule".to_owned(), Box::new(FastLearner::new(spec, &mut random).unwrap())));
+    let (delta, w_inh, h_star, h_star_of) = (0.4, 0.9, 0.5, HStarOf::Max);
+    let (inputs, hidden, batch) = (INPUTS, 100, BATCH);
+    let spec = SlowSpec { inputs, hidden, p: 3.0, delta, w_inh, h_star, h_star_of, batch, init_sigma: 1.0 };
+    learners.push(("slow".to_owned(), Box::new(SlowLearner::new(spec, &mut random).unwrap())));
     learners
 }
 

@@ -3,8 +3,8 @@
 
 use rivalry_core::{Compute, Engine, Inputs, Kernels, Layer, Matrix, Random, Rule};
 use rivalry_nets::{
-    Backprop, BackpropSpec, Encoder, FastLearner, FastSpec, FeatureSpec, Head, Labelled, LayerEncoder, Learner,
-    Readout, ReadoutSpec, State, Tensor, Values, mean_largest_current,
+    Backprop, BackpropSpec, Encoder, FastLearner, FastSpec, FeatureSpec, HStarOf, Head, Labelled, LayerEncoder,
+    Learner, Readout, ReadoutSpec, SlowLearner, SlowSpec, State, Tensor, Values, mean_largest_current,
 };
 
 const SAMPLES: usize = 70;
@@ -53,6 +53,8 @@ impl Data {
 enum Kind {
     /// The fast rule, with this p and this balance.
     Fast(f64, Option<f32>),
+    /// The slow dynamics, with this p and this inhibition.
+    Slow(f64, f64),
     Readout,
     Backprop(Head, Vec<usize>),
 }
@@ -62,6 +64,8 @@ fn kinds() -> Vec<Kind> {
         Kind::Fast(2.0, None),
         Kind::Fast(3.0, None),
         Kind::Fast(3.0, Some(1.0)),
+        Kind::Slow(3.0, 0.9),
+        Kind::Slow(2.5, 1.0),
         Kind::Readout,
         Kind::Backprop(POWER, vec![HIDDEN]),
         Kind::Backprop(Head::Softmax, vec![HIDDEN]),
@@ -78,6 +82,12 @@ fn learner(kind: &Kind, seed: u64, compute: &Compute) -> Box<dyn Learner> {
             let engine = Engine::Auto;
             let spec = FastSpec { inputs: INPUTS, hidden: HIDDEN, rule, batch: BATCH, init_sigma: 1.0, engine };
             Box::new(FastLearner::new(spec, &mut random).unwrap())
+        }
+        Kind::Slow(p, w_inh) => {
+            let (inputs, hidden, h_star_of) = (INPUTS, HIDDEN, HStarOf::Max);
+            let (p, w_inh, delta, h_star) = (*p, *w_inh, 0.4, 0.5);
+            let spec = SlowSpec { inputs, hidden, p, delta, w_inh, h_star, h_star_of, batch: BATCH, init_sigma: 1.0 };
+            Box::new(SlowLearner::new(spec, &mut random).unwrap())
         }
         Kind::Readout => {
             let mut random = Random::keyed(seed, "readout-weights", 0);

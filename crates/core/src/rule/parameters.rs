@@ -132,7 +132,7 @@ impl Rule {
     /// The smallest magnitude of a weight that is kept: 2^(−120/(p−1)), between 2⁻¹⁰⁰ and 2⁻³⁰, so that w′ is never subnormal
     /// up to p = 5. A learned weight that becomes smaller is 0: the weights of pixels that are always blank shrink for ever.
     /// Beyond p = 5 the bound would reach weights that count.
-    pub(crate) fn smallest(&self) -> f32 {
+    pub fn smallest(&self) -> f32 {
         libm::exp2((-120.0 / (self.p - 1.0)).clamp(-100.0, -30.0)) as f32
     }
 
