@@ -5,11 +5,13 @@
 //! | hidden units that compete, learned without labels | [`FastLearner`] |
 //! | the same by hidden dynamics and a plasticity threshold | [`SlowLearner`] |
 //! | features of a layer, and a readout trained on them | [`LayerEncoder`], [`Readout`] |
+//! | linear readouts in closed form: ridge, squared-hinge SVM | [`NormalEquations`], [`LinearReadout`] |
 //! | the rival, all layers trained by backpropagation | [`Backprop`] |
 //! | the controls: random directions, no hidden layer | [`random_layer`], [`Raw`] |
 //!
 //! Start at [`Learner`], [`Encoder`] and [`Classifier`]. All weights have the same bits for any number of threads and on
-//! every instruction set.
+//! every instruction set. One exception: [`NormalEquations::ridge`] and [`NormalEquations::svm`] factorise with a library that
+//! chooses its instructions by the CPU, so their last bits may differ between two kinds of CPU.
 //!
 //! Source: Krotov & Hopfield 2019 (doi 10.1073/pnas.1820458116). Its network is h = max(W·v, 0)^n, c = tanh(β S h) (eq. 1):
 //! W competes and stays, only S sees labels.
@@ -29,7 +31,13 @@ mod eval;
 mod learner;
 mod loss;
 mod optim;
-mod readout;
+/// Readouts on features that stay as they are.
+mod readout {
+    pub(crate) mod normal;
+    pub(crate) mod ridge;
+    pub(crate) mod svm;
+    pub(crate) mod tanh;
+}
 mod workers;
 
 pub use backprop::{Backprop, BackpropSpec};
@@ -41,4 +49,7 @@ pub use error::{Error, Result};
 pub use learner::{Classifier, Encoder, Labelled, Learner, State, Tensor, Values};
 pub use loss::Head;
 pub use optim::Schedule;
-pub use readout::{Readout, ReadoutSpec};
+pub use readout::normal::NormalEquations;
+pub use readout::ridge::LinearReadout;
+pub use readout::svm::SvmSpec;
+pub use readout::tanh::{Readout, ReadoutSpec};
