@@ -129,3 +129,12 @@ pub(crate) fn check_finite(what: &str, weights: &[f32]) -> Result<()> {
         }
     }
 }
+
+/// Scales a vector to unit length; 0 stays 0.
+pub(crate) fn unit_length(row: &mut [f32]) {
+    let squares: f64 = row.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
+    let scale = (1.0 / libm::sqrt(squares)) as f32;
+    if scale.is_finite() {
+        row.iter_mut().for_each(|x| *x *= scale);
+    }
+}

@@ -5,6 +5,7 @@
 //! | hidden units that compete, learned without labels | [`FastLearner`] |
 //! | the same by hidden dynamics and a plasticity threshold | [`SlowLearner`] |
 //! | features of a layer, and a readout trained on them | [`LayerEncoder`], [`Readout`] |
+//! | filters of image patches, and their features | [`PatchSample`], [`Whitening`], [`PatchEncoder`] |
 //! | linear readouts in closed form: ridge, squared-hinge SVM | [`NormalEquations`], [`LinearReadout`] |
 //! | the rival, all layers trained by backpropagation | [`Backprop`] |
 //! | the controls: random directions, no hidden layer | [`random_layer`], [`Raw`] |
@@ -31,6 +32,16 @@ mod eval;
 mod learner;
 mod loss;
 mod optim;
+/// Filters of image patches, and the features that images have by them.
+mod patches {
+    pub(crate) mod eigen;
+    pub(crate) mod encoder;
+    pub(crate) mod filters;
+    pub(crate) mod images;
+    pub(crate) mod sample;
+    pub(crate) mod standardise;
+    pub(crate) mod whitening;
+}
 /// Readouts on features that stay as they are.
 mod readout {
     pub(crate) mod normal;
@@ -49,6 +60,12 @@ pub use error::{Error, Result};
 pub use learner::{Classifier, Encoder, Labelled, Learner, State, Tensor, Values};
 pub use loss::Head;
 pub use optim::Schedule;
+pub use patches::encoder::{Activation, PatchEncoder, PatchSpec, Pooled};
+pub use patches::filters::{FilterHealth, filter_health, k_means, random_filters, unit_filters};
+pub use patches::images::{ChannelOrder, ImageShape};
+pub use patches::sample::PatchSample;
+pub use patches::standardise::Standardisation;
+pub use patches::whitening::Whitening;
 pub use readout::normal::NormalEquations;
 pub use readout::ridge::LinearReadout;
 pub use readout::svm::SvmSpec;

@@ -269,6 +269,12 @@ impl NormalEquations {
         self.sums.iter().flat_map(|sums| sums.row(row)).map(|&sum| f64::from(sum) / samples).collect()
     }
 
+    /// The covariance of two features.
+    pub(crate) fn covariance(&self, a: usize, b: usize, means: &[f64]) -> f64 {
+        let (row, column) = (a.min(b), a.max(b));
+        f64::from(self.gram[row * self.width + column]) / self.samples as f64 - means[a] * means[b]
+    }
+
     /// The covariances of the targets of each class with all features, [classes × width], and the mean target of each class.
     pub(crate) fn targets(&self, means: &[f64]) -> (Vec<f32>, Vec<f64>) {
         let of_class = |count: &u64| 2.0 * *count as f64 / self.samples as f64 - 1.0;
