@@ -5,6 +5,7 @@
 //! | hidden units that compete, learned without labels | [`FastLearner`] |
 //! | the same by hidden dynamics and a plasticity threshold | [`SlowLearner`] |
 //! | features of a layer, and a readout trained on them | [`LayerEncoder`], [`Readout`] |
+//! | layers on top of each other | [`StackEncoder`] |
 //! | filters of image patches, and their features | [`PatchSample`], [`Whitening`], [`PatchEncoder`] |
 //! | linear readouts in closed form: ridge, squared-hinge SVM | [`NormalEquations`], [`LinearReadout`] |
 //! | the rival, all layers trained by backpropagation | [`Backprop`] |
@@ -49,6 +50,10 @@ mod readout {
     pub(crate) mod svm;
     pub(crate) mod tanh;
 }
+/// Layers on top of each other.
+mod stack {
+    pub(crate) mod encoder;
+}
 mod workers;
 
 pub use backprop::{Backprop, BackpropSpec};
@@ -70,3 +75,4 @@ pub use readout::normal::NormalEquations;
 pub use readout::ridge::LinearReadout;
 pub use readout::svm::SvmSpec;
 pub use readout::tanh::{Readout, ReadoutSpec};
+pub use stack::encoder::{ReadoutOn, StackEncoder};
