@@ -5,9 +5,9 @@
 //! | hidden units that compete, learned without labels | [`FastLearner`] |
 //! | the same by hidden dynamics and a plasticity threshold | [`SlowLearner`] |
 //! | features of a layer, and a readout trained on them | [`LayerEncoder`], [`Readout`] |
-//! | layers on top of each other | [`StackEncoder`] |
+//! | layers on top of each other | [`StackLearner`], [`StackEncoder`] |
 //! | filters of image patches, and their features | [`PatchSample`], [`Whitening`], [`PatchEncoder`] |
-//! | linear readouts in closed form: ridge, squared-hinge SVM | [`NormalEquations`], [`LinearReadout`] |
+//! | linear readouts in closed form: ridge, squared-hinge SVM | [`LinearLearner`], [`NormalEquations`], [`LinearReadout`] |
 //! | the rival, all layers trained by backpropagation | [`Backprop`] |
 //! | the controls: random directions, no hidden layer | [`random_layer`], [`Raw`] |
 //!
@@ -45,6 +45,7 @@ mod patches {
 }
 /// Readouts on features that stay as they are.
 mod readout {
+    pub(crate) mod linear;
     pub(crate) mod normal;
     pub(crate) mod ridge;
     pub(crate) mod svm;
@@ -53,6 +54,7 @@ mod readout {
 /// Layers on top of each other.
 mod stack {
     pub(crate) mod encoder;
+    pub(crate) mod learner;
 }
 mod workers;
 
@@ -71,8 +73,10 @@ pub use patches::images::{ChannelOrder, ImageShape};
 pub use patches::sample::PatchSample;
 pub use patches::standardise::Standardisation;
 pub use patches::whitening::Whitening;
+pub use readout::linear::{LinearLearner, LinearLoss};
 pub use readout::normal::NormalEquations;
 pub use readout::ridge::LinearReadout;
 pub use readout::svm::SvmSpec;
 pub use readout::tanh::{Readout, ReadoutSpec};
 pub use stack::encoder::{ReadoutOn, StackEncoder};
+pub use stack::learner::{StackLearner, StackSpec};

@@ -1,7 +1,10 @@
 //! Stacks of layers against plain loops in f64.
 
-use rivalry_core::{Compute, Inputs, Kernels, Layer, Random};
-use rivalry_nets::{Encoder, FeatureSpec, LayerEncoder, ReadoutOn, StackEncoder};
+use rivalry_core::{Compute, Engine, Inputs, Kernels, Layer, Random, Rule};
+use rivalry_nets::{
+    Encoder, FastLearner, FastSpec, FeatureSpec, Labelled, LayerEncoder, Learner, ReadoutOn, StackEncoder,
+    StackLearner, StackSpec,
+};
 
 fn compute(threads: usize, kernels: &'static Kernels) -> Compute {
     Compute::new(Some(threads), kernels).unwrap()
@@ -62,4 +65,53 @@ fn a_stack_computes_its_layers_one_after_another() {
     let wrong = LayerEncoder::new(layers[0].0.clone(), layers[0].1).unwrap();
     let error = stack(ReadoutOn::Top).with_layer(wrong).unwrap_err();
     assert_eq!(error.to_string(), "the layer has 12 inputs, the one below has 33 units");
+}
+
+fn spec(epochs: u32) -> StackSpec {
+    let rule = Rule::new(2.0, 2, 0.1).unwrap().with_balance(Some(1.0)).unwrap();
+    let hidden = vec![20, 12, 7];
+    let engine = Engine::Auto;
+    StackSpec { inputs: 9, hidden, rule, batch: 10, init_sigma: 1.0, engine, epochs, power_n: 2.0, current_scale: None }
+}
+
+fn learned(spec: StackSpec, data: &Labelled<'_>, stops: &[u32], threads: usize) -> StackLearner {
+    let all = spec.epochs * spec.hidden.len() as u32;
+    let compute = compute(threads, Kernels::best());
+    let mut learner = StackLearner::new(spec.clone(), &mut Random::keyed(1, "weights", 0)).unwrap();
+    for epoch in 0..all {
+        if stops.contains(&epoch) {
+            let state = learner.state();
+            learner = StackLearner::new(spec.clone(), &mut Random::keyed(2, "other", 0)).unwrap();
+            learner.restore(&state).unwrap();
+        }
+        let order = Random::keyed(1, "order", epoch).order(data.inputs.samples());
+        learner.epoch(&compute, data, &order, 0.02).unwrap();
+    }
+    learner
+}
+
+#[test]
+fn layers_learn_one_after_another_and_go_on_from_a_state_with_the_same_bits() {
+    let pixels: Vec<u8> = (0..200 * 9).map(|i| (i * 31 % 256) as u8).collect();
+    let data = Labelled::unlabelled(Inputs::u8(&pixels, 9).unwrap());
+    let whole = learned(spec(2), &data, &[], 1);
+    for (stops, threads) in [(vec![], 2), (vec![1, 2, 3, 4, 5], 1), (vec![2, 4], 3)] {
+        assert_eq!(learned(spec(2), &data, &stops, threads).state(), whole.state(), "{stops:?} {threads}");
+    }
+    // The lowest layer is the one that learns alone.
+    let StackSpec { inputs, rule, batch, init_sigma, engine, .. } = spec(2);
+    let alone = FastSpec { inputs, hidden: 20, rule, batch, init_sigma, engine };
+    let mut alone = FastLearner::new(alone, &mut Random::keyed(1, "weights", 0)).unwrap();
+    let compute = compute(1, Kernels::best());
+    for epoch in 0..2 {
+        alone.epoch(&compute, &data, &Random::keyed(1, "order", epoch).order(200), 0.02).unwrap();
+    }
+    assert_eq!(whole.state().f32("weights.1", &[20, 9]).unwrap(), alone.layer().to_rows());
+    assert_eq!(whole.stack().unwrap().layers().iter().map(|layer| layer.width()).collect::<Vec<_>>(), [20, 12, 7]);
+    let mut done = whole;
+    let error = done.epoch(&compute, &data, &[0], 0.1).unwrap_err().to_string();
+    assert_eq!(error, "every layer of the stack has learned all its epochs");
+    let error = done.restore(&Default::default()).unwrap_err().to_string();
+    assert_eq!(error, "the state has no counter `stack_epochs`");
+    assert!(StackLearner::new(spec(0), &mut Random::keyed(1, "weights", 0)).is_err());
 }

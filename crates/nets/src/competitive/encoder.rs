@@ -57,6 +57,11 @@ impl LayerEncoder {
         Ok(LayerEncoder { layer, spec })
     }
 
+    /// How currents become features.
+    pub fn spec(&self) -> FeatureSpec {
+        self.spec
+    }
+
     /// The layer.
     pub fn layer(&self) -> &Layer {
         &self.layer
