@@ -17,8 +17,8 @@
 //! | [`rows`] | the columns of `result.csv`, `metrics.csv` and of benchmarks |
 //! | [`mod@bench`] | benchmarks: definitions, data, the work that is timed, statistics, tables |
 //! | [`sweep`] | grids of runs: tables, figures, gates; points, shards, resume, merge |
-//! | [`mod@env`], [`progress`], [`plot`] | machine and revision, progress bars, PNG and SVG |
-//! | [`report`] | one HTML page about a folder of runs |
+//! | [`mod@env`], [`progress`], `plot` | machine and revision, progress bars, PNG and SVG |
+//! | `report` | one HTML page about a folder of runs |
 //! | [`summary`] | runs of one setting put together over their seeds |
 //! | [`statistics`] | mean ± sample standard deviation over seeds, median of times |
 //! | [`mod@files`] | files that are whole or not there |
@@ -36,10 +36,15 @@ pub mod files;
 pub mod methods;
 mod network;
 mod output;
-pub mod plot;
+/// Pictures of a run: receptive fields as a PNG, line plots as SVG. All are returned as bytes; the caller writes them.
+mod plot {
+    mod canvas;
+    pub(crate) mod fields;
+    pub(crate) mod lines;
+}
 pub mod progress;
 mod replay;
-pub mod report;
+mod report;
 pub mod rows;
 pub mod run;
 pub mod statistics;

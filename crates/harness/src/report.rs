@@ -15,7 +15,7 @@ mod origin;
 mod page;
 mod part;
 mod search;
-pub mod splice;
+pub(crate) mod splice;
 mod tables;
 
 use std::path::Path;
@@ -25,6 +25,7 @@ use search::Found;
 use splice::Marker;
 
 use crate::error::failure;
+use crate::plot::lines::Chart;
 use crate::table::Table;
 
 /// The name of the table of errors beside the published numbers.
@@ -32,7 +33,7 @@ const ACCURACY: &str = "accuracy";
 
 /// Everything that a page is made of.
 #[derive(Debug)]
-pub struct Report {
+pub(crate) struct Report {
     title: String,
     found: Found,
 }
@@ -42,7 +43,7 @@ impl Report {
     ///
     /// # Errors
     /// The folder cannot be read, or holds neither a run nor a table of results that can be used.
-    pub fn read(folder: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn read(folder: &Path) -> anyhow::Result<Self> {
         let found = Found::search(folder)?;
         // `.` and `..` have no name of their own.
         let whole = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
@@ -50,18 +51,18 @@ impl Report {
         Ok(Self { title, found })
     }
 
-    /// How many runs have a row, failed ones among them.
-    pub fn runs(&self) -> usize {
+    /// Failed ones among them.
+    pub(crate) fn runs(&self) -> usize {
         self.found.runs.len()
     }
 
     /// How many run folders have no result.
-    pub fn unfinished(&self) -> usize {
+    pub(crate) fn unfinished(&self) -> usize {
         self.found.unfinished.len()
     }
 
     /// Files that are not used, each with the reason.
-    pub fn set_aside(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub(crate) fn set_aside(&self) -> impl Iterator<Item = (&str, &str)> {
         self.found.set_aside.iter().map(|(place, reason)| (place.as_str(), reason.as_str()))
     }
 
@@ -70,7 +71,7 @@ impl Report {
     ///
     /// # Errors
     /// The records hold no such table, or two runs of one seed disagree.
-    pub fn table(&self, marker: &Marker<'_>) -> anyhow::Result<Table> {
+    pub(crate) fn table(&self, marker: &Marker<'_>) -> anyhow::Result<Table> {
         let Marker { name, records, only } = marker;
         let mut parts = parts(&self.found, |run| run.is_below(records))?;
         if let Some(method) = only.iter().find(|method| !parts.iter().any(|part| part.methods().contains(method))) {
@@ -106,18 +107,20 @@ impl Report {
     ///
     /// # Errors
     /// A plot cannot be drawn, or two runs of one seed disagree.
-    pub fn pictures(&self) -> anyhow::Result<Vec<(String, String)>> {
+    pub(crate) fn pictures(&self) -> anyhow::Result<Vec<(String, String)>> {
         let (mut pictures, mut names) = (Vec::new(), Vec::<String>::new());
-        for part in
-            parts(&self.found, |_| true)?.iter().filter(|part| ![Place::Table, Place::Search].contains(&part.place()))
-        {
-            for figure in figures::sweeps(part) {
+        for part in &parts(&self.found, |_| true)? {
+            if [Place::Table, Place::Search].contains(&part.place()) {
+                continue;
+            }
+            for (key, chart) in figures::sweeps(part) {
                 // The name was read from a file, and is to be that of one.
                 let plain = |c: char| if c.is_alphanumeric() || c == '-' { c } else { '_' };
-                let name = format!("{}-{}", part.experiment.chars().map(plain).collect::<String>(), figure.key);
+                let name = format!("{}-{key}", part.experiment.chars().map(plain).collect::<String>());
                 let earlier = names.iter().filter(|other| **other == name).count();
                 let numbered = if earlier == 0 { name.clone() } else { format!("{name}-{}", earlier + 1) };
-                pictures.push((numbered, figure.svg(true)?));
+                // The caption of the page would not fit above the picture.
+                pictures.push((numbered, Chart { title: String::new(), ..chart }.svg(true)?));
                 names.push(name);
             }
         }
@@ -128,7 +131,7 @@ impl Report {
     ///
     /// # Errors
     /// A plot cannot be drawn, or two runs of one seed disagree.
-    pub fn to_html(&self) -> anyhow::Result<String> {
+    pub(crate) fn to_html(&self) -> anyhow::Result<String> {
         page::page(&self.title, &self.found, &parts(&self.found, |_| true)?)
     }
 }

@@ -1,11 +1,11 @@
-//! Mean and spread over seeds, and the median of times: as tables, sweeps, reports and records quote them.
+//! Mean and standard deviation over seeds, and the median of times: as tables, sweeps, reports and records quote them.
 
-/// The mean of values and how far they lie apart.
+/// The mean of values and their sample standard deviation.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MeanSd {
     /// The mean.
     pub mean: f64,
-    /// Sample standard deviation; nothing for one value.
+    /// Nothing for one value.
     pub sd: Option<f64>,
     /// How many values.
     pub count: usize,
@@ -20,22 +20,16 @@ impl MeanSd {
         Some(Self { mean, sd, count: values.len() })
     }
 
-    /// See [`plus_minus`].
+    /// `1.84 ± 0.02`, or `1.84` where there is no deviation.
     pub fn text(self) -> String {
-        plus_minus(self.mean, self.sd)
+        match self.sd {
+            Some(sd) => format!("{:.2} ± {sd:.2}", self.mean),
+            None => format!("{:.2}", self.mean),
+        }
     }
 }
 
-/// `1.84 ± 0.02`, or `1.84` without a deviation.
-pub fn plus_minus(mean: f64, sd: Option<f64>) -> String {
-    match sd {
-        Some(sd) => format!("{mean:.2} ± {sd:.2}"),
-        None => format!("{mean:.2}"),
-    }
-}
-
-/// The mean; nothing for no values.
-pub fn mean(values: &[f64]) -> Option<f64> {
+fn mean(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
@@ -82,21 +76,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn mean_and_spread() {
-        assert_eq!((mean(&[]), mean(&[1.0, 3.0])), (None, Some(2.0)));
+    fn mean_and_standard_deviation() {
         assert_eq!(MeanSd::of(&[]), None);
-        assert_eq!(MeanSd::of(&[1.0]), Some(MeanSd { mean: 1.0, sd: None, count: 1 }));
-        assert_eq!(MeanSd::of(&[1.0, 3.0]), Some(MeanSd { mean: 2.0, sd: Some(2.0_f64.sqrt()), count: 2 }));
-        assert_eq!(MeanSd::of(&[1.0, 3.0]).unwrap().text(), "2.00 ± 1.41");
-        assert_eq!(MeanSd::of(&[1.844]).unwrap().text(), "1.84");
+        let one = MeanSd::of(&[1.844]).unwrap();
+        assert_eq!((one, one.text().as_str()), (MeanSd { mean: 1.844, sd: None, count: 1 }, "1.84"));
+        let two = MeanSd::of(&[1.0, 3.0]).unwrap();
+        assert_eq!(two, MeanSd { mean: 2.0, sd: Some(2.0_f64.sqrt()), count: 2 });
+        assert_eq!(two.text(), "2.00 ± 1.41");
     }
 
     #[test]
-    fn medians() {
-        assert_eq!(median(&[]), None);
-        assert_eq!(median(&[3.0]), Some(3.0));
-        assert_eq!(median(&[9.0, 1.0, 2.0]), Some(2.0));
-        assert_eq!(median(&[4.0, 1.0, 2.0, 9.0]), Some(3.0));
+    fn medians_and_geometric_means() {
+        for (values, expected) in
+            [(&[][..], None), (&[3.0], Some(3.0)), (&[9.0, 1.0, 2.0], Some(2.0)), (&[4.0, 1.0, 2.0, 9.0], Some(3.0))]
+        {
+            assert_eq!(median(values), expected);
+        }
+        assert!((geometric_mean(&[2.0, 0.5]).unwrap() - 1.0).abs() <= 1e-12, "twice and half cancel");
+        assert!((geometric_mean(&[4.0, 9.0]).unwrap() - 6.0).abs() <= 1e-12);
+        assert_eq!(geometric_mean(&[]), None);
     }
 
     #[test]
@@ -105,12 +103,5 @@ mod tests {
         assert_eq!(times(&[10, 12, 9000, 11, 8]), Some((11, 1, 8)));
         assert_eq!(times(&[4, 7]), Some((5, 1, 4)));
         assert_eq!(times(&[]), None);
-    }
-
-    #[test]
-    fn twice_and_half_cancel() {
-        assert!((geometric_mean(&[2.0, 0.5]).unwrap() - 1.0).abs() <= 1e-12);
-        assert!((geometric_mean(&[4.0, 9.0]).unwrap() - 6.0).abs() <= 1e-12);
-        assert_eq!(geometric_mean(&[]), None);
     }
 }

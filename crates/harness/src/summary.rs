@@ -18,31 +18,10 @@ use crate::rows::{ResultRow, cells, columns};
 use crate::statistics::MeanSd;
 
 /// The columns that are no settings: what a run measured, and who ran it where. `config_sha256` also covers the seed.
-const NO_SETTINGS: [&str; 23] = [
-    "seed",
-    "train_error_pct",
-    "validation_error_pct",
-    "test_error_pct",
-    "published_test_error_pct",
-    "published_source",
-    "on_sphere",
-    "negative_units",
-    "silent_units",
-    "learn_s",
-    "readout_s",
-    "epoch_ms",
-    "epoch_first_ms",
-    "epoch_last_ms",
-    "engine",
-    "isa",
-    "threads",
-    "cpu",
-    "revision",
-    "dirty",
-    "config_sha256",
-    "weights_sha256",
-    "err",
-];
+const NO_SETTINGS: &str = "\
+    seed train_error_pct validation_error_pct test_error_pct published_test_error_pct published_source on_sphere \
+    negative_units silent_units learn_s readout_s epoch_ms epoch_first_ms epoch_last_ms engine isa threads cpu \
+    revision dirty config_sha256 weights_sha256 err";
 /// A failed run may not have come as far as to know these.
 const KNOWN_LATE: [&str; 2] = ["train_samples", "dataset_sha256"];
 
@@ -89,7 +68,7 @@ pub struct Summary<'a> {
 pub fn settings(row: &ResultRow) -> Vec<Setting> {
     let columns = columns::<ResultRow>();
     let cells = cells(row);
-    let both = columns.iter().map(String::as_str).zip(&cells).filter(|(column, _)| !NO_SETTINGS.contains(column));
+    let both = columns.iter().map(String::as_str).zip(&cells).filter(|(column, _)| is_setting(column));
     let common = both.map(|(column, cell)| match (column, cell) {
         ("labels_per_class", "") => all_labels(row),
         _ => setting(column, cell),
@@ -104,6 +83,10 @@ fn settings_among(row: &ResultRow, own: &BTreeSet<&String>) -> Vec<Setting> {
     settings.truncate(common);
     settings.extend(own.iter().map(|key| setting(key, row.own.get(*key).map_or("", String::as_str))));
     settings
+}
+
+fn is_setting(column: &str) -> bool {
+    NO_SETTINGS.split_whitespace().all(|other| other != column)
 }
 
 fn setting(key: &str, cell: &str) -> Setting {
@@ -128,11 +111,11 @@ pub fn over_seeds<'a>(runs: impl IntoIterator<Item = Source<'a>>) -> anyhow::Res
     let runs: Vec<Source<'a>> = runs.into_iter().collect();
     let own: BTreeSet<&String> = runs.iter().flat_map(|run| run.row.own.keys()).collect();
     let with_settings = |(index, run): (usize, Source<'a>)| (index, run, settings_among(run.row, &own));
-    let runs: Vec<(usize, Source<'a>, Vec<Setting>)> = runs.into_iter().enumerate().map(with_settings).collect();
+    let mut runs: Vec<(usize, Source<'a>, Vec<Setting>)> = runs.into_iter().enumerate().map(with_settings).collect();
     // Failed runs come last, because they join the runs that they belong to.
-    let (failed, done): (Vec<_>, Vec<_>) = runs.into_iter().partition(|(_, run, _)| run.row.has_no_result());
+    runs.sort_by_key(|(_, run, _)| run.row.has_no_result());
     let mut groups: Vec<(usize, Vec<Setting>, Vec<Source<'a>>)> = Vec::new();
-    for (index, run, settings) in done.into_iter().chain(failed) {
+    for (index, run, settings) in runs {
         let alike = |(_, theirs, _): &&mut (usize, Vec<Setting>, _)| alike(theirs, &settings, run.row.has_no_result());
         match groups.iter_mut().find(alike) {
             Some((first, _, runs)) => {
@@ -152,10 +135,10 @@ fn alike(ours: &[Setting], theirs: &[Setting], failed: bool) -> bool {
 }
 
 /// The keys that take more than one value, in the order of the columns.
-pub fn varied<'a>(summaries: &'a [Summary<'_>]) -> Vec<&'a str> {
+pub(crate) fn varied<'s>(summaries: &[&'s Summary<'_>]) -> Vec<&'s str> {
     let Some(first) = summaries.first() else { return Vec::new() };
-    let differs = |index: usize| summaries.iter().any(|other| other.settings[index].text != first.settings[index].text);
-    (0..first.settings.len()).filter(|&index| differs(index)).map(|index| first.settings[index].key.as_str()).collect()
+    let differs = |(index, ours): &(usize, &Setting)| summaries.iter().any(|it| it.settings[*index].text != ours.text);
+    first.settings.iter().enumerate().filter(differs).map(|(_, setting)| setting.key.as_str()).collect()
 }
 
 impl<'a> Summary<'a> {
@@ -181,9 +164,14 @@ impl<'a> Summary<'a> {
         Ok(Self { settings, runs })
     }
 
+    /// A setting by its key.
+    pub fn get(&self, key: &str) -> Option<&Setting> {
+        self.settings.iter().find(|setting| setting.key == key)
+    }
+
     /// The value of a setting as tables show it; empty where it has none.
     pub fn setting(&self, key: &str) -> &str {
-        self.settings.iter().find(|setting| setting.key == key).map_or("", |setting| &setting.text)
+        self.get(key).map_or("", |setting| &setting.text)
     }
 
     /// Settings by name, as `p 3, delta 0.4`, without those that have no value here.
@@ -285,15 +273,14 @@ mod tests {
     }
 
     fn summaries(rows: &[ResultRow]) -> anyhow::Result<Vec<Summary<'_>>> {
-        over_seeds(
-            rows.iter().zip(["a.csv", "b.csv", "c.csv", "d.csv", "e.csv"]).map(|(row, place)| Source { row, place }),
-        )
+        let places = ["a.csv", "b.csv", "c.csv", "d.csv"];
+        over_seeds(rows.iter().zip(places).map(|(row, place)| Source { row, place }))
     }
 
     #[test]
     fn every_column_that_is_no_measurement_is_a_setting() {
         let keys: Vec<String> = settings(&ResultRow::default()).into_iter().map(|setting| setting.key).collect();
-        let expected = columns::<ResultRow>().into_iter().filter(|column| !NO_SETTINGS.contains(&column.as_str()));
+        let expected = columns::<ResultRow>().into_iter().filter(|column| is_setting(column));
         assert!(expected.eq(keys.iter().cloned()), "{keys:?}");
         for key in ["experiment", "method", "hidden", "p", "labels_per_class", "unit_length", "dataset_sha256"] {
             assert!(keys.iter().any(|known| known == key), "{key}");
@@ -307,11 +294,9 @@ mod tests {
         assert_eq!(found.iter().map(|one| one.setting("p")).collect::<Vec<_>>(), ["3", "2"], "as they appear");
         assert_eq!((found[0].seeds(), found[0].failed()), (vec![1, 2], 0));
         assert_eq!(found[0].error().unwrap().text(), "2.00 ± 0.71");
-        assert_eq!(
-            (found[1].error().unwrap().text(), found[0].mean_count(|row| row.on_sphere)),
-            ("4.00".into(), Some(1.5))
-        );
-        assert_eq!(varied(&found), ["p"]);
+        assert_eq!(found[1].error().unwrap().text(), "4.00");
+        assert_eq!(found[0].mean_count(|row| row.on_sphere), Some(1.5));
+        assert_eq!(varied(&found.iter().collect::<Vec<_>>()), ["p"]);
         assert_eq!((found[0].named(&["p", "k"]), found[0].order(&found[1])), ("p 3".to_owned(), Ordering::Greater));
     }
 
@@ -322,7 +307,7 @@ mod tests {
         let rows = [row(1, 3.0, 1.0), slow(1, "0.9"), slow(2, "0.9"), slow(1, "0.5")];
         let found = summaries(&rows).unwrap();
         assert_eq!(found.iter().map(|one| one.setting("w_inh")).collect::<Vec<_>>(), ["", "0.9", "0.5"]);
-        assert_eq!((found[1].seeds(), varied(&found)), (vec![1, 2], vec!["w_inh"]));
+        assert_eq!((found[1].seeds(), varied(&found.iter().collect::<Vec<_>>())), (vec![1, 2], vec!["w_inh"]));
     }
 
     #[test]

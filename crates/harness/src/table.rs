@@ -2,7 +2,7 @@
 //!
 //! Cells are text. A cell that is written in backticks becomes code in both forms.
 
-use maud::{Markup, html};
+use maud::{Markup, PreEscaped, html};
 
 /// What a cell without a value holds.
 pub const EMPTY: &str = "–";
@@ -22,18 +22,60 @@ pub struct Table {
     caption: String,
     columns: Vec<(String, Align)>,
     rows: Vec<Vec<String>>,
+    /// The rows that HTML shades.
+    failed: Vec<usize>,
     notes: Vec<String>,
+}
+
+/// A table while it is made column by column, each of which says something of every item.
+pub(crate) struct Columns<'i, T> {
+    items: &'i [T],
+    table: Table,
+}
+
+impl<T> Columns<'_, T> {
+    /// Adds a column of text.
+    pub(crate) fn left(self, name: impl Into<String>, cell: impl Fn(&T) -> String) -> Self {
+        self.column(name, Align::Left, cell)
+    }
+
+    /// Adds a column of numbers.
+    pub(crate) fn right(self, name: impl Into<String>, cell: impl Fn(&T) -> String) -> Self {
+        self.column(name, Align::Right, cell)
+    }
+
+    /// Adds a column; a cell without text is [`EMPTY`].
+    pub(crate) fn column(mut self, name: impl Into<String>, align: Align, cell: impl Fn(&T) -> String) -> Self {
+        self.table.columns.push((name.into(), align));
+        for (row, item) in self.table.rows.iter_mut().zip(self.items) {
+            let text = cell(item);
+            row.push(if text.is_empty() { EMPTY.to_owned() } else { text });
+        }
+        self
+    }
+
+    /// The table, with the caption that the HTML form has.
+    pub(crate) fn caption(self, caption: impl Into<String>) -> Table {
+        self.table.caption(caption)
+    }
 }
 
 impl Table {
     /// A table without rows.
     pub fn new<N: Into<String>>(columns: impl IntoIterator<Item = (N, Align)>) -> Self {
         let columns = columns.into_iter().map(|(name, align)| (name.into(), align)).collect();
-        Self { caption: String::new(), columns, rows: Vec::new(), notes: Vec::new() }
+        Self { caption: String::new(), columns, rows: Vec::new(), failed: Vec::new(), notes: Vec::new() }
+    }
+
+    /// A table with a row for every item.
+    pub(crate) fn of<T>(items: &[T]) -> Columns<'_, T> {
+        let mut table = Self::new([("", Align::Left); 0]);
+        table.rows.resize(items.len(), Vec::new());
+        Columns { items, table }
     }
 
     /// Sets the caption that the HTML form has. A document says what a table is in its own words.
-    pub fn caption(mut self, caption: impl Into<String>) -> Self {
+    pub(crate) fn caption(mut self, caption: impl Into<String>) -> Self {
         self.caption = caption.into();
         self
     }
@@ -57,8 +99,14 @@ impl Table {
         self
     }
 
+    /// Marks the rows of failed runs, which HTML shades.
+    pub(crate) fn mark_failed(mut self, rows: impl IntoIterator<Item = usize>) -> Self {
+        self.failed.extend(rows);
+        self
+    }
+
     /// Whether it has no rows.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
@@ -67,15 +115,13 @@ impl Table {
         &self.rows
     }
 
-    /// Removes the columns in which no row has a value.
-    pub fn drop_empty_columns(&mut self) -> &mut Self {
-        let used = |column: usize| self.rows.iter().any(|row| !row[column].is_empty() && row[column] != EMPTY);
-        let keep: Vec<bool> = (0..self.columns.len()).map(|column| self.rows.is_empty() || used(column)).collect();
-        let mut kept = keep.iter();
-        self.columns.retain(|_| kept.next() == Some(&true));
-        for row in &mut self.rows {
-            let mut kept = keep.iter();
-            row.retain(|_| kept.next() == Some(&true));
+    /// Without the columns in which no row has a value.
+    pub(crate) fn without_empty_columns(mut self) -> Self {
+        for column in (0..self.columns.len()).rev() {
+            if !self.rows.is_empty() && self.rows.iter().all(|row| row[column] == EMPTY) {
+                self.columns.remove(column);
+                self.rows.iter_mut().for_each(|row| drop(row.remove(column)));
+            }
         }
         self
     }
@@ -109,7 +155,7 @@ impl Table {
     }
 
     /// HTML, in a box that scrolls by itself where the table is too wide for the page.
-    pub fn html(&self) -> Markup {
+    pub(crate) fn html(&self) -> Markup {
         let class = |align: Align| (align == Align::Right).then_some("number");
         // What scrolls must be reachable with the keyboard, and then needs a name.
         html! {
@@ -120,8 +166,8 @@ impl Table {
                         tr { @for (name, align) in &self.columns { th scope="col" class=[class(*align)] { (inline(name)) } } }
                     }
                     tbody {
-                        @for row in &self.rows {
-                            tr {
+                        @for (index, row) in self.rows.iter().enumerate() {
+                            tr class=[self.failed.contains(&index).then_some("failed")] {
                                 @for (column, (cell, (_, align))) in row.iter().zip(&self.columns).enumerate() {
                                     @if column == 0 && *align == Align::Left {
                                         th scope="row" { (inline(cell)) }
@@ -139,14 +185,14 @@ impl Table {
     }
 }
 
-/// The cell of a value that may be missing.
-pub fn cell(value: Option<impl ToString>) -> String {
-    value.map_or_else(|| EMPTY.to_owned(), |value| value.to_string())
-}
-
 /// The cell of a number with a fixed count of decimals; a number that is missing or not finite has none.
 pub fn number(value: Option<f64>, decimals: usize) -> String {
-    cell(value.filter(|value| value.is_finite()).map(|value| format!("{value:.decimals$}")))
+    value.filter(|value| value.is_finite()).map_or(EMPTY.to_owned(), |value| format!("{value:.decimals$}"))
+}
+
+/// The text of a value that may be missing.
+pub(crate) fn text(value: Option<impl ToString>) -> String {
+    value.map_or(String::new(), |value| value.to_string())
 }
 
 /// A cell that does not break out of its row.
@@ -155,7 +201,7 @@ fn escaped(cell: &str) -> String {
 }
 
 /// Text in which what stands in backticks is code.
-pub(crate) fn inline(text: &str) -> Markup {
+fn inline(text: &str) -> Markup {
     let pieces: Vec<&str> = text.split('`').collect();
     // An odd backtick is only a backtick.
     if pieces.len().is_multiple_of(2) {
@@ -166,6 +212,13 @@ pub(crate) fn inline(text: &str) -> Markup {
             @if index % 2 == 1 { code { (piece) } } @else { (piece) }
         }
     }
+}
+
+/// An element without content, closed: a page is also well-formed XML, which maud's own void elements are not.
+pub(crate) fn void(name: &str, attributes: &[(&str, &str)]) -> Markup {
+    let escaped = |text: &str| html! { (text) }.into_string();
+    let attributes: String = attributes.iter().map(|(name, value)| format!(" {name}=\"{}\"", escaped(value))).collect();
+    PreEscaped(format!("<{name}{attributes}/>"))
 }
 
 #[cfg(test)]
@@ -198,10 +251,18 @@ mod tests {
     }
 
     #[test]
-    fn columns_without_a_value_can_be_left_out() {
-        let mut table = Table::new([("a", Align::Left), ("b", Align::Right), ("c", Align::Right)]);
-        table.row(vec!["x".into(), EMPTY.into(), "1".into()]).row(vec!["y".into(), String::new(), EMPTY.into()]);
-        assert_eq!(table.drop_empty_columns().rows(), [["x", "1"], ["y", EMPTY]]);
+    fn a_column_says_something_of_every_item_and_one_without_a_value_can_be_left_out() {
+        let columns = Table::of(&[("x", 1), ("y", 0)]).left("a", |it| it.0.to_owned()).left("b", |_| String::new());
+        let columns = columns.right("c", |it| text(Some(it.1).filter(|c| *c > 0)));
+        let table = columns.caption("").mark_failed([1]);
+        assert_eq!(table.rows(), [["x", EMPTY, "1"], ["y", EMPTY, EMPTY]]);
+        let table = table.without_empty_columns();
+        assert_eq!(table.rows(), [["x", "1"], ["y", EMPTY]]);
+        let page = table.html().into_string();
+        assert!(
+            page.contains("<tr><th scope=\"row\">x") && page.contains("<tr class=\"failed\"><th scope=\"row\">y"),
+            "{page}"
+        );
     }
 
     #[test]

@@ -87,6 +87,9 @@ fn the_page_holds_numbers_plots_pictures_and_origins() {
     let failed =
         rows(&page, "biological, p 4").into_iter().filter(|cells| cells.contains(&format!("failed: {HOSTILE}")));
     assert_eq!(failed.count(), 1);
+    let shaded: Vec<Node<'_, '_>> =
+        elements(&page, "tr").into_iter().filter(|row| row.attribute("class") == Some("failed")).collect();
+    assert!(shaded.len() == 1 && text(shaded[0]).contains(HOSTILE), "{shaded:?}");
     let notes: Vec<String> = elements(&page, "p").into_iter().map(text).collect();
     let note = |start: &str| notes.iter().any(|note| note.starts_with(start));
     assert!(note("Published, mnist biological and mnist end-to-end: a paper (second-hand, two sources)."), "{notes:?}");
@@ -258,8 +261,10 @@ fn tables_are_put_into_a_document_from_the_records_that_it_names() {
     let ended = place.run(&check);
     assert_eq!(ended.code, Some(3), "{}", ended.stderr);
     assert!(ended.stderr.contains("README.md differs from its records in the table accuracy"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("renew it: rivalry report runs --splice README.md"), "{}", ended.stderr);
     assert_eq!(fs::read_to_string(place.file("README.md")).unwrap(), document);
-    place.run(&["report", "runs", "--splice", "README.md"]).succeeded();
+    let ended = place.run(&["report", "runs", "--splice", "README.md"]).succeeded();
+    assert_eq!(ended.stderr, "README.md: renewed accuracy\n");
     let spliced = fs::read_to_string(place.file("README.md")).unwrap();
     assert!(
         spliced.starts_with("above\n<!-- results:begin accuracy from mnist-paper/old -->\n\n| data set"),
@@ -268,7 +273,7 @@ fn tables_are_put_into_a_document_from_the_records_that_it_names() {
     assert!(spliced.contains("1.60 ± 0.14") && !spliced.contains("2.50"), "the record that is named: {spliced}");
     assert!(spliced.ends_with("\n<!-- results:end -->\nbelow\n") && !spliced.contains("\nold\n"), "{spliced}");
     assert!(!place.file("runs/report.html").exists());
-    place.run(&check).succeeded();
+    assert_eq!(place.run(&check).succeeded().stderr, "README.md agrees with its records\n");
     for (marker, expected) in [
         ("speed from mnist-paper/old", "the records of the table `speed` hold no rows of it (they hold mnist)"),
         ("accuracy from mnist-paper/old only shallow", "hold no row of the method `shallow`"),

@@ -28,19 +28,15 @@ pub(crate) fn run(args: &FieldsArgs, common: &Common) -> anyhow::Result<()> {
 /// The layer and the shape of its images, which weights of another program do not say.
 fn layer(run: &Path) -> anyhow::Result<(Layer, Shape)> {
     let path = run.join(TENSORS);
-    let place = || format!("cannot use {}", path.display());
-    if !path.is_file() {
-        let layer = of_npy(&run.join(WEIGHTS))?;
-        let shape = Shape::grey(1, layer.inputs());
-        return Ok((layer, shape));
-    }
-    let bytes = std::fs::read(&path).with_context(place)?;
-    let (tensors, shape) = read_trained(&bytes).with_context(place)?;
-    let Some(layer) = first_layer(&State { tensors, ..State::default() }).with_context(place)? else {
-        return Err(failure(
-            format!("{} has no hidden layer", run.display()),
-            "only hidden units have receptive fields",
-        ));
+    let (layer, shape) = if path.is_file() {
+        let place = || format!("cannot use {}", path.display());
+        let (tensors, shape) = read_trained(&std::fs::read(&path).with_context(place)?).with_context(place)?;
+        let layer = first_layer(&State { tensors, ..State::default() }).with_context(place)?;
+        let none =
+            || failure(format!("{} has no hidden layer", run.display()), "only hidden units have receptive fields");
+        (layer.ok_or_else(none)?, shape)
+    } else {
+        (of_npy(&run.join(WEIGHTS))?, None)
     };
     let shape = shape.unwrap_or(Shape::grey(1, layer.inputs()));
     Ok((layer, shape))
@@ -105,14 +101,18 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said() {
         let rows = npy::write_f32(&[2, 4], &ROWS);
-        let refusal = |folder: &tempfile::TempDir| format!("{:#}", shown(folder).unwrap_err());
-        assert!(refusal(&tempfile::tempdir().unwrap()).contains("weights.npy: "));
-        let flat = npy::write_f32(&[8], &ROWS);
-        assert!(refusal(&folder(None, &flat)).contains("has the shape [8], not [hidden, inputs]"));
-        assert!(refusal(&folder(None, b"not numpy")).contains("weights.npy"));
-        assert!(refusal(&folder(None, &rows[..rows.len() - 1])).contains("weights.npy"));
-        assert!(refusal(&folder(None, &npy::write_f32(&[1, 2], &[f32::NAN, 0.0]))).contains("weights.npy"));
-        assert!(refusal(&folder(Some("p ="), &rows)).contains("config.toml"));
-        assert!(refusal(&folder(Some("k = 2"), &rows)).contains("names no data set"));
+        for (config, weights, expected) in [
+            (None, &npy::write_f32(&[8], &ROWS)[..], "has the shape [8], not [hidden, inputs]"),
+            (None, b"not numpy", "weights.npy"),
+            (None, &rows[..rows.len() - 1], "weights.npy"),
+            (None, &npy::write_f32(&[1, 2], &[f32::NAN, 0.0]), "weights.npy"),
+            (Some("p ="), &rows, "config.toml"),
+            (Some("k = 2"), &rows, "names no data set"),
+        ] {
+            let error = format!("{:#}", shown(&folder(config, weights)).unwrap_err());
+            assert!(error.contains(expected), "{error}");
+        }
+        let error = shown(&tempfile::tempdir().unwrap()).unwrap_err().to_string();
+        assert!(error.contains("weights.npy: "), "{error}");
     }
 }

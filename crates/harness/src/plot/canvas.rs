@@ -66,26 +66,16 @@ pub(super) struct Canvas {
     pixels: Vec<u8>,
 }
 
-/// A rectangle in pixels.
-#[derive(Clone, Copy)]
-pub(super) struct Area {
-    pub(super) x: usize,
-    pub(super) y: usize,
-    pub(super) width: usize,
-    pub(super) height: usize,
-}
-
 impl Canvas {
     /// A picture filled with one colour.
     pub(super) fn new(width: usize, height: usize, background: Rgb) -> Self {
         Self { width, height, pixels: background.repeat(width * height) }
     }
 
-    /// Fills the part of the rectangle that lies inside the picture.
-    pub(super) fn fill(&mut self, area: Area, colour: Rgb) {
-        let (right, bottom) = ((area.x + area.width).min(self.width), (area.y + area.height).min(self.height));
-        for y in area.y..bottom {
-            for x in area.x..right {
+    /// Fills the part of a rectangle that lies inside the picture; `(x, y)` is its top left corner.
+    pub(super) fn fill(&mut self, (x, y): (usize, usize), (width, height): (usize, usize), colour: Rgb) {
+        for y in y..(y + height).min(self.height) {
+            for x in x..(x + width).min(self.width) {
                 let at = (y * self.width + x) * 3;
                 self.pixels[at..at + 3].copy_from_slice(&colour);
             }
@@ -99,7 +89,7 @@ impl Canvas {
             for (row, bits) in rows.iter().enumerate() {
                 for column in (0..GLYPH.0).filter(|column| bits >> (GLYPH.0 - 1 - column) & 1 == 1) {
                     let left = x + (index * (GLYPH.0 + 1) + column) * dot;
-                    self.fill(Area { x: left, y: y + row * dot, width: dot, height: dot }, colour);
+                    self.fill((left, y + row * dot), (dot, dot), colour);
                 }
             }
         }
@@ -133,7 +123,7 @@ mod tests {
     #[test]
     fn rectangles_are_cut_off_at_the_edge() {
         let mut canvas = Canvas::new(3, 2, [0; 3]);
-        canvas.fill(Area { x: 2, y: 1, width: 9, height: 9 }, [1, 2, 3]);
+        canvas.fill((2, 1), (9, 9), [1, 2, 3]);
         assert_eq!(canvas.pixels[..15], [0; 15]);
         assert_eq!(canvas.pixels[15..], [1, 2, 3]);
     }
@@ -150,27 +140,14 @@ mod tests {
     }
 
     #[test]
-    fn ends_and_centre() {
-        assert_eq!(diverging(-1.0), [0x05, 0x30, 0x61]);
-        assert_eq!(diverging(0.0), [255, 255, 255]);
-        assert_eq!(diverging(1.0), [0x67, 0x00, 0x1f]);
-        assert_eq!([brightness(-1.0), brightness(0.0), brightness(1.0)], [0, 128, 255]);
-    }
-
-    #[test]
-    fn values_outside_are_clipped() {
-        assert_eq!(diverging(7.0), diverging(1.0));
-        assert_eq!(diverging(-7.0), diverging(-1.0));
-        assert_eq!(brightness(7.0), 255);
-    }
-
-    #[test]
-    fn sign_decides_between_blue_and_red() {
-        for step in 1..=20 {
-            let value = step as f32 / 20.0;
+    fn blue_is_negative_white_zero_red_positive_and_what_is_outside_is_clipped() {
+        let ends = [[0x05, 0x30, 0x61], [255, 255, 255], [0x67, 0x00, 0x1f]];
+        assert_eq!([-1.0, 0.0, 1.0].map(diverging), ends);
+        assert_eq!([-7.0, 7.0].map(diverging), [ends[0], ends[2]]);
+        assert_eq!([-1.0, 0.0, 1.0, 7.0].map(brightness), [0, 128, 255, 255]);
+        for value in (1..=20).map(|step| step as f32 / 20.0) {
             let ([red, _, blue], [red_negative, _, blue_negative]) = (diverging(value), diverging(-value));
-            assert!(red > blue, "{value}");
-            assert!(blue_negative > red_negative, "-{value}");
+            assert!(red > blue && blue_negative > red_negative, "±{value}");
         }
     }
 }

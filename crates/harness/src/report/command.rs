@@ -107,6 +107,9 @@ mod tests {
         let command = of_row(&row).unwrap();
         assert!(command.contains(" --set current_scale=auto ") && command.contains(" --set beta=2 "), "{command}");
         assert!(!command.contains("train_samples"), "{command}");
+        // A shell reads the values back.
+        assert_eq!(quoted("readout_rates=1e-3:100,5e-4:150"), "readout_rates=1e-3:100,5e-4:150");
+        assert_eq!(quoted("dataset=it's; here"), "'dataset=it'\\''s; here'");
     }
 
     #[test]
@@ -120,11 +123,5 @@ mod tests {
         assert!(of_row(&row(500, 0.0)).unwrap().contains("--set train_samples=500"));
         assert_eq!(of_row(&ResultRow { method: "magic".to_owned(), ..row(500, 0.0) }), None);
         assert_eq!(of_row(&ResultRow { validation: None, ..row(60_000, 0.0) }), None, "an old row");
-    }
-
-    #[test]
-    fn values_reach_the_program_through_a_shell() {
-        assert_eq!(quoted("readout_rates=1e-3:100,5e-4:150"), "readout_rates=1e-3:100,5e-4:150");
-        assert_eq!(quoted("dataset=it's; here"), "'dataset=it'\\''s; here'");
     }
 }

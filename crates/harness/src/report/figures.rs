@@ -9,190 +9,158 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use maud::{Markup, PreEscaped, html};
 
-use super::page::void;
 use super::part::{Part, symbol};
 use super::search::Run;
 use crate::config::Hidden;
 use crate::plot::lines::{Chart, Dot, Layout, Line, PALETTE, Stroke};
 use crate::rows::MetricsRow;
 use crate::summary::Summary;
+use crate::table::void;
 
 /// More points than a figure has pixels for would only make the page longer.
 const MOST_POINTS: usize = 320;
 
-/// A line with its name in the legend.
-struct Named {
-    name: String,
-    line: Line,
+/// All line plots of a part.
+pub(super) fn plots(part: &Part<'_>) -> anyhow::Result<Markup> {
+    let sweeps = sweeps(part).into_iter().map(|(_, chart)| chart);
+    let figures = sweeps.chain(curves(part)).chain(convergence(part)).filter(|chart| !chart.lines.is_empty());
+    let drawn = figures.map(|chart| figure(&chart)).collect::<anyhow::Result<Vec<Markup>>>()?;
+    Ok(html! { @if !drawn.is_empty() { div.figures { @for figure in &drawn { (figure) } } } })
 }
 
-/// A chart before it is put anywhere: into the page, which has a legend of its own, or into a file.
-pub(super) struct Figure {
-    /// The setting of a sweep, for the name of a file.
-    pub(super) key: String,
-    caption: String,
-    x: String,
-    y: String,
-    layout: Layout,
-    named: Vec<Named>,
-}
-
-impl Figure {
-    /// Lines without a point are left out.
-    fn new(caption: String, [x, y]: [&str; 2], layout: Layout, mut named: Vec<Named>) -> Self {
-        named.retain(|named| !named.line.points.is_empty());
-        Self { key: x.to_owned(), caption, x: x.to_owned(), y: y.to_owned(), layout, named }
-    }
-
-    /// The picture; with `legend`, one that stands alone: names beside it, on white.
-    ///
-    /// # Errors
-    /// No point, or one that is no finite number.
-    pub(super) fn svg(&self, legend: bool) -> anyhow::Result<String> {
-        let lines: Vec<Line> = self.named.iter().map(|named| named.line.clone()).collect();
-        let names: Vec<&str> = self.named.iter().map(|named| named.name.as_str()).collect();
-        let title = if legend { "" } else { &self.caption };
-        let legend = legend.then_some(&names[..]);
-        Chart { title, x: &self.x, y: &self.y, layout: self.layout, lines: &lines, legend }.svg()
-    }
-
-    /// The picture with its caption and legend.
-    fn html(&self) -> anyhow::Result<Markup> {
-        let svg = self.svg(false)?;
-        let last = |line: &Line| line.points.last().filter(|_| self.layout != Layout::Sweep).map(|dot| dot.y);
-        let stroke = |line: &Line| match line.stroke {
-            Stroke::Thin => "thin",
-            Stroke::Thick => "thick",
-            Stroke::Triangles => "triangle",
-        };
-        Ok(html! {
-            figure {
-                div role="img" aria-label=(self.caption) { (PreEscaped(svg)) }
-                figcaption {
-                    (self.caption)
-                    ul.legend {
-                        @for Named { name, line } in &self.named {
-                            li {
-                                span class=(format!("key {} colour-{}", stroke(line), line.colour % PALETTE.len())) {}
-                                (name)
-                                @if let Some(error) = last(line) { (format!(" ({error:.2} %)")) }
-                            }
+/// A chart with its caption and legend.
+fn figure(chart: &Chart) -> anyhow::Result<Markup> {
+    let svg = chart.svg(false)?;
+    let key = |line: &Line| match line.stroke {
+        Stroke::Thin => "thin",
+        Stroke::Thick => "thick",
+        Stroke::Triangles => "triangle",
+    };
+    let last = |line: &Line| line.points.last().filter(|_| chart.layout != Layout::Sweep).map(|dot| dot.y);
+    Ok(html! {
+        figure {
+            div role="img" aria-label=(chart.title) { (PreEscaped(svg)) }
+            figcaption {
+                (chart.title)
+                ul.legend {
+                    @for line in &chart.lines {
+                        li {
+                            span class=(format!("key {} colour-{}", key(line), line.colour % PALETTE.len())) {}
+                            (line.name)
+                            @if let Some(error) = last(line) { (format!(" ({error:.2} %)")) }
                         }
                     }
                 }
             }
-        })
-    }
+        }
+    })
 }
 
-/// All line plots of a part.
-pub(super) fn plots(part: &Part<'_>) -> anyhow::Result<Markup> {
-    let figures = sweeps(part).into_iter().chain(curves(part)).chain(convergence(part));
-    let drawn = figures.map(|figure| figure.html()).collect::<anyhow::Result<Vec<Markup>>>()?;
-    Ok(html! { @if !drawn.is_empty() { div.figures { @for figure in &drawn { (figure) } } } })
+/// Lines without a point are left out.
+fn chart(title: String, [x, y]: [&str; 2], layout: Layout, mut lines: Vec<Line>) -> Chart {
+    lines.retain(|line| !line.points.is_empty());
+    Chart { title, x: x.to_owned(), y: y.to_owned(), layout, lines }
 }
 
-/// Error along each axis of a sweep.
-pub(super) fn sweeps(part: &Part<'_>) -> Vec<Figure> {
+/// Error along each axis of a sweep, with the setting of the axis.
+pub(super) fn sweeps<'p>(part: &'p Part<'_>) -> Vec<(&'p str, Chart)> {
     let mut figures = Vec::new();
     let error = if part.is_held_out { "validation error" } else { "test error" };
-    for sweep in part.sweeps() {
-        let along: Vec<String> = sweep.along.iter().map(|key| symbol(key)).collect();
-        let along = if along.is_empty() { String::new() } else { format!(", along with {}", along.join(", ")) };
-        let caption = format!(
-            "{}: {error} against {}{along}. Mean over seeds, bars of one sample standard deviation; the axis need not start at zero.",
-            part.heading(),
-            symbol(sweep.key)
-        );
-        for chunk in sweep.lines.chunks(PALETTE.len() - 1) {
-            let mut named = Vec::new();
+    for axis in &part.axes {
+        let symbols: Vec<String> = axis.iter().map(|key| symbol(key)).collect();
+        let along = if axis.len() > 1 { format!(", along with {}", symbols[1..].join(", ")) } else { String::new() };
+        for chunk in part.lines(axis).chunks(PALETTE.len() - 1) {
+            let mut lines = Vec::new();
             let mut published: Vec<Dot> = Vec::new();
-            for (colour, (label, points)) in chunk.iter().enumerate() {
-                let dot = |(x, summary): &(f64, &Summary<'_>)| {
-                    summary.error().map(|error| Dot { x: *x, y: error.mean, sd: error.sd })
-                };
-                let line = Line { colour, stroke: Stroke::Thick, points: points.iter().filter_map(dot).collect() };
-                named.push(Named { name: label.clone(), line });
+            for (colour, (name, points)) in chunk.iter().enumerate() {
+                let ours = |(x, one): &(f64, &Summary<'_>)| one.error().map(|it| Dot { x: *x, y: it.mean, sd: it.sd });
+                let points_of_ours = points.iter().filter_map(ours).collect();
+                lines.push(Line { name: name.clone(), colour, stroke: Stroke::Thick, points: points_of_ours });
                 let theirs = points.iter().filter_map(|(x, one)| Some(Dot { x: *x, y: one.published()?.0, sd: None }));
                 published.extend(theirs);
             }
-            let line = Line { colour: PALETTE.len() - 1, stroke: Stroke::Triangles, points: published };
-            named.push(Named { name: "published".to_owned(), line });
-            let axes = [&*symbol(sweep.key), &format!("{error} (%)")];
-            let figure = Figure::new(caption.clone(), axes, Layout::Sweep, named);
-            figures.push(Figure { key: sweep.key.to_owned(), ..figure });
+            let (name, colour) = ("published".to_owned(), PALETTE.len() - 1);
+            lines.push(Line { name, colour, stroke: Stroke::Triangles, points: published });
+            let title = format!(
+                "{}: {error} against {}{along}. Mean over seeds, bars of one sample standard deviation; the axis need not start at zero.",
+                part.heading(),
+                symbols[0]
+            );
+            figures.push((&*axis[0], chart(title, [&symbols[0], &format!("{error} (%)")], Layout::Sweep, lines)));
         }
     }
     figures
 }
 
 /// Training and held-out error over epochs, the methods beside one another.
-fn curves(part: &Part<'_>) -> Vec<Figure> {
+fn curves(part: &Part<'_>) -> Vec<Chart> {
     let held_out = if part.is_held_out { "validation" } else { "test" };
-    let mut lines: Vec<[Named; 2]> = Vec::new();
+    let mut lines: Vec<[Line; 2]> = Vec::new();
     for summary in &part.summaries {
-        let label = part.label(summary);
-        let train = curve(part, summary, false, |row, _| row.train_error_pct);
-        let other = curve(part, summary, false, |row, _| row.validation_error_pct.or(row.test_error_pct));
-        if train.is_empty() && other.is_empty() {
-            continue;
+        let both = [
+            ("training", Stroke::Thin, curve(part, summary, false, |row, _| row.train_error_pct)),
+            (
+                held_out,
+                Stroke::Thick,
+                curve(part, summary, false, |row, _| row.validation_error_pct.or(row.test_error_pct)),
+            ),
+        ];
+        if both.iter().any(|(.., points)| !points.is_empty()) {
+            let (label, colour) = (part.label(summary), lines.len());
+            let line = |(name, stroke, points)| Line { name: format!("{label}: {name}"), colour, stroke, points };
+            lines.push(both.map(line));
         }
-        let named = |name: &str, stroke, points| Named {
-            name: format!("{label}: {name}"),
-            line: Line { colour: lines.len(), stroke, points },
-        };
-        lines.push([named("training", Stroke::Thin, train), named(held_out, Stroke::Thick, other)]);
     }
-    let caption = format!(
+    let title = format!(
         "{}: error over epochs of the readout or of the whole network; mean over seeds. Early epochs above the upper edge are cut off.",
         part.heading()
     );
-    let mut figures = Vec::new();
-    while !lines.is_empty() {
-        let rest = lines.split_off(lines.len().min(PALETTE.len()));
-        let named = std::mem::replace(&mut lines, rest).into_iter().flatten().collect();
-        figures.push(Figure::new(caption.clone(), ["epoch", "error (%)"], Layout::Curves, named));
-    }
-    figures
+    let of_chunk = |chunk: &[_]| chart(title.clone(), ["epoch", "error (%)"], Layout::Curves, chunk.concat());
+    lines.chunks(PALETTE.len()).map(of_chunk).collect()
 }
 
-/// Units on the p-sphere, negative and dead ones, in per cent of all, over the unsupervised epochs.
-fn convergence(part: &Part<'_>) -> Vec<Figure> {
+/// Units on the p-sphere, negative and dead ones, in per cent of all, over the unsupervised epochs: of one summary in one
+/// figure, of several in one each.
+fn convergence(part: &Part<'_>) -> Vec<Chart> {
     type Units = (&'static str, fn(&MetricsRow) -> Option<usize>);
     const UNITS: [Units; 3] = [
         ("on the p-sphere", |row| row.on_sphere),
         ("negative mean weight", |row| row.negative_units),
         ("never ranked first in the epoch", |row| row.silent_units),
     ];
-    let share = |summary: &Summary<'_>, units: fn(&MetricsRow) -> Option<usize>| {
-        curve(part, summary, true, |row, hidden| Some(100.0 * units(row)? as f64 / hidden? as f64))
+    let shares = |summary| {
+        UNITS.map(|(_, units)| {
+            curve(part, summary, true, |row, hidden| Some(100.0 * units(row)? as f64 / hidden? as f64))
+        })
     };
-    let learned = |summary: &&Summary<'_>| UNITS.iter().any(|(_, units)| !share(summary, *units).is_empty());
-    let summaries: Vec<&Summary<'_>> = part.summaries.iter().filter(learned).collect();
-    let line = |colour, name: String, points| Named { name, line: Line { colour, stroke: Stroke::Thick, points } };
-    let axes = ["unsupervised epoch", "units (%)"];
-    if let [summary] = summaries[..] {
-        let caption = format!(
-            "{}, {}: hidden units over the unsupervised epochs; mean over seeds.",
-            part.heading(),
-            part.label(summary)
-        );
-        let each = UNITS.iter().enumerate();
-        let lines = each.map(|(colour, (name, units))| line(colour, (*name).to_owned(), share(summary, *units)));
-        return vec![Figure::new(caption, axes, Layout::Shares, lines.collect())];
+    let all = part.summaries.iter().map(|summary| (part.label(summary), shares(summary)));
+    let all: Vec<(String, [Vec<Dot>; 3])> = all.filter(|(_, shares)| shares.iter().any(|it| !it.is_empty())).collect();
+    let figure = |of: String, lines: Vec<(&str, Vec<Dot>)>| {
+        let of_name = |(colour, (name, points)): (usize, (&str, Vec<Dot>))| Line {
+            name: name.to_owned(),
+            colour,
+            stroke: Stroke::Thick,
+            points,
+        };
+        let lines = lines.into_iter().enumerate().map(of_name).collect();
+        chart(
+            format!("{}{of}; mean over seeds.", part.heading()),
+            ["unsupervised epoch", "units (%)"],
+            Layout::Shares,
+            lines,
+        )
+    };
+    const OVER: &str = "hidden units over the unsupervised epochs";
+    if let [(label, shares)] = &all[..] {
+        let lines = UNITS.iter().zip(shares).map(|((name, _), points)| (*name, points.clone()));
+        return vec![figure(format!(", {label}: {OVER}"), lines.collect())];
     }
-    let mut figures = Vec::new();
-    for chunk in summaries.chunks(PALETTE.len()) {
-        for (name, units) in UNITS {
-            let caption =
-                format!("{}: hidden units over the unsupervised epochs, {name}; mean over seeds.", part.heading());
-            let each = chunk.iter().enumerate();
-            let lines = each.map(|(colour, summary)| line(colour, part.label(summary), share(summary, units)));
-            figures.push(Figure::new(caption, axes, Layout::Shares, lines.collect()));
-        }
-    }
-    figures.retain(|figure| !figure.named.is_empty());
-    figures
+    let each = all.chunks(PALETTE.len()).flat_map(|chunk| (0..UNITS.len()).map(move |units| (chunk, units)));
+    each.map(|(chunk, units)| {
+        let lines = chunk.iter().map(|(label, shares)| (label.as_str(), shares[units].clone()));
+        figure(format!(": {OVER}, {}", UNITS[units].0), lines.collect())
+    })
+    .collect()
 }
 
 /// A column of `metrics.csv` over epochs, mean over the runs that have it.

@@ -1,5 +1,6 @@
 //! One run folder: what a finished run left there, and how far an unfinished one has come.
 
+use std::fmt::Display;
 use std::fs;
 use std::path::Path;
 
@@ -9,6 +10,7 @@ use crate::config::Config;
 use crate::rows::{self, MetricsRow, Phase};
 use crate::run;
 use crate::run::checkpoint::Checkpoint;
+use crate::table::{Align, Table};
 
 /// What a finished run left besides its row. Files that are missing are `None` or empty.
 #[derive(Debug)]
@@ -18,18 +20,9 @@ pub(super) struct Folder {
     pub(super) config: Option<Config>,
     pub(super) metrics: Vec<MetricsRow>,
     pub(super) fields: Option<Picture>,
-    pub(super) confusion: Option<Confusion>,
+    pub(super) confusion: Option<Table>,
     /// `env.json`.
     pub(super) environment: Option<Value>,
-}
-
-/// `confusion.csv`: for each true class the number of samples that were taken for each class.
-#[derive(Debug)]
-pub(super) struct Confusion {
-    /// The names of the classes.
-    pub(super) classes: Vec<String>,
-    /// A row for each true class.
-    pub(super) counts: Vec<Vec<u64>>,
 }
 
 /// A PNG as it stands in its file.
@@ -51,57 +44,43 @@ pub(super) struct Unfinished {
 }
 
 /// The name of a folder for people: the root has none of its own.
-fn shown(name: &str) -> String {
+pub(super) fn shown(name: &str) -> String {
     match name.trim_end_matches('/') {
         "" => ".".to_owned(),
         name => name.to_owned(),
     }
 }
 
+/// The files of a run; the damaged ones go to `set_aside`.
+struct Files<'a> {
+    path: &'a Path,
+    name: &'a str,
+    root: &'a Path,
+    set_aside: &'a mut Vec<(String, String)>,
+}
+
+impl Files<'_> {
+    fn read<T, E: Display>(&mut self, file: &str, parse: impl FnOnce(Vec<u8>) -> Result<T, E>) -> Option<T> {
+        let parse = |bytes| parse(bytes).map_err(|error| format!("{error:#}"));
+        let read = bytes(self.path, file)?.and_then(parse);
+        // Errors name files by the path that was typed; the page may be read elsewhere.
+        let local = |reason: String| reason.replace(&format!("{}/", self.root.display()), "");
+        read.map_err(|reason| self.set_aside.push((format!("{}{file}", self.name), local(reason)))).ok()
+    }
+}
+
 impl Folder {
     /// Reads what is there; what is damaged goes to `set_aside`.
     pub(super) fn read(path: &Path, name: &str, root: &Path, set_aside: &mut Vec<(String, String)>) -> Self {
-        let mut whole = |file: &str, found: Result<(), String>| {
-            if let Err(reason) = found {
-                // Errors name files by the path that was typed; the page may be read elsewhere.
-                let reason = reason.replace(&format!("{}/", root.display()), "");
-                set_aside.push((format!("{name}{file}"), reason));
-            }
-        };
-        let mut folder = Self {
+        let mut files = Files { path, name, root, set_aside };
+        Self {
             name: shown(name),
-            config: None,
-            metrics: Vec::new(),
-            fields: None,
-            confusion: None,
-            environment: None,
-        };
-        if path.join(run::CONFIG).is_file() {
-            let read = settings(path).map(|config| folder.config = Some(config));
-            whole(run::CONFIG, read);
+            config: files.read(run::CONFIG, |_| settings(path)),
+            metrics: files.read(run::METRICS, |bytes| metrics(bytes, name)).unwrap_or_default(),
+            fields: files.read(run::FIELDS, Picture::read),
+            confusion: files.read(run::CONFUSION, |csv| confusion(&csv).ok_or("it is no square table of counts")),
+            environment: files.read(run::ENVIRONMENT, |json| serde_json::from_slice::<Value>(&json)),
         }
-        if let Some(bytes) = bytes(path, run::METRICS) {
-            let read = bytes.and_then(|bytes| metrics(bytes, name)).map(|rows| folder.metrics = rows);
-            whole(run::METRICS, read);
-        }
-        if let Some(bytes) = bytes(path, run::FIELDS) {
-            let read = bytes.and_then(Picture::read).map(|picture| folder.fields = Some(picture));
-            whole(run::FIELDS, read);
-        }
-        if let Some(bytes) = bytes(path, run::CONFUSION) {
-            let read = bytes.and_then(|bytes| {
-                let confusion = Confusion::read(&bytes).ok_or("it is no square table of counts")?;
-                folder.confusion = Some(confusion);
-                Ok(())
-            });
-            whole(run::CONFUSION, read);
-        }
-        if let Some(bytes) = bytes(path, run::ENVIRONMENT) {
-            let json = |bytes: Vec<u8>| serde_json::from_slice(&bytes).map_err(|error| error.to_string());
-            let read = bytes.and_then(json).map(|value| folder.environment = Some(value));
-            whole(run::ENVIRONMENT, read);
-        }
-        folder
     }
 
     /// The evaluated epochs of the hidden layer, or of what follows.
@@ -118,9 +97,8 @@ fn bytes(folder: &Path, file: &str) -> Option<Result<Vec<u8>, String>> {
     }
 }
 
-fn settings(folder: &Path) -> Result<Config, String> {
-    let path = folder.join(run::CONFIG);
-    Config::resolve(&path.to_string_lossy(), &[], None).map_err(|error| format!("{error:#}"))
+fn settings(folder: &Path) -> anyhow::Result<Config> {
+    Config::resolve(&folder.join(run::CONFIG).to_string_lossy(), &[], None)
 }
 
 /// Rows whose numbers can be drawn.
@@ -129,29 +107,40 @@ fn metrics(bytes: Vec<u8>, name: &str) -> Result<Vec<MetricsRow>, String> {
     let place = format!("{name}{}", run::METRICS);
     let rows = rows::from_csv::<MetricsRow>(&text, &place).map_err(|error| format!("{error:#}"))?;
     for row in &rows {
-        let errors = [row.train_error_pct, row.validation_error_pct, row.test_error_pct];
-        if let Some(bad) = errors.into_iter().flatten().find(|error| !(0.0..=100.0).contains(error)) {
-            return Err(format!("epoch {}: an error of {bad} % is not from 0 to 100", row.epoch));
-        }
+        percentages([row.train_error_pct, row.validation_error_pct, row.test_error_pct])
+            .map_err(|reason| format!("epoch {}: {reason}", row.epoch))?;
     }
     Ok(rows)
 }
 
-impl Confusion {
-    fn read(bytes: &[u8]) -> Option<Self> {
-        let mut reader = csv::Reader::from_reader(bytes);
-        let classes: Vec<String> = reader.headers().ok()?.iter().skip(1).map(str::to_owned).collect();
-        let mut counts: Vec<Vec<u64>> = Vec::new();
-        for row in reader.records() {
-            counts.push(row.ok()?.iter().skip(1).map(|cell| cell.parse().ok()).collect::<Option<_>>()?);
-        }
-        (!classes.is_empty() && counts.len() == classes.len()).then_some(Self { classes, counts })
+/// Refuses errors that no axis could show.
+pub(super) fn percentages<const N: usize>(errors: [Option<f64>; N]) -> Result<(), String> {
+    match errors.into_iter().flatten().find(|error| !(0.0..=100.0).contains(error)) {
+        Some(bad) => Err(format!("an error of {bad} % is not from 0 to 100")),
+        None => Ok(()),
     }
 }
 
+/// The confusion matrix of a run from `confusion.csv`: for each true class how many samples were taken for each class.
+fn confusion(csv: &[u8]) -> Option<Table> {
+    let mut reader = csv::Reader::from_reader(csv);
+    let classes: Vec<String> = reader.headers().ok()?.iter().skip(1).map(str::to_owned).collect();
+    let columns = classes.iter().map(|class| (class.as_str(), Align::Right));
+    let columns = [("true class", Align::Left)].into_iter().chain(columns).chain([("wrong", Align::Right)]);
+    let mut table = Table::new(columns);
+    for (index, row) in reader.records().enumerate() {
+        let counts: Vec<u64> = row.ok()?.iter().skip(1).map(|cell| cell.parse().ok()).collect::<Option<_>>()?;
+        let all: u64 = counts.iter().sum();
+        let wrong = 100.0 * (all - counts.get(index)?) as f64 / all.max(1) as f64;
+        let cells = [classes[index].clone()].into_iter().chain(counts.iter().map(u64::to_string));
+        table.row(cells.chain([format!("{wrong:.1} %")]).collect());
+    }
+    (!classes.is_empty() && table.rows().len() == classes.len()).then_some(table)
+}
+
 impl Picture {
-    fn read(png: Vec<u8>) -> Result<Self, String> {
-        let reader = png::Decoder::new(std::io::Cursor::new(&png)).read_info().map_err(|error| error.to_string())?;
+    fn read(png: Vec<u8>) -> Result<Self, png::DecodingError> {
+        let reader = png::Decoder::new(std::io::Cursor::new(&png)).read_info()?;
         let (width, height) = (reader.info().width, reader.info().height);
         Ok(Self { png, width, height })
     }
@@ -160,30 +149,26 @@ impl Picture {
 impl Unfinished {
     /// A folder that holds settings, metrics or a checkpoint of a run, and no result.
     pub(super) fn read(path: &Path, name: &str) -> Option<Self> {
-        let there = |file: &&str| path.join(file).is_file();
+        let there = |file: &str| path.join(file).is_file();
         // Other programs have a config.toml too; ours tells what a run is.
-        let config = if there(&run::CONFIG) { settings(path).ok() } else { None };
-        let traces = [run::CHECKPOINT, run::METRICS];
-        let ours = config.is_some() || traces.iter().any(there);
+        let config = settings(path).ok().filter(|_| there(run::CONFIG));
+        let ours = config.is_some() || there(run::CHECKPOINT) || there(run::METRICS);
         ours.then(|| Self { name: shown(name), progress: progress(path, config.as_ref()), config })
     }
 }
 
 fn progress(folder: &Path, config: Option<&Config>) -> String {
-    let checkpoint = match bytes(folder, run::CHECKPOINT) {
-        None => return "no checkpoint yet".to_owned(),
-        Some(read) => read
-            .and_then(|bytes| Checkpoint::from_bytes(&bytes, run::CHECKPOINT).map_err(|_| "it is damaged".to_owned())),
-    };
-    match checkpoint {
+    let Some(read) = bytes(folder, run::CHECKPOINT) else { return "no checkpoint yet".to_owned() };
+    let parse =
+        |bytes: Vec<u8>| Checkpoint::from_bytes(&bytes, run::CHECKPOINT).map_err(|_| "it is damaged".to_owned());
+    match read.and_then(parse) {
         Err(reason) => format!("its checkpoint cannot be read: {reason}"),
-        Ok(checkpoint) => {
-            let all = config.map(|config| match checkpoint.phase {
-                Phase::Unsupervised => config.epochs,
-                Phase::Readout | Phase::EndToEnd => config.readout_epochs,
+        Ok(Checkpoint { epoch, phase, .. }) => {
+            let of = config.map_or(String::new(), |config| match phase {
+                Phase::Unsupervised => format!(" of {}", config.epochs),
+                Phase::Readout | Phase::EndToEnd => format!(" of {}", config.readout_epochs),
             });
-            let of = all.map_or(String::new(), |all| format!(" of {all}"));
-            format!("epoch {}{of}, phase {}, at its last checkpoint", checkpoint.epoch, checkpoint.phase.name())
+            format!("epoch {epoch}{of}, phase {}, at its last checkpoint", phase.name())
         }
     }
 }

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use maud::{Markup, html};
 use serde_json::Value;
 
+use super::folder::shown;
 use super::search::{Found, Run};
 use super::tables::revision;
-use crate::table::{Align, EMPTY, Table};
+use crate::table::{EMPTY, Table, text};
 
 /// The last section of the page.
 pub(super) fn section(found: &Found) -> Markup {
@@ -32,50 +33,48 @@ pub(super) fn section(found: &Found) -> Markup {
 
 /// What ran the runs, as far as `env.json` or the row tells; each kind once.
 fn kinds(found: &Found) -> Table {
-    const WORDS: [&str; 8] =
-        ["machine", "system", "threads", "instruction set", "revision", "compiler", "build", "date of the runs"];
-    let mut kinds: BTreeMap<[String; 7], (usize, Vec<String>)> = BTreeMap::new();
+    const WORDS: [&str; 7] = ["machine", "system", "threads", "instruction set", "revision", "compiler", "build"];
+    let mut kinds: BTreeMap<[String; 7], Vec<Option<String>>> = BTreeMap::new();
     for run in &found.runs {
-        let (runs, dates) = kinds.entry(kind(run)).or_default();
-        *runs += 1;
-        dates.extend(text(run, "/date").map(|date| date.split('T').next().unwrap_or_default().to_owned()));
+        let date = recorded(run, "/date").map(|date| date.split('T').next().unwrap_or_default().to_owned());
+        kinds.entry(kind(run)).or_default().push(date);
     }
-    let columns = WORDS.map(|name| (name, Align::Left)).into_iter().chain([("runs", Align::Right)]);
-    let mut table = Table::new(columns).caption("A changed revision is one whose sources differed from the commit.");
-    for (kind, (runs, mut dates)) in kinds {
-        dates.sort();
-        let date = match (dates.first(), dates.last()) {
+    let kinds: Vec<_> = kinds.into_iter().collect();
+    let mut columns = Table::of(&kinds);
+    for (index, name) in WORDS.into_iter().enumerate() {
+        columns = columns.left(name, |(kind, _)| kind[index].clone());
+    }
+    let date = |dates: &[Option<String>]| {
+        let dates = || dates.iter().flatten();
+        match (dates().min(), dates().max()) {
             (Some(first), Some(last)) if first != last => format!("{first} to {last}"),
-            (Some(date), _) => date.clone(),
-            _ => EMPTY.to_owned(),
-        };
-        table.row(kind.into_iter().chain([date, runs.to_string()]).collect());
-    }
-    table.drop_empty_columns();
-    table
+            (date, _) => text(date),
+        }
+    };
+    columns
+        .left("date of the runs", |(_, dates)| date(dates))
+        .right("runs", |(_, dates)| dates.len().to_string())
+        .caption("A changed revision is one whose sources differed from the commit.")
+        .without_empty_columns()
 }
 
 fn kind(run: &Run) -> [String; 7] {
     let row = &run.row;
-    let or = |pointer: &str, cell: &str| match text(run, pointer) {
-        Some(known) => known,
-        None if cell.is_empty() => EMPTY.to_owned(),
-        None => cell.to_owned(),
-    };
-    let dirty = or("/build/dirty", &row.dirty);
-    [
+    let or = |pointer: &str, cell: &str| recorded(run, pointer).unwrap_or_else(|| cell.to_owned());
+    let kind = [
         or("/machine/cpu", &row.cpu),
         or("/machine/os", ""),
-        or("/threads", &row.threads.map_or(String::new(), |threads| threads.to_string())),
+        or("/threads", &text(row.threads)),
         or("/isa", &row.isa),
-        revision(&text(run, "/build/revision").unwrap_or_else(|| row.revision.clone()), &dirty),
+        revision(&or("/build/revision", &row.revision), &or("/build/dirty", &row.dirty)),
         or("/build/rustc", ""),
         or("/build/profile", ""),
-    ]
+    ];
+    kind.map(|text| if text.is_empty() { EMPTY.to_owned() } else { text })
 }
 
 /// A value of `env.json` as it is written.
-fn text(run: &Run, pointer: &str) -> Option<String> {
+fn recorded(run: &Run, pointer: &str) -> Option<String> {
     match run.folder.as_ref()?.environment.as_ref()?.pointer(pointer)? {
         Value::String(text) => Some(text.clone()),
         Value::Null => None,
@@ -84,15 +83,13 @@ fn text(run: &Run, pointer: &str) -> Option<String> {
 }
 
 fn records(found: &Found) -> Table {
-    let mut table = Table::new([("record", Align::Left), ("runs", Align::Right), ("settings", Align::Left)]);
-    for record in &found.records {
-        let runs = found.runs.iter().filter(|run| run.is_below(&[&record.name])).count();
-        let settings = if record.migrated.is_some() { "from the TOML files of their revision" } else { "recorded" };
-        let name = record.name.trim_end_matches('/');
-        let name = if name.is_empty() { "." } else { name };
-        table.row(vec![name.to_owned(), runs.to_string(), settings.to_owned()]);
-    }
-    table
+    let runs = |record: &str| found.runs.iter().filter(|run| run.is_below(&[record])).count();
+    let settings = |is_migrated| if is_migrated { "from the TOML files of their revision" } else { "recorded" };
+    Table::of(&found.records)
+        .left("record", |record| shown(&record.name))
+        .right("runs", |record| runs(&record.name).to_string())
+        .left("settings", |record| settings(record.is_migrated).to_owned())
+        .caption("")
 }
 
 fn data(found: &Found) -> Table {
@@ -100,11 +97,10 @@ fn data(found: &Found) -> Table {
     for run in &found.runs {
         *sets.entry((&run.row.dataset, &run.row.dataset_sha256)).or_default() += 1;
     }
-    let mut table =
-        Table::new([("data set", Align::Left), ("SHA-256 of the content", Align::Left), ("runs", Align::Right)]);
-    for ((dataset, digest), runs) in sets {
-        let digest = if digest.is_empty() { "not known".to_owned() } else { format!("`{digest}`") };
-        table.row(vec![dataset.to_owned(), digest, runs.to_string()]);
-    }
-    table.caption("The data.")
+    let digest = |digest: &str| if digest.is_empty() { "not known".to_owned() } else { format!("`{digest}`") };
+    Table::of(&sets.into_iter().collect::<Vec<_>>())
+        .left("data set", |((dataset, _), _)| (*dataset).to_owned())
+        .left("SHA-256 of the content", |((_, of), _)| digest(of))
+        .right("runs", |(_, runs)| runs.to_string())
+        .caption("The data.")
 }

@@ -4,13 +4,14 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::command;
+use super::folder::Unfinished;
 use super::part::{Part, Place};
 use super::search::{Found, Run};
 use super::{figures, origin, tables};
 use crate::config::Config;
 use crate::summary::Summary;
 use crate::sweep::Definition;
-use crate::table::{Align, EMPTY, Table};
+use crate::table::{Table, text, void};
 
 const STYLE: &str = include_str!("style.css");
 /// Nothing is fetched and nothing runs, whatever might have slipped into the page.
@@ -92,13 +93,6 @@ pub(super) fn page(title: &str, found: &Found, parts: &[Part<'_>]) -> anyhow::Re
     Ok(page.into_string().chars().map(printable).collect())
 }
 
-/// An element without content, closed: the page is also well-formed XML, which maud's own void elements are not.
-pub(super) fn void(name: &str, attributes: &[(&str, &str)]) -> Markup {
-    let escaped = |text: &str| html! { (text) }.into_string();
-    let attributes: String = attributes.iter().map(|(name, value)| format!(" {name}=\"{}\"", escaped(value))).collect();
-    PreEscaped(format!("<{name}{attributes}/>"))
-}
-
 /// `1 run`, `2 runs`.
 fn count(number: usize, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
@@ -151,11 +145,9 @@ fn part(part: &Part<'_>) -> anyhow::Result<Markup> {
 fn fields(part: &Part<'_>) -> Markup {
     let drawn: Vec<Markup> =
         part.all_runs().filter_map(|(summary, run)| figures::fields(&part.label(summary), run)).collect();
-    let missing = part.all_runs().filter(|(_, run)| run.row.hidden.is_some());
-    let missing: Vec<&str> = missing
-        .filter_map(|(_, run)| run.folder.as_ref().filter(|folder| folder.fields.is_none()))
-        .map(|folder| folder.name.as_str())
-        .collect();
+    let layers = part.all_runs().filter(|(_, run)| run.row.hidden.is_some());
+    let without = layers.filter_map(|(_, run)| run.folder.as_ref().filter(|folder| folder.fields.is_none()));
+    let missing: Vec<&str> = without.map(|folder| folder.name.as_str()).collect();
     html! {
         @if let Some((first, rest)) = drawn.split_first() {
             div.fields { (first) }
@@ -174,13 +166,12 @@ fn fields(part: &Part<'_>) -> Markup {
 }
 
 fn runs(part: &Part<'_>) -> Markup {
-    let matrices: Vec<Table> = part
-        .all_runs()
-        .filter_map(|(summary, run)| {
-            let name = format!("{}, seed {}", part.label(summary), run.row.seed);
-            Some(tables::confusion(&name, run.folder.as_ref()?.confusion.as_ref()?))
-        })
-        .collect();
+    let matrix = |(summary, run): (&Summary<'_>, &Run)| {
+        let name = format!("{}, seed {}", part.label(summary), run.row.seed);
+        let caption = format!("{name}: samples of each true class by the class they were taken for.");
+        Some(run.folder.as_ref()?.confusion.clone()?.caption(caption))
+    };
+    let matrices: Vec<Table> = part.all_runs().filter_map(matrix).collect();
     html! {
         details {
             summary { (count(part.all_runs().count(), "single run")) }
@@ -192,8 +183,8 @@ fn runs(part: &Part<'_>) -> Markup {
 
 /// The commands that repeat a part.
 fn repeat(part: &Part<'_>) -> Markup {
-    let whole = Definition::names().any(|name| name == part.experiment) && part.place() != Place::Table;
-    let whole = whole && Config::names().all(|name| name != part.experiment);
+    let is = |name: &str| name == part.experiment;
+    let whole = Definition::names().any(is) && !Config::names().any(is);
     html! {
         details {
             summary { "How to repeat" }
@@ -224,11 +215,8 @@ fn command_of<'a>(part: &Part<'a>, summary: &Summary<'a>) -> Option<String> {
     };
     let mut others: Vec<u64> = runs[1..].iter().map(|run| run.row.seed).collect();
     others.sort_unstable();
-    let others: Vec<String> = others.iter().map(u64::to_string).collect();
-    match others.is_empty() {
-        true => Some(command),
-        false => Some(format!("{command}   # and --seed {}", others.join(", "))),
-    }
+    let others = others.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+    Some(if others.is_empty() { command } else { format!("{command}   # and --seed {others}") })
 }
 
 fn has_leftovers(found: &Found) -> bool {
@@ -237,23 +225,18 @@ fn has_leftovers(found: &Found) -> bool {
 
 /// Runs without a result, and files that are not used.
 fn unfinished(found: &Found) -> Markup {
-    let mut runs = Table::new(["folder", "experiment", "method", "seed", "state"].map(|name| (name, Align::Left)))
+    let setting = |run: &Unfinished, of: fn(&Config) -> String| text(run.config.as_ref().map(of));
+    let runs = Table::of(&found.unfinished)
+        .left("folder", |run| run.name.clone())
+        .left("experiment", |run| setting(run, |config| config.experiment.clone()))
+        .left("method", |run| setting(run, |config| config.method.to_string()))
+        .left("seed", |run| setting(run, |config| config.seed.to_string()))
+        .left("state", |run| run.progress.clone())
         .caption("Run folders without result.csv: still running, stopped, or failed.");
-    for run in &found.unfinished {
-        let config = run.config.as_ref();
-        let cell = |value: Option<String>| value.unwrap_or_else(|| EMPTY.to_owned());
-        runs.row(vec![
-            run.name.clone(),
-            cell(config.map(|config| config.experiment.clone())),
-            cell(config.map(|config| config.method.to_string())),
-            cell(config.map(|config| config.seed.to_string())),
-            run.progress.clone(),
-        ]);
-    }
-    let mut files = Table::new(["file", "why"].map(|name| (name, Align::Left))).caption("Files that are not used.");
-    for (place, reason) in &found.set_aside {
-        files.row(vec![place.clone(), reason.clone()]);
-    }
+    let files = Table::of(&found.set_aside)
+        .left("file", |(place, _)| place.clone())
+        .left("why", |(_, reason)| reason.clone())
+        .caption("Files that are not used.");
     html! {
         @if has_leftovers(found) {
             section id="unfinished" {

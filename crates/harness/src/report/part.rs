@@ -5,8 +5,7 @@ use std::cmp::Ordering;
 use super::search::{Found, Run};
 use crate::config::{Config, Protocol};
 use crate::methods::METHODS;
-use crate::rows::ResultRow;
-use crate::summary::{self, Setting, Source, Summary};
+use crate::summary::{self, Source, Summary};
 use crate::sweep::Definition;
 use crate::sweep::grid::Axis;
 
@@ -18,7 +17,7 @@ pub(super) struct Part<'a> {
     pub(super) is_held_out: bool,
     /// The axes of a sweep, from its definition: the keys that advance together, that which tells all steps apart first.
     /// None of an experiment.
-    axes: Vec<Vec<String>>,
+    pub(super) axes: Vec<Vec<String>>,
     /// One for each method and setting.
     pub(super) summaries: Vec<Summary<'a>>,
     found: &'a Found,
@@ -72,7 +71,7 @@ pub(super) fn parts<'a>(found: &'a Found, wanted: impl Fn(&Run) -> bool) -> anyh
     for part in &mut parts {
         let keys = part.keys();
         part.summaries.sort_by(|ours, theirs| {
-            let both = keys.iter().filter_map(|key| setting(ours, key).zip(setting(theirs, key)));
+            let both = keys.iter().filter_map(|key| ours.get(key).zip(theirs.get(key)));
             let varied = both.map(|(ours, theirs)| ours.order(theirs)).find(|order| order.is_ne());
             rank(ours).cmp(&rank(theirs)).then(varied.unwrap_or(Ordering::Equal)).then_with(|| ours.order(theirs))
         });
@@ -85,61 +84,52 @@ pub(super) fn parts<'a>(found: &'a Found, wanted: impl Fn(&Run) -> bool) -> anyh
 
 /// From the definition of a named sweep, or from the one that stands beside the rows of another.
 fn axes(experiment: &str, found: &Found) -> Vec<Vec<String>> {
-    let named = || Definition::load(experiment, Protocol::Paper).ok().map(|definition| definition.axes);
-    let axes = match Definition::names().any(|name| name == experiment) {
-        true => named().unwrap_or_default(),
-        false => {
-            found.axes.iter().find(|(name, _)| name == experiment).map(|(_, axes)| axes.clone()).unwrap_or_default()
-        }
-    };
+    let named = Definition::names().find(|name| *name == experiment);
+    let named = named.map(|name| Definition::load(name, Protocol::Paper).map_or(Vec::new(), |sweep| sweep.axes));
+    let recorded = || found.axes.iter().find(|(name, _)| name == experiment).map(|(_, axes)| axes.clone());
     let keys = |axis: &Axis| {
         let mut keys: Vec<String> = axis.keys().map(str::to_owned).collect();
         keys.sort_by_key(|key| Some(key.as_str()) != axis.telling_key());
         keys
     };
-    axes.iter().map(keys).collect()
+    named.or_else(recorded).unwrap_or_default().iter().map(keys).collect()
 }
 
-fn setting<'s>(summary: &'s Summary<'_>, key: &str) -> Option<&'s Setting> {
-    summary.settings.iter().find(|setting| setting.key == key)
-}
+/// A line of a sweep: its label, and a summary at each value.
+pub(super) type SweptLine<'p, 'a> = (String, Vec<(f64, &'p Summary<'a>)>);
 
 impl<'a> Part<'a> {
     pub(super) fn place(&self) -> Place {
         let name = self.experiment;
-        let named = Config::names().any(|known| known == name);
-        if self.is_held_out || ["-grid", "-search", "-long", "-winner"].iter().any(|end| name.ends_with(end)) {
-            if named || Definition::names().any(|known| known == name) { Place::Search } else { Place::Own }
-        } else if named {
-            Place::Table
-        } else if ["p-sweep", "delta-sweep"].iter().any(|figure| name.ends_with(figure)) {
-            Place::Figure
-        } else if Definition::names().any(|known| known == name) {
-            Place::Beyond
-        } else {
-            Place::Own
+        let ends = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
+        let is_experiment = Config::names().any(|known| known == name);
+        let is_named = is_experiment || Definition::names().any(|known| known == name);
+        match (self.is_held_out || ends(&["-grid", "-search", "-long", "-winner"]), is_named) {
+            (true, true) => Place::Search,
+            (false, true) if is_experiment => Place::Table,
+            (false, _) if ends(&["p-sweep", "delta-sweep"]) => Place::Figure,
+            (false, true) => Place::Beyond,
+            (_, false) => Place::Own,
         }
     }
 
     pub(super) fn heading(&self) -> String {
-        let data = match self.dataset == self.experiment || self.dataset.is_empty() {
-            true => String::new(),
-            false => format!(" on {}", self.dataset),
-        };
-        let split = if self.is_held_out && Config::names().any(|name| name == self.experiment) {
-            ", held-out examples"
-        } else {
-            ""
-        };
-        format!("{}{data}{split}", self.experiment)
+        let mut heading = self.experiment.to_owned();
+        if self.dataset != self.experiment && !self.dataset.is_empty() {
+            heading += &format!(" on {}", self.dataset);
+        }
+        if self.is_held_out && Config::names().any(|name| name == self.experiment) {
+            heading += ", held-out examples";
+        }
+        heading
     }
 
     /// The settings that tell summaries of one method apart: those of the axes first.
     pub(super) fn keys(&self) -> Vec<String> {
         let mut varied: Vec<String> = Vec::new();
         for method in self.methods() {
-            let own: Vec<Summary<'_>> = self.of_method(method).cloned().collect();
-            for key in summary::varied(&own) {
+            let own = |summary: &&Summary<'_>| summary.setting("method") == method;
+            for key in summary::varied(&self.summaries.iter().filter(own).collect::<Vec<_>>()) {
                 if !key.ends_with("_sha256") && !varied.iter().any(|known| known == key) {
                     varied.push(key.to_owned());
                 }
@@ -160,10 +150,6 @@ impl<'a> Part<'a> {
         methods
     }
 
-    fn of_method(&self, method: &str) -> impl Iterator<Item = &Summary<'a>> {
-        self.summaries.iter().filter(move |summary| summary.setting("method") == method)
-    }
-
     /// Method and settings of a summary, as far as they tell it from the others of the part.
     pub(super) fn label(&self, summary: &Summary<'_>) -> String {
         label_of(summary, &self.keys())
@@ -180,30 +166,18 @@ impl<'a> Part<'a> {
         self.summaries.iter().flat_map(|summary| self.runs(summary).into_iter().map(move |run| (summary, run)))
     }
 
-    /// How many runs are of records to which settings were added later, and how many there are.
-    pub(super) fn migrated(&self) -> (usize, usize) {
-        (self.all_runs().filter(|(_, run)| self.found.is_migrated(run)).count(), self.all_runs().count())
+    /// Whether settings of a run were added to its record later.
+    pub(super) fn is_migrated(&self, run: &Run) -> bool {
+        self.found.is_migrated(run)
     }
 
-    /// The lines of a sweep along each of its axes. Of a sweep without a definition there are none.
-    pub(super) fn sweeps(&self) -> Vec<Sweep<'_, 'a>> {
-        let lines = self
-            .axes
-            .iter()
-            .filter(|axis| !axis.is_empty())
-            .map(|axis| (axis, self.lines(axis)))
-            .filter(|(_, lines)| !lines.is_empty());
-        lines.map(|(axis, lines)| Sweep { key: &axis[0], along: &axis[1..], lines }).collect()
-    }
-
-    fn lines(&self, axis: &[String]) -> Vec<(String, Vec<(f64, &Summary<'a>)>)> {
+    /// The lines of a sweep along one of its axes.
+    pub(super) fn lines(&self, axis: &[String]) -> Vec<SweptLine<'_, 'a>> {
         let apart: Vec<String> = self.keys().into_iter().filter(|key| !axis.contains(key)).collect();
-        let mut lines: Vec<(String, Vec<(f64, &Summary<'a>)>)> = Vec::new();
+        let mut lines: Vec<SweptLine<'_, 'a>> = Vec::new();
         for summary in &self.summaries {
-            let Some(x) = setting(summary, &axis[0]).and_then(|setting| setting.number) else { continue };
-            if summary.error().is_none() {
-                continue;
-            }
+            let x = axis.first().and_then(|key| summary.get(key)?.number);
+            let Some(x) = x.filter(|_| summary.error().is_some()) else { continue };
             let label = label_of(summary, &apart);
             match lines.iter_mut().find(|(known, _)| *known == label) {
                 Some((_, points)) => points.push((x, summary)),
@@ -225,16 +199,6 @@ fn label_of(summary: &Summary<'_>, keys: &[String]) -> String {
     }
 }
 
-/// Error along one axis of a sweep.
-pub(super) struct Sweep<'p, 'a> {
-    /// The setting on the horizontal axis.
-    pub(super) key: &'p str,
-    /// The settings that advance with it.
-    pub(super) along: &'p [String],
-    /// For each line its label and its points.
-    pub(super) lines: Vec<(String, Vec<(f64, &'p Summary<'a>)>)>,
-}
-
 /// A setting as the field writes it.
 pub(super) fn symbol(key: &str) -> String {
     match key {
@@ -247,26 +211,13 @@ pub(super) fn symbol(key: &str) -> String {
     }
 }
 
-/// What the rows say in words of runs that nevertheless have a result.
-pub(super) fn remarks<'r>(rows: impl Iterator<Item = &'r ResultRow>) -> Vec<&'r str> {
-    let mut remarks: Vec<&str> = Vec::new();
-    for row in rows.filter(|row| !row.err.is_empty() && !row.has_no_result()) {
-        if !remarks.contains(&&*row.err) {
-            remarks.push(&row.err);
-        }
-    }
-    remarks
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rows::ResultRow;
 
-    /// Rows as a table of results holds them, found in a folder.
     fn found(rows: &[ResultRow]) -> Found {
-        let place = tempfile::tempdir().unwrap();
-        std::fs::write(place.path().join("rows.csv"), crate::rows::to_csv(rows)).unwrap();
-        Found::search(place.path()).unwrap()
+        super::super::search::tests::found(&[("rows.csv", &crate::rows::to_csv(rows))])
     }
 
     fn row(experiment: &str, seed: u64, error: f64) -> ResultRow {
@@ -290,10 +241,9 @@ mod tests {
         assert_eq!((part.place(), part.heading().as_str()), (Place::Figure, "p-sweep on mnist"));
         // p tells all steps apart, k only advances with it.
         assert_eq!(part.keys(), ["p", "k"]);
-        let sweeps = part.sweeps();
-        assert_eq!((sweeps.len(), sweeps[0].key, sweeps[0].along), (1, "p", &["delta".to_owned(), "k".to_owned()][..]));
-        let points: Vec<(f64, String)> =
-            sweeps[0].lines[0].1.iter().map(|(x, summary)| (*x, summary.error().unwrap().text())).collect();
+        assert_eq!(part.axes, [["p", "delta", "k"]]);
+        let [(_, line)] = &part.lines(&part.axes[0])[..] else { panic!("one line") };
+        let points: Vec<(f64, String)> = line.iter().map(|(x, one)| (*x, one.error().unwrap().text())).collect();
         assert_eq!(points, [(2.0, "1.70 ± 0.14".to_owned()), (3.0, "1.50".to_owned()), (5.0, "1.90".to_owned())]);
         let table = super::super::tables::points(part);
         assert_eq!(table.rows()[0], ["2", "7", "1.70 ± 0.14", "2"]);

@@ -14,7 +14,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
-use super::folder::{Folder, Unfinished};
+use super::folder::{Folder, Unfinished, percentages};
 use crate::config::{Config, Protocol};
 use crate::error::failure;
 use crate::rows::{self, ResultRow};
@@ -52,8 +52,8 @@ pub(super) struct Record {
     pub(super) name: String,
     /// `machine.txt`.
     pub(super) machine: Option<String>,
-    /// `migrated.txt`: how its rows were completed after they were recorded.
-    pub(super) migrated: Option<String>,
+    /// Whether its rows were completed after they were recorded.
+    pub(super) is_migrated: bool,
 }
 
 /// One run, wherever its row stands.
@@ -106,9 +106,8 @@ impl Found {
 
     /// Whether settings of a run were added to its row later.
     pub(super) fn is_migrated(&self, run: &Run) -> bool {
-        let migrated =
-            |record: &&Record| record.migrated.is_some() && run.places[0] == format!("{}{ROWS}", record.name);
-        self.records.iter().any(|record| migrated(&record))
+        let of_run = |record: &&Record| run.places[0] == format!("{}{ROWS}", record.name);
+        self.records.iter().find(of_run).is_some_and(|record| record.is_migrated)
     }
 
     /// The name of a folder ends with a slash, except that of the root, which is empty.
@@ -148,51 +147,41 @@ impl Found {
                 None
             }
         };
-        let (machine, migrated) = (beside(MACHINE), beside(MIGRATED));
+        let (machine, is_migrated) = (beside(MACHINE), beside(MIGRATED).is_some());
         let definition = beside(run::CONFIG).and_then(|text| Definition::parse(&text, name, Protocol::Paper).ok());
         self.axes.extend(definition.map(|definition| (definition.name, definition.axes)));
-        if machine.is_some() || migrated.is_some() {
-            self.records.push(Record { name: name.to_owned(), machine, migrated });
+        if machine.is_some() || is_migrated {
+            self.records.push(Record { name: name.to_owned(), machine, is_migrated });
         }
     }
 
     /// Whether the folder is that of a run, which is then kept.
     fn run(&mut self, folder: &Path, name: &str, root: &Path) -> bool {
         let result = folder.join(run::RESULT);
-        if result.is_file() {
-            match read_rows(&result, &format!("{name}{}", run::RESULT)) {
-                Ok(rows) if rows.len() == 1 => {
-                    let own = Folder::read(folder, name, root, &mut self.set_aside);
-                    let row = rows.into_iter().next().expect("there is one");
-                    self.add(row, format!("{name}{}", run::RESULT), Some(own));
-                }
-                Ok(rows) => {
-                    self.set_aside.push((
-                        format!("{name}{}", run::RESULT),
-                        format!("a run has one row, this file {}", rows.len()),
-                    ));
-                }
-                Err(error) => self.set_aside.push((format!("{name}{}", run::RESULT), error)),
-            }
-            return true;
+        if !result.is_file() {
+            let unfinished = Unfinished::read(folder, name);
+            let is_run = unfinished.is_some();
+            self.unfinished.extend(unfinished);
+            return is_run;
         }
-        match Unfinished::read(folder, name) {
-            Some(unfinished) => {
-                self.unfinished.push(unfinished);
-                true
+        let place = format!("{name}{}", run::RESULT);
+        match read_rows(&result, &place).map(<[ResultRow; 1]>::try_from) {
+            Ok(Ok([row])) => {
+                let own = Folder::read(folder, name, root, &mut self.set_aside);
+                self.add(row, place, Some(own));
             }
-            None => false,
+            Ok(Err(rows)) => self.set_aside.push((place, format!("a run has one row, this file {}", rows.len()))),
+            Err(error) => self.set_aside.push((place, error)),
         }
+        true
     }
 
     fn table(&mut self, path: &Path, name: String) {
-        match starts_as_a_table(path) {
-            Ok(false) => {}
-            Ok(true) => match read_rows(path, &name) {
-                Ok(rows) => rows.into_iter().for_each(|row| self.add(row, name.clone(), None)),
-                Err(error) => self.set_aside.push((name, error)),
-            },
-            Err(error) => self.set_aside.push((name, error.to_string())),
+        let read = starts_as_a_table(path).map_err(|error| error.to_string());
+        let rows = |is_table| if is_table { read_rows(path, &name) } else { Ok(Vec::new()) };
+        match read.and_then(rows) {
+            Ok(rows) => rows.into_iter().for_each(|row| self.add(row, name.clone(), None)),
+            Err(reason) => self.set_aside.push((name, reason)),
         }
     }
 
@@ -223,10 +212,8 @@ fn read_rows(path: &Path, name: &str) -> Result<Vec<ResultRow>, String> {
         message.strip_prefix(&format!("{name}: ")).unwrap_or(&message).to_owned()
     })?;
     for row in &rows {
-        let errors = [row.train_error_pct, row.validation_error_pct, row.test_error_pct, row.published_test_error_pct];
-        if let Some(bad) = errors.into_iter().flatten().find(|error| !(0.0..=100.0).contains(error)) {
-            return Err(format!("an error of {bad} % is not from 0 to 100"));
-        }
+        let published = row.published_test_error_pct;
+        percentages([row.train_error_pct, row.validation_error_pct, row.test_error_pct, published])?;
         let numbers = [row.p, row.delta, row.rate, row.power_n, row.loss_m, row.beta];
         if let Some(bad) = numbers.into_iter().flatten().find(|number| !number.is_finite()) {
             return Err(format!("the setting {bad} is not finite"));
@@ -236,4 +223,144 @@ fn read_rows(path: &Path, name: &str) -> Result<Vec<ResultRow>, String> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests {
+    use rivalry_nets::State;
+
+    use super::*;
+    use crate::rows::{MetricsRow, Phase, to_csv};
+    use crate::run::checkpoint::{Checkpoint, Identity};
+
+    /// A folder that holds these files.
+    fn folder(files: &[(&str, &dyn AsRef<[u8]>)]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, content) in files {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, content).unwrap();
+        }
+        folder
+    }
+
+    pub(in crate::report) fn found(files: &[(&str, &dyn AsRef<[u8]>)]) -> Found {
+        Found::search(folder(files).path()).unwrap()
+    }
+
+    fn row(seed: u64) -> ResultRow {
+        ResultRow { experiment: "mnist".to_owned(), seed, test_error_pct: Some(2.0), ..ResultRow::default() }
+    }
+
+    fn config() -> String {
+        Config::named("mnist", crate::methods::paper(), Protocol::Quick, 1).unwrap().to_toml()
+    }
+
+    #[test]
+    fn a_row_that_stands_in_several_files_is_one_run() {
+        let found = found(&[
+            ("a/table.csv", &to_csv(&[row(1), row(2)])),
+            ("a/mnist-seed1/result.csv", &to_csv(&[row(1)])),
+            ("a/mnist-seed1/config.toml", &config()),
+            ("result.csv", &to_csv(&[row(3)])),
+            ("z/copy.csv", &to_csv(&[row(2)])),
+        ]);
+        let places: Vec<(u64, String)> = found.runs.iter().map(|run| (run.row.seed, run.places.join(" "))).collect();
+        let expected = [(3, "result.csv"), (1, "a/mnist-seed1/result.csv a/table.csv"), (2, "a/table.csv z/copy.csv")];
+        assert_eq!(places, expected.map(|(seed, places)| (seed, places.to_owned())));
+        let names = found.runs.iter().map(|run| run.folder.as_ref().map(|folder| &*folder.name));
+        assert_eq!(
+            names.collect::<Vec<_>>(),
+            [Some("."), Some("a/mnist-seed1"), None],
+            "the folder itself may be a run"
+        );
+        assert_eq!(found.runs[1].config().unwrap().epochs, 100);
+        assert!(found.set_aside.is_empty() && found.unfinished.is_empty());
+    }
+
+    #[test]
+    fn a_run_without_result_is_unfinished_and_says_how_far_it_is() {
+        let identity = Identity { config_sha256: String::new(), dataset_sha256: String::new() };
+        let checkpoint = Checkpoint { epoch: 7, ..Checkpoint::new(Phase::Unsupervised, State::default(), identity) };
+        let found = found(&[
+            ("begun/config.toml", &config()),
+            ("metrics/metrics.csv", &to_csv::<MetricsRow>(&[])),
+            ("other-program/config.toml", &"name = 'x'\n"),
+            ("half/config.toml", &config()),
+            ("half/checkpoint.safetensors", &checkpoint.to_bytes()),
+            ("torn/checkpoint.safetensors", &"half of one"),
+        ]);
+        let told: Vec<(&str, &str)> = found.unfinished.iter().map(|run| (&*run.name, &*run.progress)).collect();
+        assert_eq!(
+            told,
+            [
+                ("begun", "no checkpoint yet"),
+                ("half", "epoch 7 of 100, phase unsupervised, at its last checkpoint"),
+                ("metrics", "no checkpoint yet"),
+                ("torn", "its checkpoint cannot be read: it is damaged"),
+            ]
+        );
+    }
+
+    #[test]
+    fn damaged_files_are_set_aside_with_their_reason() {
+        let found = found(&[
+            ("good/result.csv", &to_csv(&[row(1)])),
+            ("good/confusion.csv", &"true_class,0,1\n0,9,1\n1,2,8\n"),
+            ("bad/result.csv", &to_csv(&[row(2)])),
+            ("bad/config.toml", &"dataset = 3"),
+            ("bad/confusion.csv", &"true_class,0,1\n0,9,one\n1,2,8\n"),
+            ("bad/metrics.csv", &"a,b\n"),
+            ("bad/fields.png", &"no picture"),
+            ("bad/env.json", &"{"),
+            ("old.csv", &"experiment,dataset,method,test\nmnist,mnist,biological,2\n"),
+            ("two/result.csv", &to_csv(&[row(1), row(2)])),
+            ("wild.csv", &to_csv(&[ResultRow { test_error_pct: Some(f64::NAN), ..row(3) }])),
+        ]);
+        assert_eq!(found.runs.len(), 2);
+        let folder =
+            |name: &str| found.runs.iter().filter_map(|it| it.folder.as_ref()).find(|it| it.name == name).unwrap();
+        let counts = folder("good").confusion.as_ref().unwrap().rows();
+        assert_eq!(counts, [["0", "9", "1", "10.0 %"], ["1", "2", "8", "20.0 %"]]);
+        assert!(folder("bad").confusion.is_none());
+        let expected = [
+            // Errors name files below the root.
+            ("bad/config.toml", "bad/config.toml names no data set"),
+            ("bad/metrics.csv", "bad/metrics.csv: the column `phase` is missing"),
+            ("bad/fields.png", ""),
+            ("bad/confusion.csv", "it is no square table of counts"),
+            ("bad/env.json", ""),
+            ("old.csv", "the column `task` is missing"),
+            ("two/result.csv", "a run has one row, this file 2"),
+            ("wild.csv", "an error of NaN % is not from 0 to 100"),
+        ];
+        assert_eq!(found.set_aside.len(), expected.len(), "{:?}", found.set_aside);
+        for ((place, reason), (name, start)) in found.set_aside.iter().zip(expected) {
+            assert!(place == name && reason.starts_with(start) && !reason.is_empty(), "{place}: {reason}");
+        }
+    }
+
+    #[test]
+    fn files_of_others_are_left_alone() {
+        let found = found(&[
+            ("rows.csv", &to_csv(&[row(1)])),
+            ("machine.txt", &"cpu  one\n"),
+            ("migrated.txt", &"completed\n"),
+            ("elsewhere/machine.txt", &"nothing beside it\n"),
+            ("throughput/rows.csv", &"name,hidden,inputs\n"),
+            ("throughput/machine.txt", &"cpu  two\n"),
+            ("prices.csv", &"item,price\n"),
+            ("empty.csv", &""),
+            (".hidden/rows.csv", &to_csv(&[row(9)])),
+        ]);
+        assert_eq!((found.runs.len(), found.set_aside.len()), (1, 0));
+        let machine = Some("cpu  one\n".to_owned());
+        assert_eq!(found.records, [Record { name: String::new(), machine, is_migrated: true }]);
+        assert!(found.is_migrated(&found.runs[0]));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_circle_of_links_ends() {
+        let folder = folder(&[("run/result.csv", &to_csv(&[row(1)]))]);
+        std::os::unix::fs::symlink("..", folder.path().join("run/up")).unwrap();
+        assert_eq!(Found::search(folder.path()).unwrap().runs.len(), 1);
+    }
+}
