@@ -9,7 +9,7 @@ use common::{Ended, Place};
 use rivalry::config::{Config, Protocol};
 use rivalry::methods::paper;
 use rivalry::rows::{ResultRow, from_csv, to_csv};
-use rivalry::sweep::{Definition, grid};
+use rivalry::sweep::Definition;
 use rivalry_data::synthetic::STANDARD_SHA256;
 
 /// Every named sweep but the two tables: those of MNIST and those of CIFAR-10.
@@ -37,7 +37,7 @@ fn finished_sweep(place: &Place, name: &str, seeds: u32) -> Vec<String> {
     let mut sweep = Definition::load(name, Protocol::Quick).unwrap();
     sweep.rebase("synthetic");
     sweep.seeds = seeds;
-    let folders = grid::points(&sweep, 1).unwrap().into_iter().map(|point| {
+    let folders = sweep.points(1).unwrap().into_iter().map(|point| {
         let folder = format!("out/{name}.runs/{}", point.folder());
         finished(place, &folder, &point.config, point.number as f64);
         folder

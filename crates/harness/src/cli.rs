@@ -3,7 +3,6 @@
 mod bench;
 mod data;
 mod network;
-mod reproduce;
 mod sweep;
 mod train;
 
@@ -15,9 +14,8 @@ use serde::Deserialize;
 pub use bench::{BenchAction, BenchArgs, BenchRunArgs, PeersArgs, Place, Selection};
 pub use data::{DataAction, DataArgs, SetName};
 pub use network::{Application, FeaturesArgs, PredictArgs};
-pub(crate) use reproduce::EVERYTHING;
-pub use reproduce::ReproduceArgs;
-pub use sweep::{SweepAction, SweepArgs};
+pub(crate) use sweep::EVERYTHING;
+pub use sweep::{ReproduceArgs, SweepAction, SweepArgs};
 pub use train::TrainArgs;
 
 /// The whole command line.

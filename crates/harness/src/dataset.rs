@@ -27,7 +27,7 @@ pub use splits::{Evaluated, Splits};
 use crate::cli::Common;
 use crate::config::Config;
 use crate::error::failure;
-use crate::progress::Bytes;
+use crate::progress;
 
 /// The environment variable that names a directory of data sets.
 pub const VARIABLE: &str = "RIVALRY_DATA";
@@ -63,10 +63,7 @@ pub fn open(experiment: &Config, common: &Common) -> anyhow::Result<Dataset> {
     let Ok(name) = experiment.dataset.parse::<Name>() else {
         return open_own(&experiment.dataset);
     };
-    let mut bytes = Bytes::new(common);
-    let opened = rivalry_data::open(name, &lookup(common)?, &mut |step| bytes.update(step));
-    bytes.clear();
-    Ok(opened?)
+    Ok(rivalry_data::open(name, &lookup(common)?, &mut progress::bytes(common))?)
 }
 
 fn open_own(text: &str) -> anyhow::Result<Dataset> {

@@ -11,103 +11,69 @@ use rivalry_core::Kernels;
 use serde::Serialize;
 use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 
+use crate::compute::Compute;
 use crate::error::failure;
 
 /// The vector extensions that are listed, as Linux spells them: those that kernels use or may come to use.
-const EXTENSIONS: [&str; 14] = [
-    "avx",
-    "f16c",
-    "fma",
-    "avx2",
-    "avx_vnni",
-    "avx512f",
-    "avx512bw",
-    "avx512vl",
-    "avx512_vnni",
-    "avx512_bf16",
-    "amx_tile",
-    "amx_int8",
-    "asimd",
-    "asimddp",
-];
+const EXTENSIONS: &str = "avx f16c fma avx2 avx_vnni avx512f avx512bw avx512vl avx512_vnni avx512_bf16 amx_tile amx_int8 \
+    asimd asimddp";
 
 /// Everything about one process that could explain its results or its speed; the content of `env.json`.
 #[derive(Debug, Clone, Serialize)]
-pub struct Environment {
+pub(crate) struct Environment {
     /// Start of the process, UTC, to the second (RFC 3339).
-    pub date: String,
-    /// What the program was built from, and how.
-    pub build: Build,
-    /// Where it runs.
-    pub machine: Machine,
-    /// Instruction set of the kernels in use.
-    pub isa: String,
-    /// Threads in use.
-    pub threads: usize,
+    pub(crate) date: String,
+    pub(crate) build: Build,
+    pub(crate) machine: Machine,
+    pub(crate) isa: String,
+    pub(crate) threads: usize,
 }
 
 /// What the program was built from, and how.
 #[derive(Debug, Clone, Serialize)]
-pub struct Build {
-    /// Version of the package.
-    pub version: &'static str,
+pub(crate) struct Build {
+    pub(crate) version: &'static str,
     /// Commit (12 hexadecimal digits), or `unknown` for a build outside a repository.
-    pub revision: &'static str,
+    pub(crate) revision: &'static str,
     /// Whether the compiled sources differ from that commit; empty outside a repository.
-    pub dirty: Option<bool>,
-    /// Version of the compiler.
-    pub rustc: &'static str,
-    /// Target triple.
-    pub target: &'static str,
-    /// Build profile.
-    pub profile: Profile,
+    pub(crate) dirty: Option<bool>,
+    pub(crate) rustc: &'static str,
+    pub(crate) target: &'static str,
+    /// `release`, or `debug`, whose times are not comparable.
+    pub(crate) profile: &'static str,
     /// Extra compiler flags, separated by spaces.
-    pub rustflags: &'static str,
-}
-
-/// Build profile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Profile {
-    /// With debug assertions and overflow checks; its times are not comparable.
-    Debug,
-    /// Fully optimised.
-    Release,
+    pub(crate) rustflags: &'static str,
 }
 
 /// Where a process runs.
 #[derive(Debug, Clone, Serialize)]
-pub struct Machine {
-    /// Host name.
-    pub host: String,
+pub(crate) struct Machine {
+    pub(crate) host: String,
     /// Operating system and kernel.
-    pub os: String,
-    /// Brand of the CPU.
-    pub cpu: String,
+    pub(crate) os: String,
+    pub(crate) cpu: String,
     /// CPUs that this process may use.
-    pub logical_cpus: usize,
+    pub(crate) logical_cpus: usize,
     /// Data caches of the first core, from small to large.
-    pub caches: Vec<Cache>,
+    pub(crate) caches: Vec<Cache>,
     /// Vector extensions of the CPU.
-    pub extensions: Vec<String>,
-    /// Memory of the machine.
-    pub memory_mib: Option<u64>,
+    pub(crate) extensions: Vec<String>,
+    pub(crate) memory_mib: Option<u64>,
     /// Mean number of runnable processes over the last 1, 5 and 15 minutes. A high load spoils timings.
-    pub load_average: Option<[f64; 3]>,
+    pub(crate) load_average: Option<[f64; 3]>,
 }
 
 /// One data or unified cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Cache {
+pub(crate) struct Cache {
     /// 1 is next to the core.
-    pub level: u32,
-    /// Size in KiB.
-    pub size_kib: u64,
+    pub(crate) level: u32,
+    pub(crate) size_kib: u64,
 }
 
 impl Environment {
     /// Reads the build, the machine and the clock, for a run with the kernels `isa` on `threads` threads.
-    pub fn collect(isa: &str, threads: usize) -> Self {
+    pub(crate) fn collect(isa: &str, threads: usize) -> Self {
         Self {
             date: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
             build: Build::current(),
@@ -117,20 +83,23 @@ impl Environment {
         }
     }
 
-    /// Content of `env.json`.
-    pub fn to_json(&self) -> String {
+    /// As [`Environment::collect`], for the kernels and threads in use.
+    pub(crate) fn of(compute: &Compute) -> Self {
+        Self::collect(compute.core.kernels().name(), compute.core.threads())
+    }
+
+    pub(crate) fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).expect("strings and numbers always serialise") + "\n"
     }
 
     /// Content of `machine.txt`, also what `rivalry info` prints: one line `name  value` per field.
-    pub fn to_text(&self) -> String {
+    pub(crate) fn to_text(&self) -> String {
         let (build, machine) = (&self.build, &self.machine);
         let state = match build.dirty {
             Some(true) => "with uncommitted changes",
             Some(false) => "clean",
             None => "not built in a git repository",
         };
-        let profile = if build.profile == Profile::Debug { "debug" } else { "release" };
         let load =
             |[one, five, fifteen]: [f64; 3]| format!("{one:.2} {five:.2} {fifteen:.2} (mean of 1, 5, 15 minutes)");
         let caches = machine.caches.iter().map(Cache::to_string).collect::<Vec<_>>().join(", ");
@@ -147,7 +116,7 @@ impl Environment {
             ("threads", self.threads.to_string()),
             ("revision", format!("{} ({state})", build.revision)),
             ("rustc", build.rustc.to_owned()),
-            ("build", format!("rivalry {} for {}, {profile}", build.version, build.target)),
+            ("build", format!("rivalry {} for {}, {}", build.version, build.target, build.profile)),
             ("rustflags", build.rustflags.to_owned()),
         ];
         let known = lines.iter().filter(|(_, value)| !value.is_empty());
@@ -155,7 +124,7 @@ impl Environment {
     }
 
     /// Name of the folder of a record: `<date>-<cpu>-<rev>`, where `<cpu>` is [`cpu_slug`] with the best instruction set.
-    pub fn record_folder(&self) -> String {
+    pub(crate) fn record_folder(&self) -> String {
         let date = self.date.split('T').next().unwrap_or_default();
         format!("{date}-{}-{}", cpu_slug(&self.machine.cpu, Kernels::best().name()), self.build.revision)
     }
@@ -164,21 +133,21 @@ impl Environment {
     ///
     /// # Errors
     /// The build is a debug build, has uncommitted changes, or does not know its revision: nobody could repeat it.
-    pub fn refuse_record(&self) -> anyhow::Result<()> {
+    pub(crate) fn refuse_record(&self) -> anyhow::Result<()> {
         let build = &self.build;
-        let (message, hint) = match (build.profile, build.dirty) {
-            (Profile::Debug, _) => {
+        let (message, hint) = match build.dirty {
+            _ if build.is_debug() => {
                 ("a debug build cannot write a record".to_owned(), "build with `cargo build --release`")
             }
-            (_, Some(true)) => (
+            Some(true) => (
                 format!("a build with uncommitted changes on top of {} cannot write a record", build.revision),
                 "commit, then build and run again",
             ),
-            (_, None) => (
+            None => (
                 "a build outside a git repository cannot write a record".to_owned(),
                 "build in a clone of the repository",
             ),
-            (Profile::Release, Some(false)) => return Ok(()),
+            Some(false) => return Ok(()),
         };
         Err(failure(message, hint))
     }
@@ -186,7 +155,7 @@ impl Environment {
 
 impl Build {
     /// The facts that `build.rs` embedded.
-    pub fn current() -> Self {
+    pub(crate) fn current() -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION"),
             revision: env!("RIVALRY_REVISION"),
@@ -197,13 +166,17 @@ impl Build {
             },
             rustc: env!("RIVALRY_RUSTC"),
             target: env!("RIVALRY_TARGET"),
-            profile: if env!("RIVALRY_PROFILE") == "release" { Profile::Release } else { Profile::Debug },
+            profile: env!("RIVALRY_PROFILE"),
             rustflags: env!("RIVALRY_RUSTFLAGS"),
         }
     }
 
+    pub(crate) fn is_debug(&self) -> bool {
+        self.profile != "release"
+    }
+
     /// The cell of the CSV column `dirty`: `true`, `false`, or empty where there is no repository to compare with.
-    pub fn dirty_cell(&self) -> &'static str {
+    pub(crate) fn dirty_cell(&self) -> &'static str {
         match self.dirty {
             Some(true) => "true",
             Some(false) => "false",
@@ -213,8 +186,7 @@ impl Build {
 }
 
 impl Machine {
-    /// Reads the facts of this machine.
-    pub fn current() -> Self {
+    pub(crate) fn current() -> Self {
         let (cpu, memory) = (CpuRefreshKind::nothing(), MemoryRefreshKind::nothing().with_ram());
         let system = System::new_with_specifics(RefreshKind::nothing().with_cpu(cpu).with_memory(memory)).ok();
         let brand = system.as_ref().and_then(|system| Some(system.cpus().first()?.brand().trim().to_owned()));
@@ -244,7 +216,7 @@ impl fmt::Display for Cache {
 ///
 /// Trade marks, the words "CPU" and "Processor", the clock rate ("@ 2.70GHz"), the number of cores ("64-Core") and a
 /// graphics unit ("with Radeon Graphics") are left out; letters are lower case, and a dash separates the words.
-pub fn cpu_slug(brand: &str, isa: &str) -> String {
+pub(crate) fn cpu_slug(brand: &str, isa: &str) -> String {
     let brand = brand.to_lowercase().replace("(r)", " ").replace("(tm)", " ");
     let name = brand.split('@').next().unwrap_or_default().split(" with ").next().unwrap_or_default();
     let words =
@@ -257,7 +229,7 @@ pub fn cpu_slug(brand: &str, isa: &str) -> String {
 fn extensions(cpuinfo: &str) -> Vec<String> {
     let flags = cpuinfo.lines().find(|line| line.starts_with("flags") || line.starts_with("Features")).unwrap_or("");
     let has = |name: &&str| flags.split_whitespace().any(|flag| flag == *name);
-    EXTENSIONS.iter().filter(|name| has(name)).map(|name| (*name).to_owned()).collect()
+    EXTENSIONS.split_whitespace().filter(has).map(str::to_owned).collect()
 }
 
 /// The data caches of the first core, where Linux tells them.
@@ -293,7 +265,7 @@ mod tests {
     fn releasable() -> Environment {
         let mut environment = Environment::collect("avx2", 2);
         environment.build.revision = "0123456789ab";
-        environment.build.profile = Profile::Release;
+        environment.build.profile = "release";
         environment.build.dirty = Some(false);
         environment
     }
@@ -305,7 +277,7 @@ mod tests {
         assert!(parsed.as_second().abs_diff(jiff::Timestamp::now().as_second()) <= 60, "{date}");
         assert_eq!(date.len(), "2026-01-01T00:00:00Z".len(), "{date}");
         assert!(build.rustc.starts_with("rustc ") && build.target.contains('-'), "{build:?}");
-        assert_eq!(build.profile == Profile::Debug, cfg!(debug_assertions));
+        assert_eq!(build.is_debug(), cfg!(debug_assertions));
         assert!(build.revision == "unknown" || build.revision.len() == 12, "{}", build.revision);
         assert_eq!(build.revision == "unknown", build.dirty.is_none());
         assert!(!machine.os.is_empty() && machine.logical_cpus >= 1, "{machine:?}");
@@ -362,9 +334,9 @@ mod tests {
     fn a_record_needs_a_clean_release_build() {
         assert!(releasable().refuse_record().is_ok());
         for (profile, dirty, found, hint) in [
-            (Profile::Debug, Some(false), "a debug build", "--release"),
-            (Profile::Release, Some(true), "uncommitted changes on top of 0123456789ab", "commit"),
-            (Profile::Release, None, "outside a git repository", "clone"),
+            ("debug", Some(false), "a debug build", "--release"),
+            ("release", Some(true), "uncommitted changes on top of 0123456789ab", "commit"),
+            ("release", None, "outside a git repository", "clone"),
         ] {
             let mut environment = releasable();
             (environment.build.profile, environment.build.dirty) = (profile, dirty);

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::Context;
+use serde::de::DeserializeOwned;
 
 use crate::error::failure;
 
@@ -39,6 +40,17 @@ pub fn read_text(what: &str, path: &Path) -> anyhow::Result<String> {
     fs::read_to_string(path).map_err(|error| {
         let message = format!("cannot read the {what} {}: {error}", path.display());
         failure(message, "check the path")
+    })
+}
+
+/// Reads TOML as a type; `place` names the file in errors, `hint` says what it may hold.
+///
+/// # Errors
+/// It is not TOML, or not of that type; the message has the line.
+pub fn from_toml<T: DeserializeOwned>(text: &str, place: &str, hint: &str) -> anyhow::Result<T> {
+    toml::from_str(text).map_err(|error: toml::de::Error| {
+        let line = error.span().map_or(1, |span| 1 + text[..span.start.min(text.len())].matches('\n').count());
+        failure(format!("{place}, line {line}: {}", error.message().replace('\n', " ")), hint)
     })
 }
 

@@ -17,7 +17,7 @@
 //! | [`rows`] | the columns of `result.csv`, `metrics.csv` and of benchmarks |
 //! | [`mod@bench`] | benchmarks: definitions, data, the work that is timed, statistics, tables |
 //! | [`sweep`] | grids of runs: tables, figures, gates; points, shards, resume, merge |
-//! | [`mod@env`], [`progress`], `plot` | machine and revision, progress bars, PNG and SVG |
+//! | `env`, `progress`, `plot` | machine and revision, progress bars, PNG and SVG |
 //! | `report` | one HTML page about a folder of runs |
 //! | [`summary`] | runs of one setting put together over their seeds |
 //! | [`statistics`] | mean ± sample standard deviation over seeds, median of times |
@@ -30,7 +30,7 @@ mod cmd;
 pub mod compute;
 pub mod config;
 pub mod dataset;
-pub mod env;
+mod env;
 pub mod error;
 pub mod files;
 pub mod methods;
@@ -42,7 +42,7 @@ mod plot {
     pub(crate) mod fields;
     pub(crate) mod lines;
 }
-pub mod progress;
+mod progress;
 mod replay;
 mod report;
 pub mod rows;

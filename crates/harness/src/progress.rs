@@ -1,66 +1,56 @@
 //! Progress on a terminal: epoch, error, examples per second, time left; bytes for downloads; the points of a sweep.
 //!
 //! Everything goes to stderr, and only when stderr is a terminal and `--quiet` is not given: a pipe or a log gets
-//! nothing at all. Colour is used unless NO_COLOR is set. Rates and times left are indicatif's.
+//! nothing at all. Colour is used unless NO_COLOR is set. Rates and times left are indicatif's. A bar that is dropped
+//! is removed: what it said is in the results.
 
 use std::io::{IsTerminal, Write};
 
-use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
 
 use crate::cli::Common;
 
 /// Redraws per second: epochs can be shorter than the eye can follow.
 const REDRAWS_PER_SECOND: u8 = 10;
 
-/// Where bars are drawn.
-#[derive(Debug, Clone)]
-enum Screen {
-    /// Stderr, where indicatif draws nothing unless it is a terminal.
-    Stderr,
-    /// Nowhere.
-    Nothing,
-    #[cfg(test)]
-    Memory(indicatif::InMemoryTerm),
+/// Stderr, where indicatif draws nothing unless it is a terminal; nowhere with `--quiet`.
+fn screen(quiet: bool) -> ProgressDrawTarget {
+    if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(REDRAWS_PER_SECOND) }
 }
 
-impl Screen {
-    fn of(common: &Common) -> Self {
-        if common.quiet { Self::Nothing } else { Self::Stderr }
-    }
-
-    fn target(&self) -> ProgressDrawTarget {
-        match self {
-            Self::Stderr => ProgressDrawTarget::stderr_with_hz(REDRAWS_PER_SECOND),
-            Self::Nothing => ProgressDrawTarget::hidden(),
-            #[cfg(test)]
-            Self::Memory(terminal) => ProgressDrawTarget::term_like(Box::new(terminal.clone())),
-        }
-    }
+fn bar(screen: ProgressDrawTarget, length: Option<u64>, template: &str, prefix: &str) -> ProgressBar {
+    // NO_COLOR counts when it is set to anything but nothing (no-color.org).
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let template = template.replace("{wide_bar}", if plain { "{wide_bar}" } else { "{wide_bar:.cyan/dim}" });
+    let style = ProgressStyle::with_template(&template).expect("the templates of this file are valid");
+    ProgressBar::with_draw_target(length, screen)
+        .with_style(style.progress_chars("=> "))
+        .with_prefix(prefix.to_owned())
+        .with_finish(ProgressFinish::AndClear)
 }
 
 /// The bar of one phase of a run. It counts examples, so that the rate is that of examples.
 #[derive(Debug)]
-pub struct Progress {
+pub(crate) struct Progress {
     bar: ProgressBar,
     total_epochs: u64,
     error_pct: Option<f64>,
 }
 
 impl Progress {
-    /// Starts a bar for `total_epochs` epochs of the phase `what`. It is silent off a terminal and with `--quiet`.
-    pub fn new(common: &Common, what: &str, total_epochs: u64) -> Self {
-        Self::on(&Screen::of(common), what, total_epochs)
+    /// Starts a bar for the phase `what`.
+    pub(crate) fn new(common: &Common, what: &str, total_epochs: u64) -> Self {
+        Self::on(screen(common.quiet), what, total_epochs)
     }
 
-    fn on(screen: &Screen, what: &str, total_epochs: u64) -> Self {
+    fn on(screen: ProgressDrawTarget, what: &str, total_epochs: u64) -> Self {
         let template = "{prefix:<12} {msg} [{wide_bar}] {per_sec} examples, {eta} left";
-        let bar = ProgressBar::with_draw_target(None, screen.target()).with_style(style(template));
-        Self { bar: bar.with_prefix(what.to_owned()), total_epochs, error_pct: None }
+        Self { bar: bar(screen, None, template, what), total_epochs, error_pct: None }
     }
 
     /// Reports that `epoch` epochs are done, each over `examples` examples. An error stays on display until the next one,
     /// because it is not measured in every epoch.
-    pub fn tick(&mut self, epoch: u64, examples: u64, error_pct: Option<f64>) {
+    pub(crate) fn tick(&mut self, epoch: u64, examples: u64, error_pct: Option<f64>) {
         if self.bar.length().is_none() {
             self.bar.set_length(self.total_epochs * examples);
             if epoch > 1 {
@@ -77,63 +67,39 @@ impl Progress {
     }
 
     /// Prints a line above the bar without tearing it.
-    pub fn suspend<T>(&self, print: impl FnOnce() -> T) -> T {
+    pub(crate) fn suspend<T>(&self, print: impl FnOnce() -> T) -> T {
         self.bar.suspend(print)
     }
 
-    /// Removes the bar: what it said is in the results.
-    pub fn finish(self) {
-        self.bar.finish_and_clear();
-    }
+    /// Removes the bar.
+    pub(crate) fn finish(self) {}
 }
 
-/// The bar of a download or of a file that is unpacked or checked; a new one for each file.
-#[derive(Debug)]
-pub struct Bytes {
-    screen: Screen,
-    current: Option<(String, ProgressBar)>,
+/// The bar of a download or of a file that is unpacked or checked, for `rivalry-data`; a new one for each file.
+pub(crate) fn bytes(common: &Common) -> impl FnMut(rivalry_data::Progress<'_>) + use<> {
+    let quiet = common.quiet;
+    bytes_on(move || screen(quiet))
 }
 
-impl Bytes {
-    /// Nothing is drawn before the first [`Bytes::update`].
-    pub fn new(common: &Common) -> Self {
-        Self { screen: Screen::of(common), current: None }
-    }
-
-    /// Shows how far a step of `rivalry-data` has come.
-    pub fn update(&mut self, step: rivalry_data::Progress<'_>) {
-        let rivalry_data::Progress { what, done, total } = step;
-        if self.current.as_ref().is_none_or(|(name, _)| name != what) {
-            self.clear();
+fn bytes_on(screen: impl Fn() -> ProgressDrawTarget) -> impl FnMut(rivalry_data::Progress<'_>) {
+    let mut current: Option<ProgressBar> = None;
+    move |rivalry_data::Progress { what, done, total }| {
+        if current.as_ref().is_none_or(|bar| bar.prefix() != what) {
             let template = match total {
                 Some(_) => "{prefix} [{wide_bar}] {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left",
                 None => "{prefix} {bytes}, {bytes_per_sec}",
             };
-            let bar = ProgressBar::with_draw_target(total, self.screen.target()).with_style(style(template));
-            self.current = Some((what.to_owned(), bar.with_prefix(what.to_owned())));
+            // The old bar goes before the new one comes.
+            current = None;
+            current = Some(bar(screen(), total, template, what));
         }
-        if let Some((_, bar)) = &self.current {
-            bar.set_position(done);
-        }
-    }
-
-    /// Removes the bar.
-    pub fn clear(&mut self) {
-        if let Some((_, bar)) = self.current.take() {
-            bar.finish_and_clear();
-        }
-    }
-}
-
-impl Drop for Bytes {
-    fn drop(&mut self) {
-        self.clear();
+        current.iter().for_each(|bar| bar.set_position(done));
     }
 }
 
 /// The points of a sweep: a line for each, with the time left. The epochs of the point have their own bar below it.
 #[derive(Debug)]
-pub struct Points {
+pub(crate) struct Points {
     shown: bool,
     name: String,
     /// How much each point has to do, beside the others.
@@ -144,22 +110,21 @@ pub struct Points {
 }
 
 impl Points {
-    /// Nothing is printed off a terminal and with `--quiet`.
-    pub fn new(common: &Common, name: &str, work: Vec<f64>) -> Self {
+    pub(crate) fn new(common: &Common, name: &str, work: Vec<f64>) -> Self {
         let shown = !common.quiet && std::io::stderr().is_terminal();
         let bar = ProgressBar::with_draw_target(Some(1000), ProgressDrawTarget::hidden());
         Self { shown, name: name.to_owned(), work, bar, done: 0.0 }
     }
 
     /// Says which point begins.
-    pub fn begin(&self, index: usize, label: &str) {
+    pub(crate) fn begin(&self, index: usize, label: &str) {
         if self.shown {
             let _ = writeln!(std::io::stderr(), "{}", self.line(index, label));
         }
     }
 
     /// Counts a point as done.
-    pub fn done(&mut self, index: usize) {
+    pub(crate) fn done(&mut self, index: usize) {
         self.done += self.work[index];
         let all: f64 = self.work.iter().sum();
         if all > 0.0 {
@@ -176,29 +141,20 @@ impl Points {
     }
 }
 
-/// NO_COLOR counts when it is set to anything but nothing (no-color.org).
-fn style(template: &str) -> ProgressStyle {
-    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let bar = if plain { "{wide_bar}" } else { "{wide_bar:.cyan/dim}" };
-    let template = template.replace("{wide_bar}", bar);
-    ProgressStyle::with_template(&template).expect("the templates of this file are valid").progress_chars("=> ")
-}
-
 #[cfg(test)]
 mod tests {
     use indicatif::InMemoryTerm;
 
     use super::*;
 
-    fn screen() -> (InMemoryTerm, Screen) {
-        let terminal = InMemoryTerm::new(5, 100);
-        (terminal.clone(), Screen::Memory(terminal))
+    fn target(terminal: &InMemoryTerm) -> ProgressDrawTarget {
+        ProgressDrawTarget::term_like(Box::new(terminal.clone()))
     }
 
     #[test]
     fn an_epoch_shows_its_error_and_the_next_keeps_it() {
-        let (terminal, screen) = screen();
-        let mut progress = Progress::on(&screen, "readout", 60);
+        let terminal = InMemoryTerm::new(5, 100);
+        let mut progress = Progress::on(target(&terminal), "readout", 60);
         progress.tick(6, 60_000, Some(2.345));
         progress.bar.force_draw();
         let line = terminal.contents();
@@ -214,18 +170,18 @@ mod tests {
 
     #[test]
     fn every_file_has_its_own_bar() {
-        let (terminal, screen) = screen();
-        let mut bytes = Bytes { screen, current: None };
-        for what in ["first file", "second file"] {
-            bytes.update(rivalry_data::Progress { what, done: 1024, total: Some(2048) });
-            bytes.current.as_ref().unwrap().1.force_draw();
+        let terminal = InMemoryTerm::new(5, 100);
+        let own = terminal.clone();
+        let mut bytes = bytes_on(move || target(&own));
+        for (what, total, expected) in [
+            ("first file", Some(2048), "1.00 KiB/2.00 KiB"),
+            ("second file", Some(2048), "1.00 KiB/2.00 KiB"),
+            ("no size", None, "no size 1.00 KiB, "),
+        ] {
+            bytes(rivalry_data::Progress { what, done: 1024, total });
             let line = terminal.contents();
-            assert!(line.contains(what) && line.contains("1.00 KiB/2.00 KiB"), "{line:?}");
+            assert!(line.starts_with(what) && line.contains(expected), "{line:?}");
         }
-        assert!(!terminal.contents().contains("first"), "{:?}", terminal.contents());
-        bytes.update(rivalry_data::Progress { what: "no size", done: 1024, total: None });
-        bytes.current.as_ref().unwrap().1.force_draw();
-        assert!(terminal.contents().starts_with("no size 1.00 KiB, "), "{:?}", terminal.contents());
         drop(bytes);
         assert_eq!(terminal.contents(), "");
     }
@@ -244,8 +200,6 @@ mod tests {
 
     #[test]
     fn quiet_draws_nowhere() {
-        let common = Common { quiet: true, ..Common::default() };
-        assert!(Progress::new(&common, "x", 1).bar.is_hidden());
-        assert!(matches!(Bytes::new(&common).screen, Screen::Nothing));
+        assert!(screen(true).is_hidden());
     }
 }

@@ -15,8 +15,8 @@
 
 use regex_lite::Regex;
 use rivalry_core::{Kernels, Rule};
+use serde::Deserialize;
 use serde::de::{Deserializer, Error, Unexpected};
-use serde::{Deserialize, Serialize};
 
 use crate::cli::{Engine, Selection};
 use crate::compute::Compute;
@@ -34,35 +34,28 @@ const FILES: [(&str, &str); 4] = [
 /// One benchmark, as a file has it.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Definition {
+pub(crate) struct Definition {
     /// `group/what`; the group is the table that shows it.
-    pub name: String,
-    /// What is timed.
-    pub work: Work,
-    /// How scores are computed.
+    pub(crate) name: String,
+    pub(crate) work: Work,
     #[serde(default)]
-    pub engine: Engine,
-    /// On how many threads.
+    pub(crate) engine: Engine,
     #[serde(default)]
-    pub threads: Threads,
-    /// Minibatches of the warm-up, whose result has the checksum.
+    pub(crate) threads: Threads,
     #[serde(deserialize_with = "positive")]
-    pub check: usize,
-    /// Minibatches of one timed iteration.
+    pub(crate) check: usize,
     #[serde(deserialize_with = "positive")]
-    pub minibatches: usize,
-    /// Timed iterations.
+    pub(crate) minibatches: usize,
     #[serde(deserialize_with = "positive")]
-    pub iterations: usize,
-    /// SHA-256 of the result of the warm-up.
+    pub(crate) iterations: usize,
     #[serde(deserialize_with = "sha256")]
-    pub checksum: String,
+    pub(crate) checksum: String,
 }
 
 /// What is timed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Work {
+pub(crate) enum Work {
     /// Minibatches of the unsupervised phase, as `rivalry train` runs them.
     Epoch(Epoch),
     /// The product that computes the scores of all units, alone.
@@ -76,59 +69,50 @@ pub enum Work {
 }
 
 /// The unsupervised phase.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs, reason = "the names are those of the settings of a run")]
-pub struct Epoch {
-    pub data: Data,
+pub(crate) struct Epoch {
+    pub(crate) data: Data,
     #[serde(deserialize_with = "positive")]
-    pub hidden: usize,
+    pub(crate) hidden: usize,
     #[serde(deserialize_with = "positive")]
-    pub batch: usize,
-    pub p: f64,
-    pub k: usize,
-    pub delta: f64,
-    /// The learning rate of every minibatch.
-    pub rate: f32,
-    /// The initial weights.
+    pub(crate) batch: usize,
+    pub(crate) p: f64,
+    pub(crate) k: usize,
+    pub(crate) delta: f64,
+    pub(crate) rate: f32,
     #[serde(default)]
-    pub start: Start,
+    pub(crate) start: Start,
 }
 
 /// A product of all units and the samples of a minibatch.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs, reason = "the names are those of the settings of a run")]
-pub struct Product {
-    pub data: Data,
+pub(crate) struct Product {
+    pub(crate) data: Data,
     #[serde(deserialize_with = "positive")]
-    pub hidden: usize,
+    pub(crate) hidden: usize,
     #[serde(deserialize_with = "positive")]
-    pub batch: usize,
+    pub(crate) batch: usize,
 }
 
 /// The readout of a random layer.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(missing_docs, reason = "the names are those of the settings of a run")]
-pub struct Readout {
-    pub data: Data,
+pub(crate) struct Readout {
+    pub(crate) data: Data,
     #[serde(deserialize_with = "positive")]
-    pub hidden: usize,
+    pub(crate) hidden: usize,
     #[serde(deserialize_with = "positive")]
-    pub batch: usize,
-    /// The learning rate of every minibatch.
-    pub rate: f32,
+    pub(crate) batch: usize,
+    pub(crate) rate: f32,
 }
 
 /// Where samples come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
-#[allow(missing_docs, reason = "fields are explained with their variant")]
-pub enum Data {
-    /// MNIST.
+pub(crate) enum Data {
     Mnist,
-    /// CIFAR-10.
     Cifar10,
     /// The first so many synthetic digits: 784 inputs, 19 % of them not zero.
     Digits {
@@ -145,9 +129,9 @@ pub enum Data {
 }
 
 /// The initial weights.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Start {
+pub(crate) enum Start {
     /// N(0, 1), as at the start of a run.
     #[default]
     Random,
@@ -158,7 +142,7 @@ pub enum Start {
 /// On how many threads.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Threads {
+pub(crate) enum Threads {
     /// As many as `--threads`, or all cores.
     #[default]
     All,
@@ -167,8 +151,7 @@ pub enum Threads {
 }
 
 impl Data {
-    /// Inputs of a sample.
-    pub fn inputs(self) -> usize {
+    pub(crate) fn inputs(self) -> usize {
         match self {
             Self::Mnist | Self::Digits { .. } => 784,
             Self::Cifar10 => 3072,
@@ -179,7 +162,7 @@ impl Data {
 
 impl Work {
     /// Data, hidden units and minibatch; nothing for memory bandwidth.
-    pub fn product(&self) -> Option<Product> {
+    pub(crate) fn product(&self) -> Option<Product> {
         match *self {
             Self::Epoch(Epoch { data, hidden, batch, .. }) | Self::Readout(Readout { data, hidden, batch, .. }) => {
                 Some(Product { data, hidden, batch })
@@ -191,24 +174,18 @@ impl Work {
 }
 
 impl Epoch {
-    /// The rule.
-    ///
-    /// # Errors
-    /// Values that no rule can have.
-    pub fn rule(&self) -> rivalry_core::Result<Rule> {
+    pub(crate) fn rule(&self) -> rivalry_core::Result<Rule> {
         Rule::new(self.p, self.k, self.delta)
     }
 }
 
 /// One benchmark on one number of threads.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Case {
+pub(crate) struct Case {
     /// The name of the definition, with `@threads` where there are several.
-    pub name: String,
-    /// The number of threads.
-    pub threads: usize,
-    /// What it does.
-    pub definition: Definition,
+    pub(crate) name: String,
+    pub(crate) threads: usize,
+    pub(crate) definition: Definition,
 }
 
 impl Case {
@@ -216,7 +193,7 @@ impl Case {
     ///
     /// # Errors
     /// Threads cannot be started.
-    pub fn compute(&self, kernels: &'static Kernels) -> anyhow::Result<Compute> {
+    pub(crate) fn compute(&self, kernels: &'static Kernels) -> anyhow::Result<Compute> {
         let core = rivalry_core::Compute::new(Some(self.threads), kernels)?;
         Ok(Compute { core, engine: self.definition.engine.into() })
     }
@@ -227,24 +204,31 @@ impl Case {
 ///
 /// # Errors
 /// A file that is not as it should be, a filter that is no regular expression, or one that matches nothing.
-pub fn select(selection: &Selection, engine: Engine, threads: usize) -> anyhow::Result<Vec<Case>> {
-    let mut definitions = match &selection.definitions {
+pub(crate) fn select(selection: &Selection, engine: Engine, threads: usize) -> anyhow::Result<Vec<Case>> {
+    let definitions = match &selection.definitions {
         Some(path) => parse(&files::read_text("definitions", path)?, &path.display().to_string())?,
         None => built_in()?,
     };
-    if engine != Engine::Auto {
-        definitions.iter_mut().for_each(|definition| definition.engine = engine);
-    }
     let hint = "`rivalry bench list` shows every name";
     let filter = selection.filter.as_deref().unwrap_or_default();
     let regex = Regex::new(filter)
         .map_err(|error| failure(format!("--filter `{filter}` is not a regular expression: {error}"), hint))?;
-    let cases = definitions.into_iter().flat_map(|definition| definition.cases(threads));
-    let cases: Vec<Case> = cases.filter(|case| regex.is_match(&case.name)).collect();
-    if cases.is_empty() {
-        return Err(failure(format!("--filter `{filter}` matches no benchmark"), hint));
+    let mut cases = Vec::new();
+    for mut definition in definitions {
+        if engine != Engine::Auto {
+            definition.engine = engine;
+        }
+        let counts = if definition.threads == Threads::All { vec![threads] } else { counts(threads) };
+        for threads in counts {
+            let at = if definition.threads == Threads::All { String::new() } else { format!("@{threads}") };
+            cases.push(Case { name: format!("{}{at}", definition.name), threads, definition: definition.clone() });
+        }
     }
-    Ok(cases)
+    cases.retain(|case| regex.is_match(&case.name));
+    match cases.is_empty() {
+        true => Err(failure(format!("--filter `{filter}` matches no benchmark"), hint)),
+        false => Ok(cases),
+    }
 }
 
 fn built_in() -> anyhow::Result<Vec<Definition>> {
@@ -252,35 +236,17 @@ fn built_in() -> anyhow::Result<Vec<Definition>> {
     Ok(files.into_iter().flatten().collect())
 }
 
-fn parse(text: &str, place: &str) -> anyhow::Result<Vec<Definition>> {
+pub(super) fn parse(text: &str, place: &str) -> anyhow::Result<Vec<Definition>> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct File {
         bench: Vec<Definition>,
     }
     let hint = "crates/harness/benchmarks has examples, and bench/definition.rs explains the keys";
-    let file: File = toml::from_str(text).map_err(|error: toml::de::Error| {
-        let line = error.span().map_or(1, |span| 1 + text[..span.start.min(text.len())].matches('\n').count());
-        failure(format!("{place}, line {line}: {}", error.message()), hint)
-    })?;
-    for (i, definition) in file.bench.iter().enumerate() {
-        if file.bench[..i].iter().any(|other| other.name == definition.name) {
-            return Err(failure(format!("{place} defines `{}` twice", definition.name), hint));
-        }
-    }
-    Ok(file.bench)
-}
-
-impl Definition {
-    fn cases(self, threads: usize) -> Vec<Case> {
-        match self.threads {
-            Threads::All => vec![Case { name: self.name.clone(), threads, definition: self }],
-            Threads::Each => {
-                let count =
-                    |threads| Case { name: format!("{}@{threads}", self.name), threads, definition: self.clone() };
-                counts(threads).into_iter().map(count).collect()
-            }
-        }
+    let File { bench } = files::from_toml(text, place, hint)?;
+    match (1..bench.len()).find(|&i| bench[..i].iter().any(|other| other.name == bench[i].name)) {
+        Some(i) => Err(failure(format!("{place} defines `{}` twice", bench[i].name), hint)),
+        None => Ok(bench),
     }
 }
 

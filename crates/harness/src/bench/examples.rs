@@ -6,41 +6,39 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use rivalry_core::{Inputs, Random};
-use rivalry_data::{Dataset, Name, Network, Values, synthetic};
+use rivalry_data::{Dataset, Lookup, Name, Network, Values, synthetic};
 
 use super::definition::{Data, Product};
 use crate::cli::Common;
 use crate::dataset;
 use crate::error::failure;
-use crate::progress::Bytes;
+use crate::progress;
 
 /// Seed of everything random in a benchmark.
 pub(super) const SEED: u64 = 1;
 
 /// Samples with labels.
-#[derive(Debug)]
 pub(super) struct Examples {
     source: Source,
-    inputs: usize,
-    density: f64,
+    /// Inputs of a sample.
+    pub(super) inputs: usize,
+    /// The share of bytes that are not zero, to four decimals.
+    pub(super) density: f64,
 }
 
-#[derive(Debug)]
 enum Source {
     Set(Dataset),
     Generated { pixels: Vec<u8>, labels: Vec<u8> },
 }
 
 /// The samples that have been opened so far.
-#[derive(Debug)]
-pub struct Sets<'a> {
+pub(crate) struct Sets<'a> {
     common: &'a Common,
     opened: HashMap<Data, Arc<Examples>>,
 }
 
 impl<'a> Sets<'a> {
-    /// No samples yet.
-    pub fn new(common: &'a Common) -> Self {
+    pub(crate) fn new(common: &'a Common) -> Self {
         Self { common, opened: HashMap::new() }
     }
 
@@ -102,7 +100,6 @@ impl Examples {
         Inputs::u8(&self.pixels()[..samples * self.inputs], self.inputs)
     }
 
-    /// The class of each sample.
     pub(super) fn labels(&self) -> &[u8] {
         match &self.source {
             Source::Set(set) => set.train.labels(),
@@ -110,34 +107,19 @@ impl Examples {
         }
     }
 
-    /// The number of samples.
     pub(super) fn samples(&self) -> usize {
         self.pixels().len() / self.inputs
-    }
-
-    /// Inputs of a sample.
-    pub(super) fn inputs(&self) -> usize {
-        self.inputs
     }
 
     /// The bytes of one sample.
     pub(super) fn row(&self, sample: usize) -> &[u8] {
         &self.pixels()[sample * self.inputs..][..self.inputs]
     }
-
-    /// The share of bytes that are not zero, to four decimals.
-    pub(super) fn density(&self) -> f64 {
-        self.density
-    }
 }
 
 fn open_set(name: Name, common: &Common) -> anyhow::Result<Dataset> {
-    let mut lookup = dataset::lookup(common)?;
-    lookup.network = Network::Offline;
-    let mut bytes = Bytes::new(common);
-    let opened = rivalry_data::open(name, &lookup, &mut |step| bytes.update(step));
-    bytes.clear();
-    Ok(opened?)
+    let lookup = Lookup { network: Network::Offline, ..dataset::lookup(common)? };
+    Ok(rivalry_data::open(name, &lookup, &mut progress::bytes(common))?)
 }
 
 fn noise(samples: usize, inputs: usize) -> Source {

@@ -30,8 +30,13 @@ const SHARE_OF_MEMORY: u64 = 8;
 /// Bytes of the three arrays for one element.
 const BYTES: usize = 12;
 
+/// The time since `start` in ns.
+pub(crate) fn elapsed_ns(start: Instant) -> u64 {
+    u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX)
+}
+
 /// Measures the f32 peak in GFLOP/s; a fused multiply-add counts as two operations. Takes about half a second.
-pub fn peak_gflops(compute: &Compute) -> f64 {
+pub(crate) fn peak_gflops(compute: &Compute) -> f64 {
     let trial = |iterations| {
         let start = Instant::now();
         let operations = ops::peak(compute, iterations);
@@ -47,7 +52,7 @@ pub fn peak_gflops(compute: &Compute) -> f64 {
 }
 
 /// Measures the memory bandwidth in GB/s.
-pub fn bandwidth_gbs(compute: &Compute) -> f64 {
+pub(crate) fn bandwidth_gbs(compute: &Compute) -> f64 {
     let triad = Triad::new(compute);
     triad.pass(compute, 1);
     let times: Vec<f64> = (0..TRIALS).map(|_| triad.pass(compute, 1) as f64).collect();
@@ -56,13 +61,11 @@ pub fn bandwidth_gbs(compute: &Compute) -> f64 {
 }
 
 /// The arrays of the triad, for each thread its own.
-#[derive(Debug)]
-pub struct Triad {
+pub(crate) struct Triad {
     arrays: Vec<Mutex<Arrays>>,
     elements: usize,
 }
 
-#[derive(Debug)]
 struct Arrays {
     a: Vec<f32>,
     b: Vec<f32>,
@@ -71,7 +74,7 @@ struct Arrays {
 
 impl Triad {
     /// Allocates and fills arrays that suit the caches of this machine.
-    pub fn new(compute: &Compute) -> Self {
+    pub(crate) fn new(compute: &Compute) -> Self {
         Self::of_bytes(compute, triad_bytes(&Machine::current()))
     }
 
@@ -87,7 +90,7 @@ impl Triad {
     }
 
     /// Computes all sums `times` times and returns the time of it in ns.
-    pub fn pass(&self, compute: &Compute, times: usize) -> u64 {
+    pub(crate) fn pass(&self, compute: &Compute, times: usize) -> u64 {
         let start = Instant::now();
         compute.map(|worker| {
             let Arrays { a, b, c } = &mut *self.arrays[worker].lock().unwrap_or_else(PoisonError::into_inner);
@@ -98,18 +101,11 @@ impl Triad {
                 std::hint::black_box(&mut *a);
             }
         });
-        u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX)
-    }
-
-    /// Sets all sums to NaN.
-    pub fn clear(&mut self) {
-        for arrays in &mut self.arrays {
-            arrays.get_mut().unwrap_or_else(PoisonError::into_inner).a.fill(f32::NAN);
-        }
+        elapsed_ns(start)
     }
 
     /// The first `count` sums of each thread, or all if there are fewer.
-    pub fn sums(&self, count: usize) -> Vec<Vec<f32>> {
+    pub(crate) fn sums(&self, count: usize) -> Vec<Vec<f32>> {
         let of = |arrays: &Mutex<Arrays>| {
             let sums = &arrays.lock().unwrap_or_else(PoisonError::into_inner).a;
             sums[..count.min(sums.len())].to_vec()
@@ -117,8 +113,7 @@ impl Triad {
         self.arrays.iter().map(of).collect()
     }
 
-    /// The number of sums, over all threads.
-    pub fn elements(&self) -> usize {
+    pub(crate) fn elements(&self) -> usize {
         self.elements
     }
 }

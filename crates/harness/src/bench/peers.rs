@@ -20,9 +20,10 @@ use sysinfo::System;
 
 use super::definition::{Case, Start, Threads, Work};
 use super::examples::Sets;
-use super::measure::{WrongResult, cell, check, iteration, row};
+use super::limits;
+use super::measure::{cell, refuse_other, row};
 use super::rows::{BenchRow, SampleRow};
-use super::{limits, workload};
+use super::workload::{Workload, hand_over};
 use crate::cli::{Common, PeersArgs};
 use crate::compute::Compute;
 use crate::env::Environment;
@@ -111,7 +112,7 @@ impl<'a> Session<'a> {
             .map(|side| median(&rounds.iter().map(|round| round.peaks[side]).collect::<Vec<_>>()).unwrap_or(f64::NAN));
         let first = &rounds[0];
         let mut row = BenchRow { engine: first.engine.to_owned(), checksum: first.checksum.clone(), ..empty };
-        row.density = case.definition.work.product().and_then(|product| Some(self.sets.get(product).ok()?.density()));
+        row.density = case.definition.work.product().and_then(|product| Some(self.sets.get(product).ok()?.density));
         row.fill(&ours, first.operations, (peaks[0] + peaks[1]) / 2.0);
         self.samples.extend(SampleRow::of(&case.name, "", &ours));
         let (micros, [before, after]) = (row.median_ns.unwrap_or(0) as f64 / 1e3, peaks);
@@ -136,7 +137,7 @@ impl<'a> Session<'a> {
 
     fn rounds(&mut self, case: &Case, compute: &Compute) -> anyhow::Result<(Vec<Round>, Vec<Standing>)> {
         let folder = tempfile::tempdir()?;
-        let handover = workload::hand_over(case, &mut self.sets)?;
+        let handover = hand_over(case, &mut self.sets)?;
         program::write(&handover, folder.path())?;
         let peers = PEERS.into_iter().filter(|peer| peer.does(&case.definition.work));
         let new = |peer| Standing { peer, samples: Vec::new(), deviation: 0.0, err: String::new() };
@@ -167,20 +168,17 @@ impl<'a> Session<'a> {
 
     /// Ours from the start, twice. The first pass is not timed: it brings the samples into memory and wakes the threads.
     fn ours(&mut self, case: &Case, compute: &Compute) -> anyhow::Result<Round> {
-        let expected = &case.definition.checksum;
-        let mut rehearsal = workload::prepare(&case.definition, compute, &mut self.sets)?;
-        let checksum = check(case, rehearsal.as_mut())?;
-        if checksum != *expected {
-            return Err(WrongResult { expected: expected.clone(), found: checksum }.into());
-        }
-        iteration(case, rehearsal.as_mut())?;
-        let mut work = workload::prepare(&case.definition, compute, &mut self.sets)?;
+        let definition = &case.definition;
+        let mut rehearsal = Workload::new(definition, compute, &mut self.sets)?;
+        let checksum = rehearsal.check(definition)?;
+        refuse_other(definition, &checksum)?;
+        rehearsal.iteration(definition)?;
+        let mut work = Workload::new(definition, compute, &mut self.sets)?;
         let before = limits::peak_gflops(&compute.core);
-        check(case, work.as_mut())?;
-        let ns = iteration(case, work.as_mut())?;
+        work.check(definition)?;
+        let ns = work.iteration(definition)?;
         let peaks = [before, limits::peak_gflops(&compute.core)];
-        let (engine, operations) = (work.engine(), work.operations());
-        Ok(Round { ns, peaks, checksum, engine, operations, result: work.result() })
+        Ok(Round { ns, peaks, checksum, engine: work.engine, operations: work.operations, result: work.result() })
     }
 }
 

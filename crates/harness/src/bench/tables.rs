@@ -9,138 +9,93 @@ use super::rows::BenchRow;
 use crate::statistics::geometric_mean;
 use crate::table::{Align, EMPTY, Table, number};
 
+/// The tables and their columns. Names stand to the left, numbers to the right.
+const TABLES: [(&str, &str); 4] = [
+    ("epochs", "minibatch of|engine|kernels|threads|median µs|MAD µs|epoch s|GFLOP/s|f32 peak|time / dense f32 limit"),
+    ("scaling", "minibatch of|kernels|threads|median µs|MAD µs|speed-up|efficiency %"),
+    ("kernels", "minibatch of|kernels|threads|median µs|MAD µs|min µs|GFLOP/s|f32 peak|% of peak"),
+    ("peers", "minibatch of|peer|threads|peer median µs|rivalry median µs|peer / rivalry"),
+];
+
 /// The names of all tables.
-pub const NAMES: [&str; 4] = ["epochs", "scaling", "kernels", "peers"];
+pub(crate) const NAMES: [&str; 4] = [TABLES[0].0, TABLES[1].0, TABLES[2].0, TABLES[3].0];
 
 /// Samples of an epoch of the data sets that have one.
 const EPOCHS: [(&str, usize); 2] = [("epoch/mnist", 60_000), ("epoch/cifar10", 50_000)];
 
 /// The tables that have rows, with their names.
-pub fn tables(rows: &[BenchRow]) -> Vec<(&'static str, Table)> {
-    NAMES.into_iter().map(|name| (name, table(name, rows))).filter(|(_, table)| !table.is_empty()).collect()
+pub(crate) fn tables(rows: &[BenchRow]) -> Vec<(&'static str, Table)> {
+    let all = TABLES.iter().map(|(name, columns)| {
+        let rows: Vec<&BenchRow> = rows.iter().filter(|row| group(row) == *name).collect();
+        (*name, table(columns, &rows))
+    });
+    all.filter(|(_, table)| !table.is_empty()).collect()
 }
 
 /// All tables as text.
-pub fn text(rows: &[BenchRow]) -> String {
+pub(crate) fn text(rows: &[BenchRow]) -> String {
     tables(rows).iter().map(|(_, table)| table.markdown() + "\n").collect()
 }
 
-fn table(name: &str, rows: &[BenchRow]) -> Table {
-    let group = |row: &BenchRow| match (row.peer.is_empty(), row.name.split('/').next()) {
+fn group(row: &BenchRow) -> &'static str {
+    match (row.peer.is_empty(), row.name.split('/').next()) {
         (false, _) => "peers",
         (true, Some("epoch")) => "epochs",
         (true, Some("scaling")) => "scaling",
         (true, _) => "kernels",
-    };
-    let rows: Vec<&BenchRow> = rows.iter().filter(|row| group(row) == name).collect();
-    let (text, columns): (usize, &[&str]) = match name {
-        "epochs" => (
-            3,
-            &[
-                "minibatch of",
-                "engine",
-                "kernels",
-                "threads",
-                "median µs",
-                "MAD µs",
-                "epoch s",
-                "GFLOP/s",
-                "f32 peak",
-                "time / dense f32 limit",
-            ],
-        ),
-        "scaling" => (2, &["minibatch of", "kernels", "threads", "median µs", "MAD µs", "speed-up", "efficiency %"]),
-        "kernels" => (
-            2,
-            &[
-                "minibatch of",
-                "kernels",
-                "threads",
-                "median µs",
-                "MAD µs",
-                "min µs",
-                "GFLOP/s",
-                "f32 peak",
-                "% of peak",
-            ],
-        ),
-        _ => (2, &["minibatch of", "peer", "threads", "peer median µs", "rivalry median µs", "peer / rivalry"]),
-    };
+    }
+}
+
+fn table(columns: &str, rows: &[&BenchRow]) -> Table {
     let noted = rows.iter().any(|row| !row.err.is_empty());
-    let align = |column| if column < text { Align::Left } else { Align::Right };
-    let columns = columns.iter().enumerate().map(|(column, &name)| (name, align(column)));
-    let mut table = Table::new(columns.chain(noted.then_some(("note", Align::Left))));
-    for row in &rows {
-        let mut cells = match name {
-            "epochs" => epoch(row),
-            "scaling" => scaling(row, &rows),
-            "kernels" => kernel(row),
-            _ => peer(row),
-        };
-        if noted {
-            cells.push(row.err.split(':').next().unwrap_or_default().to_owned());
-        }
-        table.row(cells);
+    let columns = columns.split('|').chain(noted.then_some("note"));
+    let align = |name| match name {
+        "minibatch of" | "engine" | "kernels" | "peer" | "note" => Align::Left,
+        _ => Align::Right,
+    };
+    let mut table = Table::new(columns.clone().map(|name| (name, align(name))));
+    for row in rows {
+        table.row(columns.clone().map(|name| cell(name, row, rows)).collect());
     }
     table
 }
 
-fn epoch(row: &BenchRow) -> Vec<String> {
-    let samples = EPOCHS.iter().find(|(name, _)| row.name.starts_with(name)).map(|(_, samples)| *samples);
-    let epoch_s = (|| Some(row.median_ns? as f64 * (samples? / row.batch?) as f64 / 1e9))();
-    vec![
-        row.name.clone(),
-        row.engine.clone(),
-        row.isa.clone(),
-        row.threads.to_string(),
-        micros(row.median_ns),
-        micros(row.mad_ns),
-        number(epoch_s, 3),
-        number(row.gflops, 1),
-        number(row.peak_gflops, 1),
-        number(row.pct_of_peak.map(|pct| 100.0 / pct), 2),
-    ]
-}
-
-/// Speed-up over one thread of the same benchmark, and that divided by the threads.
-fn scaling(row: &BenchRow, rows: &[&BenchRow]) -> Vec<String> {
-    let base = |row: &BenchRow| row.name.split('@').next().unwrap_or_default().to_owned();
-    let single = rows.iter().find(|other| other.threads == 1 && base(other) == base(row));
-    let speedup = (|| Some(single?.median_ns? as f64 / row.median_ns? as f64))();
-    vec![
-        base(row),
-        row.isa.clone(),
-        row.threads.to_string(),
-        micros(row.median_ns),
-        micros(row.mad_ns),
-        number(speedup, 2),
-        number(speedup.map(|speedup| 100.0 * speedup / row.threads as f64), 0),
-    ]
-}
-
-fn kernel(row: &BenchRow) -> Vec<String> {
-    vec![
-        row.name.clone(),
-        row.isa.clone(),
-        row.threads.to_string(),
-        micros(row.median_ns),
-        micros(row.mad_ns),
-        micros(row.min_ns),
-        number(row.gflops, 1),
-        number(row.peak_gflops, 1),
-        number(row.pct_of_peak, 1),
-    ]
-}
-
-fn peer(row: &BenchRow) -> Vec<String> {
-    vec![
-        row.name.clone(),
-        row.peer.clone(),
-        row.threads.to_string(),
-        micros(row.peer_median_ns),
-        micros(row.median_ns),
-        number(row.ratio, 2),
-    ]
+fn cell(column: &str, row: &BenchRow, rows: &[&BenchRow]) -> String {
+    // The name without the number of threads, which has a column of its own.
+    let base = |row: &BenchRow| match group(row) {
+        "scaling" => row.name.split('@').next().unwrap_or_default().to_owned(),
+        _ => row.name.clone(),
+    };
+    let epoch_s = || {
+        let (_, samples) = EPOCHS.iter().find(|(name, _)| row.name.starts_with(name))?;
+        Some(row.median_ns? as f64 * (samples / row.batch?) as f64 / 1e9)
+    };
+    // Over one thread of the same benchmark.
+    let speedup = || {
+        let single = rows.iter().find(|other| other.threads == 1 && base(other) == base(row))?;
+        Some(single.median_ns? as f64 / row.median_ns? as f64)
+    };
+    match column {
+        "minibatch of" => base(row),
+        "engine" => row.engine.clone(),
+        "kernels" => row.isa.clone(),
+        "peer" => row.peer.clone(),
+        "threads" => row.threads.to_string(),
+        "median µs" | "rivalry median µs" => micros(row.median_ns),
+        "MAD µs" => micros(row.mad_ns),
+        "min µs" => micros(row.min_ns),
+        "peer median µs" => micros(row.peer_median_ns),
+        "epoch s" => number(epoch_s(), 3),
+        "GFLOP/s" => number(row.gflops, 1),
+        "f32 peak" => number(row.peak_gflops, 1),
+        "time / dense f32 limit" => number(row.pct_of_peak.map(|pct| 100.0 / pct), 2),
+        "% of peak" => number(row.pct_of_peak, 1),
+        "speed-up" => number(speedup(), 2),
+        "efficiency %" => number(speedup().map(|speedup| 100.0 * speedup / row.threads as f64), 0),
+        "peer / rivalry" => number(row.ratio, 2),
+        "note" => row.err.split(':').next().unwrap_or_default().to_owned(),
+        _ => unreachable!("no table has a column {column}"),
+    }
 }
 
 fn micros(ns: Option<u64>) -> String {
@@ -149,7 +104,7 @@ fn micros(ns: Option<u64>) -> String {
 
 /// Two results side by side.
 #[derive(Debug, Serialize)]
-pub struct Comparison {
+pub(crate) struct Comparison {
     rows: Vec<Pair>,
     geometric_mean: Option<f64>,
     compared: usize,
@@ -167,7 +122,7 @@ struct Pair {
 
 impl Comparison {
     /// Every benchmark of A in its order, then those of B alone. Ours and each peer's are kept apart.
-    pub fn of(a: &[BenchRow], b: &[BenchRow]) -> Self {
+    pub(crate) fn of(a: &[BenchRow], b: &[BenchRow]) -> Self {
         let same = |a: &BenchRow, b: &BenchRow| a.name == b.name && a.peer == b.peer;
         let both = a.iter().map(|row| pair(Some(row), b.iter().find(|other| same(row, other))));
         let only = b.iter().filter(|row| !a.iter().any(|other| same(row, other))).map(|row| pair(None, Some(row)));
@@ -177,7 +132,7 @@ impl Comparison {
     }
 
     /// As a table, with the geometric mean below.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let columns = [("benchmark", Align::Left), ("A median µs", Align::Right), ("B median µs", Align::Right)];
         let mut table = Table::new(columns.into_iter().chain([("B / A", Align::Right), ("note", Align::Left)]));
         for pair in &self.rows {

@@ -9,7 +9,6 @@ mod kernels;
 mod readout;
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use rivalry_core::{Layer, Random};
 use sha2::{Digest, Sha256};
@@ -21,44 +20,76 @@ use crate::error::failure;
 use crate::files::hex;
 
 /// A benchmark that is ready to run.
-pub(super) trait Workload {
+pub(super) struct Workload<'a> {
+    pub(super) engine: &'static str,
+    /// Floating-point operations of one minibatch, dense equivalent.
+    pub(super) operations: f64,
+    /// Whether every run computes the same, as a kernel does; else it goes on learning.
+    repeats: bool,
+    steps: Box<dyn Steps + 'a>,
+}
+
+/// The part of the work that differs from kind to kind.
+trait Steps {
     /// Computes so many minibatches and returns their time in ns.
     fn run(&mut self, minibatches: usize) -> anyhow::Result<u64>;
 
     /// The result of the last run: weights, or scores by sample.
     fn result(&self) -> Vec<f32>;
-
-    /// Whether every run computes the same, as a kernel does; else it goes on learning.
-    fn repeats(&self) -> bool;
-
-    /// The column `engine`.
-    fn engine(&self) -> &'static str;
-
-    /// Floating-point operations of one minibatch, dense equivalent.
-    fn operations(&self) -> f64;
 }
 
-/// Prepares the work of a definition.
-///
-/// # Errors
-/// The data is missing, or the definition has values that no rule can have.
-pub(super) fn prepare<'a>(
-    definition: &Definition,
-    compute: &'a Compute,
-    sets: &mut Sets<'_>,
-) -> anyhow::Result<Box<dyn Workload + 'a>> {
-    let Some(product) = definition.work.product() else { return Ok(Box::new(kernels::Bandwidth::new(compute))) };
-    let task = Task { product, compute, examples: sets.get(product)? };
-    Ok(match definition.work {
-        Work::Epoch(epoch) => Box::new(epoch::LayerEpoch::new(task, epoch)?),
-        Work::Features(_) => Box::new(readout::LayerFeatures::new(task, definition.check)?),
-        Work::Readout(readout) => Box::new(readout::ReadoutEpoch::new(task, readout.rate)?),
-        Work::Score(_) | Work::Bandwidth => Box::new(kernels::Scores::new(task)?),
-    })
+impl<'a> Workload<'a> {
+    /// Prepares the work of a definition.
+    ///
+    /// # Errors
+    /// The data is missing, or the definition has values that no rule can have.
+    pub(super) fn new(definition: &Definition, compute: &'a Compute, sets: &mut Sets<'_>) -> anyhow::Result<Self> {
+        let Some(product) = definition.work.product() else { return Ok(kernels::bandwidth(compute)) };
+        let task = Task { product, compute, examples: sets.get(product)? };
+        match definition.work {
+            Work::Epoch(epoch) => epoch::epoch(task, epoch),
+            Work::Features(_) => readout::features(task, definition.check),
+            Work::Readout(readout) => readout::readout(task, readout.rate),
+            Work::Score(_) | Work::Bandwidth => kernels::scores(task),
+        }
+    }
+
+    /// Runs the warm-up and returns the checksum of its result.
+    pub(super) fn check(&mut self, definition: &Definition) -> anyhow::Result<String> {
+        self.steps.run(definition.check)?;
+        Ok(sha256(&self.result()))
+    }
+
+    /// Runs one iteration and returns the time of one of its minibatches.
+    pub(super) fn iteration(&mut self, definition: &Definition) -> anyhow::Result<u64> {
+        let minibatches = definition.minibatches;
+        Ok((self.steps.run(minibatches)? + minibatches as u64 / 2) / minibatches as u64)
+    }
+
+    pub(super) fn result(&self) -> Vec<f32> {
+        self.steps.result()
+    }
+
+    /// Checks the result after all iterations: that of a kernel must be what it was, and weights must be finite.
+    pub(super) fn finish(&self, checksum: &str) -> anyhow::Result<()> {
+        let result = self.result();
+        let last = sha256(&result);
+        if self.repeats && last != checksum {
+            let message = format!("the result had checksum {checksum} at first and {last} after the timed iterations");
+            return Err(failure(message, "the kernel does not always compute the same; run the tests"));
+        }
+        match result.iter().find(|value| !value.is_finite()) {
+            None => Ok(()),
+            Some(value) => {
+                let message = format!("a result is {value} after the timed minibatches");
+                Err(failure(message, "a lower rate keeps weights in range"))
+            }
+        }
+    }
 }
 
 /// SHA-256 of numbers as little-endian f32, one after another.
-pub(super) fn sha256(values: &[f32]) -> String {
+fn sha256(values: &[f32]) -> String {
     let mut sha256 = Sha256::new();
     // In pieces, because the bytes of all numbers at once would be a second copy of them.
     for piece in values.chunks(4096) {
@@ -67,30 +98,7 @@ pub(super) fn sha256(values: &[f32]) -> String {
     hex(&sha256.finalize())
 }
 
-/// Checks the result after all iterations: that of a kernel must be what it was, and weights must be finite.
-///
-/// # Errors
-/// They are not.
-pub(super) fn finish(work: &dyn Workload, checksum: &str) -> anyhow::Result<()> {
-    let result = work.result();
-    if work.repeats() {
-        let last = sha256(&result);
-        if last != checksum {
-            let message = format!("the result had checksum {checksum} at first and {last} after the timed iterations");
-            return Err(failure(message, "the kernel does not always compute the same; run the tests"));
-        }
-    }
-    match result.iter().find(|value| !value.is_finite()) {
-        None => Ok(()),
-        Some(value) => {
-            let message = format!("a result is {value} after the timed minibatches");
-            Err(failure(message, "a lower rate keeps weights in range"))
-        }
-    }
-}
-
 /// What another program needs to do the same work.
-#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Handover {
     /// Initial weights, [hidden × inputs].
     pub(super) weights: Vec<f32>,
@@ -125,7 +133,7 @@ pub(super) fn hand_over(case: &Case, sets: &mut Sets<'_>) -> anyhow::Result<Hand
         weights: random_layer(product, &examples)?.to_rows(),
         inputs: order.iter().flat_map(|&sample| examples.row(sample as usize)).copied().collect(),
         rates: vec![rate; minibatches],
-        width: examples.inputs(),
+        width: examples.inputs,
     })
 }
 
@@ -139,7 +147,7 @@ struct Task<'a> {
 impl Task<'_> {
     /// Operations of the product of all units and a minibatch.
     fn operations(&self) -> f64 {
-        2.0 * self.product.hidden as f64 * self.examples.inputs() as f64 * self.product.batch as f64
+        2.0 * self.product.hidden as f64 * self.examples.inputs as f64 * self.product.batch as f64
     }
 
     fn random_layer(&self) -> rivalry_core::Result<Layer> {
@@ -153,14 +161,7 @@ impl Task<'_> {
 
 /// A layer with weights from N(0, 1).
 fn random_layer(product: Product, examples: &Examples) -> rivalry_core::Result<Layer> {
-    Layer::normal(product.hidden, examples.inputs(), 1.0, &mut Random::keyed(SEED, "weights", 0))
-}
-
-/// Runs `work` and returns its time in ns.
-fn timed<E>(work: impl FnOnce() -> Result<(), E>) -> Result<u64, E> {
-    let start = Instant::now();
-    work()?;
-    Ok(u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX))
+    Layer::normal(product.hidden, examples.inputs, 1.0, &mut Random::keyed(SEED, "weights", 0))
 }
 
 /// Minibatches of a fixed random order of the samples, which begins again when it has ended.
@@ -192,9 +193,9 @@ mod tests {
     use rivalry_core::{Kernels, Learner, Rates};
 
     use super::*;
-    use crate::bench::definition::select;
-    use crate::bench::measure::{Verdict, measure};
-    use crate::cli::{self, Common, Selection};
+    use crate::bench::definition::{Epoch, parse};
+    use crate::bench::measure::{Measured, Verdict, measure};
+    use crate::cli::Common;
     use crate::env::Environment;
 
     /// A benchmark of each kind with data, small enough for the portable kernels.
@@ -209,44 +210,38 @@ mod tests {
 
     fn small() -> Vec<Case> {
         let zeros = "0".repeat(64);
-        let one = |(i, work): (usize, &&str)| {
-            format!(
-                "[[bench]]\nname = 'small/{i}'\nwork.{work}\ncheck = 3\nminibatches = 3\niterations = 2\n\
-                 checksum = '{zeros}'\n"
-            )
-        };
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(&file, SMALL.iter().enumerate().map(one).collect::<String>()).unwrap();
-        let selection = Selection { filter: None, definitions: Some(file.path().to_owned()) };
-        select(&selection, cli::Engine::Auto, 1).unwrap()
+        let head = "[[bench]]\nname = 'small'\ncheck = 3\nminibatches = 3\niterations = 2\n";
+        let one = |work: &str| parse(&format!("{head}checksum = '{zeros}'\nwork.{work}\n"), "small").unwrap().remove(0);
+        SMALL.map(|work| Case { name: work.to_owned(), threads: 1, definition: one(work) }).to_vec()
     }
 
-    fn checksum(case: &Case, threads: usize, kernels: &'static Kernels, sets: &mut Sets<'_>) -> String {
-        let environment = Environment::collect(kernels.name(), threads);
-        let measured = measure(&Case { threads, ..case.clone() }, kernels, sets, &environment, false);
+    fn measured(case: &Case, threads: usize, kernels: &'static Kernels, timed: bool) -> Measured {
+        let (common, environment) = (Common::default(), Environment::collect(kernels.name(), threads));
+        measure(&Case { threads, ..case.clone() }, kernels, &mut Sets::new(&common), &environment, timed)
+    }
+
+    fn checksum(case: &Case, threads: usize, kernels: &'static Kernels) -> String {
+        let measured = measured(case, threads, kernels, false);
         assert_eq!(measured.verdict, Verdict::Wrong, "{}: {}", case.name, measured.row.err);
         measured.row.checksum
     }
 
     #[test]
     fn a_checksum_is_the_same_for_all_kernels_and_threads() {
-        let common = Common::default();
-        let mut sets = Sets::new(&common);
         for case in small() {
-            let expected = checksum(&case, 1, Kernels::best(), &mut sets);
-            assert_eq!(checksum(&case, 3, Kernels::best(), &mut sets), expected, "{} on 3 threads", case.name);
+            let expected = checksum(&case, 1, Kernels::best());
+            assert_eq!(checksum(&case, 3, Kernels::best()), expected, "{} on 3 threads", case.name);
             for kernels in Kernels::all() {
-                assert_eq!(checksum(&case, 2, kernels, &mut sets), expected, "{} on {}", case.name, kernels.name());
+                assert_eq!(checksum(&case, 2, kernels), expected, "{} on {}", case.name, kernels.name());
             }
         }
     }
 
     #[test]
     fn the_checksum_of_an_epoch_is_that_of_the_rule() {
-        let common = Common::default();
-        let (case, mut sets) = (small().remove(0), Sets::new(&common));
+        let (common, case) = (Common::default(), small().remove(0));
         let Work::Epoch(epoch) = case.definition.work else { panic!("{case:?}") };
-        let examples = sets.get(case.definition.work.product().unwrap()).unwrap();
+        let examples = Sets::new(&common).get(case.definition.work.product().unwrap()).unwrap();
         let layer = Layer::normal(30, 784, 1.0, &mut Random::keyed(1, "weights", 0)).unwrap();
         let compute = rivalry_core::Compute::new(Some(1), Kernels::best()).unwrap();
         let mut learner = Learner::new(layer, epoch.rule().unwrap(), 50, &compute).unwrap();
@@ -254,24 +249,18 @@ mod tests {
         for minibatch in order[..150].chunks(50) {
             learner.learn(&compute, &examples.view().unwrap(), minibatch, Rates::Constant(0.02)).unwrap();
         }
-        let expected = sha256(&learner.layer().to_rows());
-        assert_eq!(checksum(&case, 1, Kernels::best(), &mut sets), expected);
+        assert_eq!(checksum(&case, 1, Kernels::best()), sha256(&learner.layer().to_rows()));
     }
 
     #[test]
     fn a_right_result_is_timed_and_a_wrong_one_is_a_row_without_times() {
-        let common = Common::default();
-        let (mut sets, kernels) = (Sets::new(&common), Kernels::best());
-        let environment = Environment::collect(kernels.name(), 1);
         for mut case in small() {
-            let wrong = measure(&case, kernels, &mut sets, &environment, true);
-            assert_eq!(
-                wrong.row.err,
-                format!("wrong result: checksum {}, not 0", wrong.row.checksum) + &"0".repeat(63)
-            );
+            let wrong = measured(&case, 1, Kernels::best(), true);
+            let expected = format!("wrong result: checksum {}, not {}", wrong.row.checksum, case.definition.checksum);
+            assert_eq!(wrong.row.err, expected);
             assert!(wrong.row.median_ns.is_none() && wrong.samples.is_empty() && wrong.peaks.is_none());
             case.definition.checksum = wrong.row.checksum;
-            let right = measure(&case, kernels, &mut sets, &environment, true);
+            let right = measured(&case, 1, Kernels::best(), true);
             assert_eq!((right.row.err.as_str(), right.verdict), ("", Verdict::Right), "{}", case.name);
             assert_eq!((right.samples.len(), right.row.iterations), (2, 2));
             assert!(right.row.median_ns > Some(0) && right.row.peak_gflops > Some(0.0));
@@ -281,20 +270,13 @@ mod tests {
 
     #[test]
     fn work_that_cannot_be_done_is_a_row_too() {
-        let common = Common::default();
-        let (mut sets, kernels) = (Sets::new(&common), Kernels::best());
-        let environment = Environment::collect(kernels.name(), 1);
-        for (change, expected) in [
-            (
-                (|epoch| epoch.batch = 231) as fn(&mut super::super::definition::Epoch),
-                "231 is more than the 230 samples",
-            ),
-            (|epoch| epoch.k = 31, "31"),
-        ] {
+        let changes: [(fn(&mut Epoch), &str); 2] =
+            [(|epoch| epoch.batch = 231, "231 is more than the 230 samples"), (|epoch| epoch.k = 31, "31")];
+        for (change, expected) in changes {
             let mut case = small().remove(0);
             let Work::Epoch(epoch) = &mut case.definition.work else { panic!("{case:?}") };
             change(epoch);
-            let measured = measure(&case, kernels, &mut sets, &environment, true);
+            let measured = measured(&case, 1, Kernels::best(), true);
             assert_eq!(measured.verdict, Verdict::Failed);
             assert!(measured.row.err.contains(expected), "{}", measured.row.err);
         }
@@ -310,29 +292,22 @@ mod tests {
 
     #[test]
     fn a_kernel_that_computes_something_else_later_is_an_error() {
-        struct Fixed(Vec<f32>, bool);
-        impl Workload for Fixed {
+        struct Fixed(f32);
+        impl Steps for Fixed {
             fn run(&mut self, _: usize) -> anyhow::Result<u64> {
                 Ok(1)
             }
             fn result(&self) -> Vec<f32> {
-                self.0.clone()
-            }
-            fn repeats(&self) -> bool {
-                self.1
-            }
-            fn engine(&self) -> &'static str {
-                ""
-            }
-            fn operations(&self) -> f64 {
-                1.0
+                vec![1.0, self.0]
             }
         }
-        finish(&Fixed(vec![1.0], true), &sha256(&[1.0])).unwrap();
-        finish(&Fixed(vec![1.0], false), "another, since it learns").unwrap();
-        let changed = finish(&Fixed(vec![1.0], true), &sha256(&[2.0])).unwrap_err();
+        let finish = |value, repeats, checksum: &str| {
+            Workload { engine: "", operations: 1.0, repeats, steps: Box::new(Fixed(value)) }.finish(checksum)
+        };
+        finish(2.0, true, &sha256(&[1.0, 2.0])).unwrap();
+        finish(2.0, false, "another, since it learns").unwrap();
+        let changed = finish(2.0, true, &sha256(&[2.0])).unwrap_err();
         assert!(changed.to_string().contains("after the timed iterations"), "{changed}");
-        let infinite = finish(&Fixed(vec![1.0, f32::NAN], false), "").unwrap_err();
-        assert_eq!(infinite.to_string(), "a result is NaN after the timed minibatches");
+        assert_eq!(finish(f32::NAN, false, "").unwrap_err().to_string(), "a result is NaN after the timed minibatches");
     }
 }

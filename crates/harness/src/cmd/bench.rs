@@ -6,16 +6,17 @@ use rivalry_core::Kernels;
 use serde::Serialize;
 use serde_json::json;
 
-use super::record::{RECORDS, ROWS, Record};
+use super::record::{RECORDS, ROWS, Record, write_files};
 use crate::bench::definition::{Case, Definition, Start, Work, select};
+use crate::bench::examples::Sets;
+use crate::bench::limits;
 use crate::bench::measure::{Measured, Verdict, measure};
 use crate::bench::peers::{INSTALL, Session, suits};
 use crate::bench::rows::{BenchRow, SampleRow, read};
 use crate::bench::tables::{Comparison, NAMES, tables, text};
-use crate::bench::{Sets, limits};
 use crate::cli::{BenchAction, BenchArgs, BenchRunArgs, Common, PeersArgs, Place, Selection};
 use crate::compute::Compute;
-use crate::env::{Environment, Profile};
+use crate::env::Environment;
 use crate::error::{Failure, failure};
 use crate::files;
 use crate::output;
@@ -71,8 +72,7 @@ fn list(selection: &Selection, common: &Common) -> anyhow::Result<()> {
 
 /// A benchmark in a few words.
 fn about(definition: &Definition) -> String {
-    let mut words = Vec::new();
-    words.push(match &definition.work {
+    let kind = match &definition.work {
         Work::Epoch(epoch) => {
             let start = if epoch.start == Start::Pretrained { ", pretrained" } else { "" };
             format!("epoch, p {}, k {}{start}", epoch.p, epoch.k)
@@ -81,24 +81,20 @@ fn about(definition: &Definition) -> String {
         Work::Features(_) => "features".to_owned(),
         Work::Readout(_) => "readout".to_owned(),
         Work::Bandwidth => "memory bandwidth".to_owned(),
-    });
-    if let Some(product) = definition.work.product() {
+    };
+    definition.work.product().map_or(kind.clone(), |product| {
         let (hidden, inputs, batch) = (product.hidden, product.data.inputs(), product.batch);
-        words.push(format!("{hidden} units, {inputs} inputs, minibatch {batch}"));
-    }
-    words.join(", ")
+        format!("{kind}, {hidden} units, {inputs} inputs, minibatch {batch}")
+    })
 }
 
 /// `rivalry bench run`: every benchmark checked, then timed.
 fn run_all(args: &BenchRunArgs, common: &Common) -> anyhow::Result<()> {
     let cases = cases(&args.selection, common)?;
-    let Compute { core, .. } = Compute::new(common)?;
-    let kernels = core.kernels();
-    let environment = Environment::collect(kernels.name(), core.threads());
-    let destination = Destination::open("bench", &args.place, &environment)?;
-    note_debug_build(&environment, common);
-    let bandwidth_gbs = limits::bandwidth_gbs(&core);
-    drop(core);
+    let Begun { compute, environment, destination, bandwidth_gbs } = Begun::new("bench", &args.place, common)?;
+    let kernels = compute.core.kernels();
+    // Each benchmark starts its own threads.
+    drop(compute);
 
     let (mut sets, mut rows, mut samples) = (Sets::new(common), Vec::new(), Vec::new());
     let (mut wrong, mut failed) = (None, None);
@@ -114,10 +110,10 @@ fn run_all(args: &BenchRunArgs, common: &Common) -> anyhow::Result<()> {
         samples.extend(SampleRow::of(&case.name, "", &measured.samples));
         rows.push(measured.row);
     }
-    let bandwidth = format!("{bandwidth_gbs:.1} GB/s (triad, all threads)");
+    let bandwidth = bandwidth_text(bandwidth_gbs);
     let value = json!({ "rows": rows, "bandwidth_gbs": (bandwidth_gbs * 10.0).round() / 10.0 });
     print(common, &value, || format!("{}memory bandwidth {bandwidth}\n", text(&rows)))?;
-    destination.write(&rows, &samples, &[("bandwidth", bandwidth)], common)?;
+    destination.write(environment.to_text(), &[("bandwidth", bandwidth)], &rows, &samples, common)?;
     match (wrong, failed) {
         (Some(wrong), _) => Err(Failure::gate(wrong, "a kernel computes something else; run the tests").into()),
         (None, Some(failed)) => Err(failure(failed, "the other benchmarks were measured all the same")),
@@ -128,10 +124,29 @@ fn run_all(args: &BenchRunArgs, common: &Common) -> anyhow::Result<()> {
     }
 }
 
-fn note_debug_build(environment: &Environment, common: &Common) {
-    if environment.build.profile == Profile::Debug {
-        output::note(common, "note: this is a debug build; its times are not comparable");
+/// What timing anything begins with.
+struct Begun {
+    compute: Compute,
+    environment: Environment,
+    destination: Destination,
+    bandwidth_gbs: f64,
+}
+
+impl Begun {
+    /// Finds out before the first benchmark whether the results can be written. `what` names the kind of record.
+    fn new(what: &str, place: &Place, common: &Common) -> anyhow::Result<Self> {
+        let compute = Compute::new(common)?;
+        let environment = Environment::of(&compute);
+        let destination = Destination::open(what, place, &environment)?;
+        if environment.build.is_debug() {
+            output::note(common, "note: this is a debug build; its times are not comparable");
+        }
+        Ok(Self { bandwidth_gbs: limits::bandwidth_gbs(&compute.core), compute, environment, destination })
     }
+}
+
+fn bandwidth_text(gbs: f64) -> String {
+    format!("{gbs:.1} GB/s (triad, all threads)")
 }
 
 /// One line as soon as a benchmark is measured.
@@ -159,16 +174,17 @@ fn verify(selection: &Selection, common: &Common) -> anyhow::Result<()> {
         let Measured { verdict, row, .. } = measure(case, kernels, &mut sets, &environment, false);
         let word = match verdict {
             Verdict::Right => "ok",
-            Verdict::NoData => "SKIPPED",
-            Verdict::Wrong | Verdict::Failed => "WRONG",
+            Verdict::NoData => {
+                skipped += 1;
+                "SKIPPED"
+            }
+            Verdict::Wrong | Verdict::Failed => {
+                wrong.push(format!("{}: {}", case.name, row.err));
+                "WRONG"
+            }
         };
         text.push_str(format!("{word:<9}{:<32}{}", case.name, row.err).trim_end());
         text.push('\n');
-        match word {
-            "WRONG" => wrong.push(format!("{}: {}", case.name, row.err)),
-            "SKIPPED" => skipped += 1,
-            _ => {}
-        }
         json.push(json!({ "name": case.name, "threads": case.threads, "verdict": word, "reason": row.err }));
     }
     let right = cases.len() - wrong.len() - skipped;
@@ -195,19 +211,15 @@ fn peers(args: &PeersArgs, common: &Common) -> anyhow::Result<()> {
         let message = "--filter matches no benchmark that peers can do: an epoch from random weights, or a score";
         return Err(failure(message, "`rivalry bench list` shows every name"));
     }
-    let compute = Compute::new(common)?;
-    let environment = Environment::collect(compute.core.kernels().name(), compute.core.threads());
-    let destination = Destination::open("bench-peers", &args.place, &environment)?;
-    note_debug_build(&environment, common);
-    let bandwidth_gbs = limits::bandwidth_gbs(&compute.core);
+    let Begun { compute, environment, destination, bandwidth_gbs } = Begun::new("bench-peers", &args.place, common)?;
     let mut session = Session::new(args, common, &environment);
     for case in &cases {
         session.case(case, &case.compute(compute.core.kernels())?);
     }
     print(common, &session.rows, || text(&session.rows))?;
-    let mut machine = vec![("bandwidth", format!("{bandwidth_gbs:.1} GB/s (triad, all threads)"))];
-    machine.extend(session.versions.iter().map(|(name, version)| ("peer", format!("{name}: {version}"))));
-    destination.write(&session.rows, &session.samples, &machine, common)?;
+    let mut facts = vec![("bandwidth", bandwidth_text(bandwidth_gbs))];
+    facts.extend(session.versions.iter().map(|(name, version)| ("peer", format!("{name}: {version}"))));
+    destination.write(environment.to_text(), &facts, &session.rows, &session.samples, common)?;
     if let Some(wrong) = session.wrong {
         return Err(Failure::gate(wrong, "one of the two programs does not compute the rule").into());
     }
@@ -253,18 +265,15 @@ fn with_origin(table: &Table, rows: &[BenchRow], folder: &Path) -> String {
     format!("\n{}\n{origin}. Rows: {folder}/{ROWS}. Command: `rivalry bench report {folder}`\n", table.markdown())
 }
 
-/// Where results go: nowhere, to a folder, to a record, or to both.
+/// Where results go: to a folder, to a record, to both, or nowhere.
 struct Destination {
     folder: Option<PathBuf>,
     record: Option<Record>,
-    environment: Environment,
 }
 
 impl Destination {
-    /// Finds out before the first benchmark whether the results can be written. `what` names the kind of record.
     fn open(what: &str, place: &Place, environment: &Environment) -> anyhow::Result<Self> {
-        let open = || Record::open(what, environment.clone(), Existing::Refuse);
-        let record = place.record.then(open).transpose()?;
+        let record = Record::open(place.record, what, environment, Existing::Refuse)?;
         if let Some(folder) = &place.out {
             if folder.join(ROWS).exists() {
                 let message = format!("{} already has results ({ROWS})", folder.display());
@@ -273,26 +282,25 @@ impl Destination {
             files::create_folder(folder)?;
             files::check_writable(&folder.join(ROWS))?;
         }
-        Ok(Self { folder: place.out.clone(), record, environment: environment.clone() })
+        Ok(Self { folder: place.out.clone(), record })
     }
 
-    /// Writes rows, samples and the machine with more `facts`. The rows come last: a folder that has them is complete.
+    /// Writes rows, samples and the machine with more facts about it.
     fn write(
         &self,
+        machine: String,
+        facts: &[(&str, String)],
         rows: &[BenchRow],
         samples: &[SampleRow],
-        facts: &[(&str, String)],
         common: &Common,
     ) -> anyhow::Result<()> {
-        let mut machine = self.environment.to_text();
-        machine.extend(facts.iter().map(|(name, value)| format!("{name:<12}{value}\n")));
+        let facts = facts.iter().map(|(name, value)| format!("{name:<12}{value}\n"));
+        let machine = [machine].into_iter().chain(facts).collect();
         let content = [("machine.txt", machine), ("samples.csv", to_csv(samples)), (ROWS, to_csv(rows))];
         if let Some(folder) = &self.folder {
-            for (name, content) in &content {
-                files::write(&folder.join(name), content.as_bytes())?;
-            }
+            write_files(folder, &content)?;
             output::note(common, &format!("written to {}", folder.display()));
         }
-        self.record.as_ref().map_or(Ok(()), |record| record.write(&content, common))
+        self.record.iter().try_for_each(|record| record.write(&content, common))
     }
 }

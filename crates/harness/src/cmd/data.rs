@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::cli::{Common, DataAction, DataArgs, SetName};
 use crate::output;
-use crate::progress::Bytes;
+use crate::progress;
 
 /// Runs the command.
 pub(crate) fn run(args: &DataArgs, common: &Common) -> anyhow::Result<()> {
@@ -58,10 +58,7 @@ fn list(sets: &[Status]) -> Answer {
 }
 
 fn fetch(name: Name, lookup: &Lookup, common: &Common) -> anyhow::Result<Answer> {
-    let mut bytes = Bytes::new(common);
-    let fetched = rivalry_data::fetch(name, lookup, &mut |step| bytes.update(step));
-    bytes.clear();
-    Ok(fetched_answer(name, &fetched?))
+    Ok(fetched_answer(name, &rivalry_data::fetch(name, lookup, &mut progress::bytes(common))?))
 }
 
 fn fetched_answer(name: Name, fetched: &Fetched) -> Answer {

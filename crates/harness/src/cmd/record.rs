@@ -10,6 +10,7 @@ use crate::files;
 use crate::output;
 use crate::rows::{ResultRow, to_csv};
 use crate::run::Existing;
+use crate::sweep::run::Prepared;
 
 /// The folder of all records, with one folder for each table and protocol, and for each kind of benchmark.
 pub(super) const RECORDS: &str = "bench-results";
@@ -24,8 +25,17 @@ pub(super) struct Record {
 }
 
 impl Record {
-    /// Checks before the first run that a record can be written. With [`Existing::Resume`] it may exist already.
-    pub(super) fn open(name: &str, environment: Environment, existing: Existing) -> anyhow::Result<Self> {
+    /// Checks before the first run that a record can be written, if one is `wanted`. With [`Existing::Resume`] it may exist
+    /// already.
+    pub(super) fn open(
+        wanted: bool,
+        name: &str,
+        environment: &Environment,
+        existing: Existing,
+    ) -> anyhow::Result<Option<Self>> {
+        if !wanted {
+            return Ok(None);
+        }
         environment.refuse_record()?;
         let records = Path::new(RECORDS);
         if !records.is_dir() {
@@ -34,10 +44,11 @@ impl Record {
                 "run it from the root of the repository",
             ));
         }
-        let record = Self { folder: records.join(name).join(environment.record_folder()), environment };
+        let folder = records.join(name).join(environment.record_folder());
+        let record = Self { folder, environment: environment.clone() };
         match record.folder.exists() && existing != Existing::Resume {
             true => Err(record.refuse("already exists")),
-            false => Ok(record),
+            false => Ok(Some(record)),
         }
     }
 
@@ -46,7 +57,13 @@ impl Record {
         failure(message, "records are never replaced; remove it if it is wrong")
     }
 
-    pub(super) fn refuse_other_revision(&self, row: &ResultRow, folder: &Path) -> anyhow::Result<()> {
+    /// Refuses runs that were finished earlier, by another program than this one.
+    pub(super) fn refuse_other_revisions(record: Option<&Self>, prepared: &Prepared<'_>) -> anyhow::Result<()> {
+        let Some(record) = record else { return Ok(()) };
+        prepared.kept().try_for_each(|(row, folder)| record.refuse_other_revision(row, folder))
+    }
+
+    fn refuse_other_revision(&self, row: &ResultRow, folder: &Path) -> anyhow::Result<()> {
         let (revision, folder) = (self.environment.build.revision, folder.display());
         if row.revision == revision && row.dirty == "false" {
             return Ok(());
@@ -73,15 +90,17 @@ impl Record {
         }
     }
 
-    /// Writes the files by name, in their order; `rows.csv` last, so that a folder that has it is complete.
     pub(super) fn write(&self, files: &[(&str, String)], common: &Common) -> anyhow::Result<()> {
-        files::create_folder(&self.folder)?;
-        for (name, content) in files {
-            files::write(&self.folder.join(name), content.as_bytes())?;
-        }
+        write_files(&self.folder, files)?;
         output::note(common, &format!("recorded in {}", self.folder.display()));
         Ok(())
     }
+}
+
+/// Writes files in their order; `rows.csv` comes last, so that a folder that has it is complete.
+pub(super) fn write_files(folder: &Path, files: &[(&str, String)]) -> anyhow::Result<()> {
+    files::create_folder(folder)?;
+    files.iter().try_for_each(|(name, content)| files::write(&folder.join(name), content.as_bytes()))
 }
 
 #[cfg(test)]

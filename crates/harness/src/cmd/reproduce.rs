@@ -13,18 +13,17 @@ use super::record::Record;
 use super::train::RUNS;
 use crate::cli::{Common, EVERYTHING, ReproduceArgs};
 use crate::compute::Compute;
-use crate::config::{Config, Protocol};
+use crate::config::{Config, Method, Protocol};
 use crate::dataset::{self, Datasets};
 use crate::env::Environment;
 use crate::error::failure;
 use crate::methods::paper;
 use crate::output;
-use crate::rows::ResultRow;
 use crate::run::Existing;
 use crate::sweep::definition::PARTS;
 use crate::sweep::print::Printed;
 use crate::sweep::run::{Prepared, Sweep};
-use crate::sweep::{Definition, Point, Shard, grid};
+use crate::sweep::{Definition, Point, Shard};
 
 /// One table or figure, spread out into its points.
 struct Part {
@@ -32,13 +31,15 @@ struct Part {
     points: Vec<Point>,
     source: Source,
     out: PathBuf,
+    record: Option<Record>,
 }
 
 /// What a sweep that is about one experiment runs on.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 struct Source {
-    /// The experiment itself, or `synthetic` for it.
-    experiment: String,
+    asked: String,
+    /// The experiment that was asked for, or `synthetic` for it.
+    found: String,
     /// Whether there is no data, so that the sweep is skipped.
     missing: bool,
     /// Why the data is another one, or missing; empty for the experiment's own.
@@ -54,58 +55,63 @@ pub(crate) fn run(args: &ReproduceArgs, common: &Common) -> anyhow::Result<()> {
         .clone()
         .unwrap_or_else(|| PathBuf::from(RUNS).join(format!("reproduce-{}-{}", args.what, protocol.name())));
     let definitions = definitions(args, protocol)?;
-    let compute = Compute::new(common)?;
-    let environment = Environment::collect(compute.core.kernels().name(), compute.core.threads());
-    let record = |definition: &Definition| match args.record {
-        true => Record::open(&definition.record_name(), environment.clone(), existing).map(Some),
-        false => Ok(None),
-    };
+    let compute = &Compute::new(common)?;
+    let environment = Environment::of(compute);
+    let record = |definition: &Definition| Record::open(args.record, &definition.record_name(), &environment, existing);
     let records = definitions.iter().map(record).collect::<anyhow::Result<Vec<_>>>()?;
 
     let mut data = Datasets::default();
-    let mut sources: Vec<(String, Source)> = Vec::new();
-    let mut parts = Vec::new();
-    for mut definition in definitions {
-        let source = find(&definition.base, &mut sources, &mut data, common)?;
-        definition.rebase(&source.experiment);
-        let points = grid::points(&definition, common.seed.unwrap_or(1))?;
+    let (mut sources, mut parts): (Vec<Source>, _) = (Vec::new(), Vec::new());
+    for (mut definition, record) in definitions.into_iter().zip(records) {
+        let source = match sources.iter().find(|source| source.asked == definition.base) {
+            Some(source) => source.clone(),
+            None => {
+                let source = find(&definition.base, &mut data, common)?;
+                sources.push(source.clone());
+                source
+            }
+        };
+        definition.rebase(&source.found);
+        let points = definition.points(common.seed.unwrap_or(1))?;
         let out = match (definition.is_table, args.what == EVERYTHING) {
             (true, true) => folder.join(&definition.name).join("table.csv"),
             (true, false) => folder.join("table.csv"),
             (false, _) => folder.join(format!("{}.csv", definition.name)),
         };
-        parts.push(Part { definition, points, source, out });
+        parts.push(Part { definition, points, source, out, record });
     }
-    let mut prepared = Vec::new();
-    for (part, record) in parts.iter().zip(&records) {
-        let ready = part.prepare(existing, &data)?;
-        if let (Some(record), Some(ready)) = (record, &ready) {
-            ready.kept().try_for_each(|(row, folder)| record.refuse_other_revision(row, folder))?;
-        }
+    let mut prepared: Vec<Prepared<'_>> = Vec::new();
+    for Part { definition, points, source, out, record } in &parts {
+        let (data, shard, remark, skipped) = (&data, Shard::WHOLE, &source.remark, source.missing);
+        let sweep = Sweep { definition, points, shard, out, existing, remark, skipped, data, compute, common };
+        let ready = sweep.prepare()?;
+        Record::refuse_other_revisions(record.as_ref(), &ready)?;
         prepared.push(ready);
     }
-    for (_, Source { remark, .. }) in sources.iter().filter(|(_, source)| !source.remark.is_empty()) {
+    for Source { remark, .. } in sources.iter().filter(|source| !source.remark.is_empty()) {
         output::note(common, &format!("note: {remark}"));
     }
 
     let alone = parts.len() == 1;
     let (mut values, mut first_error) = (Vec::new(), None);
-    for ((part, prepared), record) in parts.iter().zip(prepared).zip(&records) {
-        let done = part.run(prepared, existing, &data, &compute, common).and_then(|(rows, finished)| {
-            let taken: Vec<&Point> = part.points.iter().collect();
-            let printed = part.printed(&taken, &rows, &data);
+    for (part, prepared) in parts.iter().zip(prepared) {
+        let run = || -> anyhow::Result<()> {
+            output::note(common, &format!("{}: {}", part.definition.name, part.out.display()));
+            let sweep = prepared.sweep;
+            let (rows, finished) = prepared.run()?;
+            let printed = Printed { sweep, rows: &rows };
             // Printed before anything is said of files: a full disk does not take finished results away.
             values.push(printed.json()?);
             if !common.json {
                 output::result(&format!("{}{}", printed.text()?, if alone { "" } else { "\n" }))?;
             }
             finished?;
-            match record.as_ref().filter(|_| !part.source.missing) {
+            match part.record.as_ref().filter(|_| !part.source.missing) {
                 Some(record) => record.write_rows(&rows, &part.definition.to_toml(), common),
                 None => Ok(()),
             }
-        });
-        if let Err(error) = done {
+        };
+        if let Err(error) = run() {
             if !alone {
                 output::note(common, &format!("failed: {error:#}"));
             }
@@ -127,14 +133,12 @@ fn definitions(args: &ReproduceArgs, protocol: Protocol) -> anyhow::Result<Vec<D
         let mut definition = Definition::named(name, protocol)?;
         definition.seeds = args.seeds.unwrap_or(definition.seeds);
         if definition.is_table {
-            let mut methods = args.methods.clone();
-            let mut seen = Vec::new();
-            methods.retain(|method| {
-                !seen.contains(method) && {
-                    seen.push(*method);
-                    true
+            let mut methods: Vec<Method> = Vec::new();
+            for method in &args.methods {
+                if !methods.contains(method) {
+                    methods.push(*method);
                 }
-            });
+            }
             match (methods.is_empty(), args.what == EVERYTHING) {
                 // Everything holds all methods of the tables, a table alone the paper's method.
                 (true, true) => {}
@@ -150,65 +154,19 @@ fn definitions(args: &ReproduceArgs, protocol: Protocol) -> anyhow::Result<Vec<D
     Ok(definitions)
 }
 
-/// Finds and opens the data of a named experiment, once.
-fn find(
-    experiment: &str,
-    known: &mut Vec<(String, Source)>,
-    data: &mut Datasets,
-    common: &Common,
-) -> anyhow::Result<Source> {
-    if let Some((_, source)) = known.iter().find(|(known, _)| known == experiment) {
-        return Ok(source.clone());
-    }
+/// Finds and opens the data of a named experiment.
+fn find(asked: &str, data: &mut Datasets, common: &Common) -> anyhow::Result<Source> {
     let mut open = |name: &str| data.open(&Config::resolve(name, &[], None)?, common).map(|_| name.to_owned());
-    let (experiment_found, missing, remark) = match (open(experiment), experiment) {
+    let (found, missing, remark) = match (open(asked), asked) {
         (Ok(own), _) => (own, false, String::new()),
         (Err(error), "mnist") if dataset::is_missing(&error) => {
             let remark = format!("synthetic digits instead of MNIST, which is not here: {error}");
             (open("synthetic")?, false, remark)
         }
         (Err(error), "cifar10") if dataset::is_missing(&error) => {
-            (experiment.to_owned(), true, format!("skipped: CIFAR-10 is not here: {error}"))
+            (asked.to_owned(), true, format!("skipped: CIFAR-10 is not here: {error}"))
         }
         (Err(error), _) => return Err(error),
     };
-    let source = Source { experiment: experiment_found, missing, remark };
-    known.push((experiment.to_owned(), source.clone()));
-    Ok(source)
-}
-
-impl Part {
-    fn sweep(&self, existing: Existing) -> Sweep<'_> {
-        let Self { definition, points, source, out } = self;
-        Sweep { definition, points, shard: Shard::WHOLE, out, existing, remark: &source.remark }
-    }
-
-    /// Looks at everything, and changes nothing; nothing to prepare where the data is missing.
-    fn prepare(&self, existing: Existing, data: &Datasets) -> anyhow::Result<Option<Prepared<'_>>> {
-        let sweep = self.sweep(existing);
-        if self.source.missing { sweep.check_out().map(|()| None) } else { sweep.prepare(data).map(Some) }
-    }
-
-    /// Runs what is not finished, or writes down that it was skipped: the rows, and what went wrong though there are rows.
-    fn run(
-        &self,
-        prepared: Option<Prepared<'_>>,
-        existing: Existing,
-        data: &Datasets,
-        compute: &Compute,
-        common: &Common,
-    ) -> anyhow::Result<(Vec<ResultRow>, anyhow::Result<()>)> {
-        output::note(common, &format!("{}: {}", self.definition.name, self.out.display()));
-        let finished = match prepared {
-            Some(prepared) => prepared.run(data, compute, common)?,
-            None => self.sweep(existing).skip(&self.source.remark)?,
-        };
-        Ok(finished.conclude(&self.definition.name, &self.out))
-    }
-
-    fn printed<'a>(&'a self, points: &'a [&'a Point], rows: &'a [ResultRow], data: &'a Datasets) -> Printed<'a> {
-        let Self { definition, points: all, source, out } = self;
-        let data = if source.missing { None } else { data.get(&all[0].config).ok() };
-        Printed { definition, points, rows, out, data, remark: &source.remark }
-    }
+    Ok(Source { asked: asked.to_owned(), found, missing, remark })
 }

@@ -13,11 +13,11 @@ use crate::files;
 use crate::output;
 use crate::rows::to_csv;
 use crate::run::Existing;
-use crate::sweep::grid::{self, Axis};
+use crate::sweep::grid::Axis;
 use crate::sweep::merge::{self, Manifest};
-use crate::sweep::print::{Printed, points_table};
+use crate::sweep::print::Printed;
 use crate::sweep::run::Sweep;
-use crate::sweep::{Definition, Point, Shard};
+use crate::sweep::{Definition, Shard};
 
 /// Runs the command.
 pub(crate) fn run(args: &SweepArgs, common: &Common) -> anyhow::Result<()> {
@@ -37,36 +37,28 @@ fn sweep(name: &str, out: &Path, args: &SweepArgs, common: &Common) -> anyhow::R
         definition.axes = args.vary.iter().map(|vary| Axis::parse(vary)).collect::<anyhow::Result<_>>()?;
     }
     definition.seeds = args.seeds.unwrap_or(definition.seeds);
-    let points = grid::points(&definition, common.seed.unwrap_or(1))?;
+    let points = definition.points(common.seed.unwrap_or(1))?;
     let shard = args.shard.unwrap_or(Shard::WHOLE);
     let existing = Existing::from_flags(args.resume, args.force);
-    let sweep = Sweep { definition: &definition, points: &points, shard, out, existing, remark: "" };
     let mut data = Datasets::default();
-    for point in sweep.taken() {
+    for point in points.iter().filter(|point| shard.takes(point.number)) {
         data.open(&point.config, common)?;
     }
-    let compute = Compute::new(common)?;
-    let prepared = sweep.prepare(&data)?;
-    let record = match args.record {
-        true => {
-            let environment = Environment::collect(compute.core.kernels().name(), compute.core.threads());
-            let record = Record::open(&definition.record_name(), environment, existing)?;
-            prepared.kept().try_for_each(|(row, folder)| record.refuse_other_revision(row, folder))?;
-            Some(record)
-        }
-        false => None,
-    };
-    let (rows, finished) = prepared.run(&data, &compute, common)?.conclude(&definition.name, out);
-    let taken: Vec<&Point> = sweep.taken().collect();
-    let set = data.get(&points[0].config).ok();
-    let printed = Printed { definition: &definition, points: &taken, rows: &rows, out, data: set, remark: "" };
+    let compute = &Compute::new(common)?;
+    let (definition, points, data) = (&definition, &points[..], &data);
+    let sweep = Sweep { definition, points, shard, out, existing, remark: "", skipped: false, data, compute, common };
+    let prepared = sweep.prepare()?;
+    let record = Record::open(args.record, &definition.record_name(), &Environment::of(compute), existing)?;
+    Record::refuse_other_revisions(record.as_ref(), &prepared)?;
+    let (rows, finished) = prepared.run()?;
+    let printed = Printed { sweep, rows: &rows };
     // Printed before anything is said of failures: they do not take the other points away.
     output::result(&if common.json {
         let mut value = printed.json()?;
         value["shard"] = shard.to_string().into();
         format!("{}\n", serde_json::to_string_pretty(&value)?)
     } else {
-        format!("{}rows: {}\n", points_table(&printed.summaries()?).markdown(), out.display())
+        printed.points_text()?
     })?;
     finished?;
     record.map_or(Ok(()), |record| record.write_rows(&rows, &definition.to_toml(), common))
@@ -78,14 +70,14 @@ fn merge(paths: &[PathBuf], out: &Path, common: &Common) -> anyhow::Result<()> {
         return Err(failure(format!("{} already exists", there.display()), "name another with --out, or remove it"));
     }
     files::check_writable(out)?;
-    let merged = merge::merge(paths)?;
-    merged.manifest.write(out)?;
-    files::write(out, to_csv(&merged.rows).as_bytes())?;
-    let failed = merged.rows.iter().filter(|row| row.has_no_result()).count();
+    let (manifest, rows) = merge::merge(paths)?;
+    manifest.write(out)?;
+    files::write(out, to_csv(&rows).as_bytes())?;
+    let failed = rows.iter().filter(|row| row.has_no_result()).count();
     if failed > 0 {
         output::note(common, &format!("note: {failed} of the points failed; `err` says why"));
     }
-    let (sweep, points, files) = (merged.manifest.sweep, merged.rows.len(), paths.len());
+    let (sweep, points, files) = (manifest.sweep, rows.len(), paths.len());
     output::result(&if common.json {
         format!("{}\n", serde_json::json!({ "sweep": sweep, "points": points, "failed": failed }))
     } else {

@@ -11,15 +11,14 @@ use crate::output;
 use crate::rows::rounded;
 use crate::run::Existing;
 use crate::statistics::MeanSd;
-use crate::summary::{Source, Summary};
 use crate::sweep::gate::{Gate, Verdict};
 use crate::sweep::run::Sweep;
 use crate::sweep::{Definition, Point, Shard};
-use crate::table::{Align, EMPTY, Table};
+use crate::table::{Align, Table, cell};
 
 /// A gate and its points.
-struct Planned<'a> {
-    gate: &'a Gate,
+struct Planned {
+    gate: Gate,
     definition: Definition,
     points: Vec<Point>,
     /// Why it cannot be run here, if it cannot.
@@ -28,11 +27,10 @@ struct Planned<'a> {
 
 /// Runs the command.
 pub(crate) fn run(args: &VerifyArgs, common: &Common) -> anyhow::Result<()> {
-    let gates = Gate::load(args.baseline.as_deref())?;
     let mut data = Datasets::default();
     // Every gate is found to be in order before the first run.
     let mut planned = Vec::new();
-    for gate in &gates {
+    for gate in Gate::load(args.baseline.as_deref())? {
         let (definition, points) = gate.points()?;
         let missing = match data.open(&points[0].config, common) {
             Ok(_) => None,
@@ -49,24 +47,42 @@ pub(crate) fn run(args: &VerifyArgs, common: &Common) -> anyhow::Result<()> {
     let columns = [("gate", Align::Left)].into_iter().chain(columns).chain([("verdict", Align::Left)]);
     let (mut table, mut json, mut worse) = (Table::new(columns), Vec::new(), None);
     for planned in &planned {
-        let found = planned.run(&data, &compute, common)?;
-        let verdict = found.as_ref().map(|found| planned.gate.judge(found));
-        table.row(planned.line(found.as_deref(), verdict));
-        json.push(planned.json(found.as_deref(), verdict));
+        let gate = &planned.gate;
+        let errors = planned.run(&data, &compute, common)?;
+        let verdict = errors.as_deref().map(|errors| gate.judge(errors));
+        let found = cell(errors.as_deref().and_then(MeanSd::of).map(MeanSd::text));
+        let said = match verdict {
+            None => "SKIPPED, no data",
+            Some(Verdict::Same) => "same in every seed",
+            Some(Verdict::Within) => "within",
+            Some(Verdict::Better) => "better: the baseline is out of date",
+            Some(Verdict::Worse) => "WORSE",
+        };
+        let (seeds, recorded) = (gate.seeds.len().to_string(), gate.recorded().text());
+        let allowed = format!("{:.2}", gate.allowed_pct());
+        table.row(vec![gate.name.clone(), seeds, recorded, allowed, found.clone(), said.to_owned()]);
+        json.push(serde_json::json!({
+            "gate": gate.name,
+            "seeds": gate.seeds,
+            "recorded_test_error_pct": gate.test_error_pct,
+            "allowed_mean_pct": rounded(gate.allowed_pct()),
+            "test_error_pct": errors,
+            "verdict": verdict,
+            "skipped": planned.missing,
+        }));
         if verdict == Some(Verdict::Worse) {
-            worse = worse.or(Some((planned.gate, found)));
+            let message =
+                format!("gate {}: the error is {found} %, allowed are {:.2} %", gate.name, gate.allowed_pct());
+            worse = worse.or(Some(message));
         }
     }
     output::result(&if common.json { serde_json::to_string_pretty(&json)? + "\n" } else { table.markdown() })?;
-    let Some((gate, found)) = worse else { return Ok(()) };
-    let found = found.as_deref().and_then(MeanSd::of).map_or("none".to_owned(), MeanSd::text);
-    let message = format!("gate {}: the error is {found} %, allowed are {:.2} %", gate.name, gate.allowed_pct());
     let hint =
         "find out what changed the quality; if it is meant to be so, correct the recorded errors of the baseline";
-    Err(anyhow::Error::new(Failure::gate(message, hint)))
+    worse.map_or(Ok(()), |message| Err(Failure::gate(message, hint).into()))
 }
 
-impl Planned<'_> {
+impl Planned {
     /// The test error of each seed; nothing where the data is missing.
     fn run(&self, data: &Datasets, compute: &Compute, common: &Common) -> anyhow::Result<Option<Vec<f64>>> {
         let name = &self.gate.name;
@@ -74,48 +90,15 @@ impl Planned<'_> {
             output::note(common, &format!("note: gate {name} is skipped: {missing}"));
             return Ok(None);
         }
-        let out = Path::new(RUNS).join("verify").join(format!("{name}.csv"));
+        let out = &Path::new(RUNS).join("verify").join(format!("{name}.csv"));
         output::note(common, &format!("gate {name}: {}", out.display()));
-        let (definition, points, existing) = (&self.definition, &self.points[..], Existing::Replace);
-        let sweep = Sweep { definition, points, shard: Shard::WHOLE, out: &out, existing, remark: "" };
-        let (rows, finished) = sweep.prepare(data)?.run(data, compute, common)?.conclude(name, &out);
+        let (definition, points, shard, existing) =
+            (&self.definition, &self.points[..], Shard::WHOLE, Existing::Replace);
+        let sweep =
+            Sweep { definition, points, shard, out, existing, remark: "", skipped: false, data, compute, common };
+        let (rows, finished) = sweep.prepare()?.run()?;
         finished?;
-        let place = out.to_str().unwrap_or_default();
-        let summary = Summary::of(rows.iter().map(|row| Source { row, place }))?;
-        let error_of = |seed: &u64| {
-            let own = summary.iter().flat_map(Summary::results).find(|row| row.seed == *seed);
-            own.and_then(|row| row.test_error_pct).unwrap_or(f64::NAN)
-        };
-        Ok(Some(self.gate.seeds.iter().map(error_of).collect()))
-    }
-
-    fn line(&self, found: Option<&[f64]>, verdict: Option<Verdict>) -> Vec<String> {
-        let verdict = match verdict {
-            None => "SKIPPED, no data",
-            Some(Verdict::Same) => "same in every seed",
-            Some(Verdict::Within) => "within",
-            Some(Verdict::Better) => "better: the baseline is out of date",
-            Some(Verdict::Worse) => "WORSE",
-        };
-        vec![
-            self.gate.name.clone(),
-            self.gate.seeds.len().to_string(),
-            self.gate.recorded().text(),
-            format!("{:.2}", self.gate.allowed_pct()),
-            found.and_then(MeanSd::of).map_or(EMPTY.to_owned(), MeanSd::text),
-            verdict.to_owned(),
-        ]
-    }
-
-    fn json(&self, found: Option<&[f64]>, verdict: Option<Verdict>) -> serde_json::Value {
-        serde_json::json!({
-            "gate": self.gate.name,
-            "seeds": self.gate.seeds,
-            "recorded_test_error_pct": self.gate.test_error_pct,
-            "allowed_mean_pct": rounded(self.gate.allowed_pct()),
-            "test_error_pct": found,
-            "verdict": verdict,
-            "skipped": self.missing,
-        })
+        // Rows stand in the order of the points, which is that of the seeds.
+        Ok(Some(rows.iter().map(|row| row.test_error_pct.unwrap_or(f64::NAN)).collect()))
     }
 }

@@ -24,24 +24,26 @@
 //! A table under --quick starts from the `[quick]` table of its base. An experiment is a sweep without axes; `--vary` gives
 //! it some.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use super::grid::Axis;
+use super::grid::{Axis, HINT, Point, Step, refuse, text, value};
 use crate::config::{Assignment, Config, Method, Protocol, nearest, parse_toml};
 use crate::error::failure;
 use crate::files;
 
+/// More points than anybody wants, few enough that counting them never overflows.
+const MOST_POINTS: usize = 100_000;
+
 /// A table or figure that `rivalry reproduce` can reproduce, and the sweeps it consists of.
 #[derive(Debug, Clone, Copy)]
-pub struct Part {
-    /// As typed after `rivalry reproduce`.
-    pub name: &'static str,
+pub(crate) struct Part {
+    pub(crate) name: &'static str,
     /// What it shows, as `--help` says it.
-    pub about: &'static str,
+    pub(crate) about: &'static str,
     /// Names and texts of its sweep files.
     sweeps: &'static [(&'static str, &'static str)],
 }
@@ -57,7 +59,7 @@ macro_rules! parts {
 }
 
 /// Every named sweep, in the order in which `reproduce all` runs them.
-pub const PARTS: &[Part] = parts! {
+pub(crate) const PARTS: &[Part] = parts! {
     "mnist", "The MNIST row of the paper's table": "mnist";
     "cifar10", "The CIFAR-10 row of the paper's table": "cifar10";
     "p-sweep", "Test error against the Lebesgue norm p, both data sets": "p-sweep" "cifar10-p-sweep";
@@ -71,8 +73,7 @@ pub const PARTS: &[Part] = parts! {
 };
 
 impl Part {
-    /// The names of its sweeps.
-    pub fn sweeps(&self) -> impl Iterator<Item = &'static str> + use<> {
+    pub(crate) fn sweeps(&self) -> impl Iterator<Item = &'static str> + use<> {
         self.sweeps.iter().map(|(name, _)| *name)
     }
 }
@@ -80,7 +81,7 @@ impl Part {
 /// How long the runs of a sweep are; records are named by it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Length {
+pub(crate) enum Length {
     /// As long as the paper's.
     Paper,
     /// Shorter than the paper's, as the sweep file says.
@@ -91,8 +92,7 @@ pub enum Length {
 }
 
 impl Length {
-    /// As records are named.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Paper => "paper",
             Self::Short => "short",
@@ -135,31 +135,28 @@ struct Changes {
 /// A sweep before it is spread out into points.
 #[derive(Debug, Clone)]
 pub struct Definition {
-    /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// The named experiment or TOML file that every point starts from.
-    pub base: String,
-    /// How long its runs are.
-    pub length: Length,
+    pub(crate) base: String,
+    pub(crate) length: Length,
     /// Whether the points are the base itself by several methods, to be compared with its published numbers.
-    pub is_table: bool,
+    pub(crate) is_table: bool,
     /// How many seeds.
     pub seeds: u32,
-    /// What is varied.
-    pub axes: Vec<Axis>,
+    pub(crate) axes: Vec<Axis>,
     /// Under which protocol the base is.
-    pub(super) base_protocol: Protocol,
+    base_protocol: Protocol,
     /// What differs from the base, in the order in which it is applied.
-    pub(super) settings: Vec<Setting>,
+    settings: Vec<Setting>,
 }
 
 /// A value for all points, or for those of one method.
 #[derive(Debug, Clone)]
-pub(super) struct Setting {
-    pub(super) method: Option<Method>,
-    pub(super) assignment: Assignment,
+struct Setting {
+    method: Option<Method>,
+    assignment: Assignment,
     /// Whether some point has to use it. What a file gives to all points may be of no use to any, as under --quick.
-    pub(super) required: bool,
+    required: bool,
 }
 
 impl Definition {
@@ -168,11 +165,7 @@ impl Definition {
         PARTS.iter().flat_map(Part::sweeps)
     }
 
-    /// A named sweep or table.
-    ///
-    /// # Errors
-    /// There is none of that name, or none under that protocol.
-    pub fn named(name: &str, protocol: Protocol) -> anyhow::Result<Self> {
+    pub(crate) fn named(name: &str, protocol: Protocol) -> anyhow::Result<Self> {
         let mut all = PARTS.iter().flat_map(|part| part.sweeps);
         let Some((_, text)) = all.find(|(known, _)| *known == name) else {
             return Err(unknown_name(name, Self::names().collect()));
@@ -206,13 +199,8 @@ impl Definition {
     }
 
     /// Reads the text of a sweep file; `place` names it in errors.
-    ///
-    /// # Errors
-    /// It is no sweep file, or says nothing about `--quick` where that is asked for.
-    pub fn parse(text: &str, place: &str, protocol: Protocol) -> anyhow::Result<Self> {
-        let table = parse_toml(text, place)?;
-        let file: File =
-            table.try_into().map_err(|error: toml::de::Error| refuse(place, &error.message().replace('\n', " ")))?;
+    pub(crate) fn parse(text: &str, place: &str, protocol: Protocol) -> anyhow::Result<Self> {
+        let file: File = files::from_toml(text, place, HINT)?;
         if file.sweep.is_empty() {
             return Err(refuse(place, "`sweep` must be a name"));
         }
@@ -255,13 +243,13 @@ impl Definition {
     }
 
     /// Puts `--set`, or what a gate sets, on top.
-    pub fn set(&mut self, assignments: Vec<Assignment>) {
+    pub(crate) fn set(&mut self, assignments: Vec<Assignment>) {
         let all = assignments.into_iter();
         self.settings.extend(all.map(|assignment| Setting { method: None, assignment, required: true }));
     }
 
     /// Varies the method and nothing else.
-    pub fn vary_method(&mut self, methods: &[Method]) {
+    pub(crate) fn vary_method(&mut self, methods: &[Method]) {
         self.axes = vec![Axis::new("method", methods.iter().map(Method::to_string))];
     }
 
@@ -271,12 +259,12 @@ impl Definition {
     }
 
     /// The name of its record: `p-sweep-short`.
-    pub fn record_name(&self) -> String {
+    pub(crate) fn record_name(&self) -> String {
         format!("{}-{}", self.name, self.length.name())
     }
 
     /// The definition as a sweep file, which gives the same points again.
-    pub fn to_toml(&self) -> String {
+    pub(crate) fn to_toml(&self) -> String {
         let (mut set, mut methods) = (Table::new(), BTreeMap::<String, Table>::new());
         for Setting { method, assignment, .. } in self.settings.iter().filter(|one| one.assignment.key != "experiment")
         {
@@ -321,6 +309,99 @@ impl Definition {
         }
         Ok(())
     }
+
+    /// Spreads the sweep out: every point with every seed from `first_seed` on, all of them valid.
+    ///
+    /// # Errors
+    /// A value that a point cannot have, a key that is varied twice or that the points ignore, two points that are the same.
+    pub fn points(&self, first_seed: u64) -> anyhow::Result<Vec<Point>> {
+        let seeds: Vec<u64> = (0..u64::from(self.seeds)).map(|offset| first_seed.saturating_add(offset)).collect();
+        self.points_of_seeds(&seeds)
+    }
+
+    /// As [`Definition::points`], with other seeds.
+    pub(super) fn points_of_seeds(&self, seeds: &[u64]) -> anyhow::Result<Vec<Point>> {
+        let keys: Vec<&str> = self.axes.iter().flat_map(Axis::keys).collect();
+        if let Some((_, key)) = keys.iter().enumerate().find(|(i, key)| keys[..*i].contains(key)) {
+            return Err(failure(format!("`{key}` is varied twice"), "give all its values in one --vary"));
+        }
+        let count = self.axes.iter().try_fold(seeds.len(), |count, axis| count.checked_mul(axis.steps.len()));
+        if count.is_none_or(|count| count > MOST_POINTS) {
+            let message = format!("{} has more than {MOST_POINTS} points", self.name);
+            return Err(failure(message, "vary fewer keys at once, or give fewer values"));
+        }
+        let (mut points, mut seen): (Vec<Point>, _) = (Vec::new(), HashMap::new());
+        for steps in product(&self.axes) {
+            let varied: Vec<Assignment> = steps.iter().copied().flatten().cloned().collect();
+            let name: Vec<String> = self.axes.iter().zip(&steps).map(|(axis, step)| axis.name(step)).collect();
+            let config = self.config(&varied)?;
+            for &seed in seeds {
+                let point = Point {
+                    number: points.len() + 1,
+                    varied: varied.iter().map(|varied| (varied.key.clone(), varied.value.clone())).collect(),
+                    name: name.join(", "),
+                    config: config.clone().with_seed(seed)?,
+                };
+                if let Some(other) = seen.insert(point.config.digest(), point.number) {
+                    let message = format!("points {other} and {} are the same run: {}", point.number, point.label());
+                    return Err(failure(message, "give every value once"));
+                }
+                points.push(point);
+            }
+        }
+        self.refuse_useless(&keys, &points)?;
+        Ok(points)
+    }
+
+    /// The settings of one point: those of the base, then those of all points that the method uses, those of the method,
+    /// and what is varied.
+    fn config(&self, varied: &[Assignment]) -> anyhow::Result<Config> {
+        let given = |of: &dyn Fn(&Setting) -> bool| {
+            let own = self.settings.iter().filter(|setting| of(setting)).map(|setting| &setting.assignment);
+            own.chain(varied).cloned().collect::<Vec<Assignment>>()
+        };
+        let method = match Assignment::method(&given(&|setting| setting.method.is_none()))? {
+            Some(method) => method,
+            None => Config::assembled(&self.base, self.base_protocol, &[])?.method,
+        };
+        let own = given(&|setting| match setting.method {
+            Some(own) => own == method,
+            // What all points share may be of no use to some of them, as epochs to a network without hidden layer.
+            None => method.uses(&setting.assignment.key),
+        });
+        let mut config = Config::assembled(&self.base, self.base_protocol, &own)?;
+        if !self.is_table {
+            // A published number is about one run, not about a point that was changed on purpose.
+            config.published = None;
+        }
+        Ok(config)
+    }
+
+    /// A setting that no point uses would look as if it had an effect.
+    fn refuse_useless(&self, varied: &[&str], points: &[Point]) -> anyhow::Result<()> {
+        let required = self.settings.iter().filter(|setting| setting.required).map(|setting| &setting.assignment);
+        for Assignment { key, place, .. } in required {
+            if varied.contains(&key.as_str()) {
+                let message = format!("`{key}` is both varied and given by {place}");
+                return Err(failure(message, "give it once, or vary something else"));
+            }
+            if !points.iter().any(|point| point.config.method.uses(key)) {
+                let message = format!("no point of this sweep uses `{key}`, which {place} gives");
+                return Err(failure(message, "leave it out, or set another method"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Every choice of one step from each axis, the last axis fastest.
+fn product(axes: &[Axis]) -> Vec<Vec<&Step>> {
+    let mut grid: Vec<Vec<&Step>> = vec![Vec::new()];
+    for axis in axes {
+        let longer = |steps: Vec<_>| axis.steps.iter().map(move |step| [&steps[..], &[step]].concat());
+        grid = grid.into_iter().flat_map(longer).collect();
+    }
+    grid
 }
 
 /// The keys of a table as assignments.
@@ -336,29 +417,6 @@ pub(crate) fn assignments(table: &Table, place: &str) -> anyhow::Result<Vec<Assi
 fn settings(table: &Table, method: Option<Method>, place: &str) -> anyhow::Result<Vec<Setting>> {
     let all = assignments(table, place)?;
     Ok(all.into_iter().map(|assignment| Setting { method, assignment, required: false }).collect())
-}
-
-/// A value of a sweep file as it would stand after `--set key=`.
-pub(super) fn text(key: &str, value: &Value, place: &str) -> anyhow::Result<String> {
-    match value {
-        Value::String(text) => Ok(text.clone()),
-        Value::Integer(number) => Ok(number.to_string()),
-        Value::Float(number) => Ok(number.to_string()),
-        Value::Array(numbers) if numbers.iter().all(Value::is_integer) => {
-            Ok(numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(","))
-        }
-        other => Err(refuse(place, &format!("`{key}` is neither a number nor a text: {other}"))),
-    }
-}
-
-/// The other way round.
-pub(super) fn value(text: &str) -> Value {
-    let number = text.parse().map(Value::Integer).or_else(|_| text.parse().map(Value::Float));
-    number.unwrap_or_else(|_| Value::String(text.to_owned()))
-}
-
-pub(super) fn refuse(place: &str, what: &str) -> anyhow::Error {
-    failure(format!("{place}: {what}"), "crates/harness/src/sweep/definition.rs shows what a sweep file may hold")
 }
 
 fn unknown_name(name: &str, known: Vec<&str>) -> anyhow::Error {

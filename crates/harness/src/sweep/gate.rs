@@ -22,8 +22,7 @@ use serde::{Deserialize, Serialize};
 use toml::Table;
 
 use super::definition::assignments;
-use super::{Definition, Point, grid};
-use crate::config::parse_toml;
+use super::{Definition, Point};
 use crate::error::failure;
 use crate::files;
 use crate::statistics::MeanSd;
@@ -31,25 +30,22 @@ use crate::statistics::MeanSd;
 /// The baseline that is built in.
 const BUILT_IN: (&str, &str) = ("gates/accuracy.toml", include_str!("../../gates/accuracy.toml"));
 /// How many standard deviations of single runs the mean may be above the recorded one.
-pub const DEVIATIONS: f64 = 3.0;
+const DEVIATIONS: f64 = 3.0;
 /// How many points of error it may be above in any case: few seeds may happen to agree.
-pub const FLOOR_PCT: f64 = 0.2;
+const FLOOR_PCT: f64 = 0.2;
 
 /// Runs of one setting, and the errors that they had.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Gate {
-    /// Its name.
-    pub name: String,
+pub(crate) struct Gate {
+    pub(crate) name: String,
     /// A named experiment or a TOML file.
-    pub experiment: String,
-    /// What differs from it.
+    pub(crate) experiment: String,
     #[serde(default)]
     set: Table,
-    /// The seeds that are run.
-    pub seeds: Vec<u64>,
+    pub(crate) seeds: Vec<u64>,
     /// The recorded error of each, in per cent.
-    pub test_error_pct: Vec<f64>,
+    pub(crate) test_error_pct: Vec<f64>,
 }
 
 #[derive(Deserialize)]
@@ -61,7 +57,7 @@ struct Baseline {
 /// What became of a gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// Every seed has the recorded error.
     Same,
     /// The mean is not above what is allowed.
@@ -74,21 +70,15 @@ pub enum Verdict {
 
 impl Gate {
     /// The gates of a file, or those that are built in.
-    ///
-    /// # Errors
-    /// The file is not readable or not a baseline; the message says which key.
-    pub fn load(file: Option<&Path>) -> anyhow::Result<Vec<Self>> {
+    pub(crate) fn load(file: Option<&Path>) -> anyhow::Result<Vec<Self>> {
         let Some(file) = file else { return Self::parse(BUILT_IN.1, BUILT_IN.0) };
         Self::parse(&files::read_text("baseline", file)?, &file.display().to_string())
     }
 
     fn parse(text: &str, place: &str) -> anyhow::Result<Vec<Self>> {
-        let refuse = |what: String| {
-            failure(format!("{place}: {what}"), "crates/harness/src/sweep/gate.rs shows what a baseline holds")
-        };
-        let Baseline { gate: gates } = parse_toml(text, place)?
-            .try_into()
-            .map_err(|error: toml::de::Error| refuse(error.message().replace('\n', " ")))?;
+        let hint = "crates/harness/src/sweep/gate.rs shows what a baseline holds";
+        let refuse = |what: String| failure(format!("{place}: {what}"), hint);
+        let Baseline { gate: gates } = files::from_toml(text, place, hint)?;
         if gates.is_empty() {
             return Err(refuse("there is no gate in it".to_owned()));
         }
@@ -117,10 +107,10 @@ impl Gate {
     ///
     /// # Errors
     /// An unknown experiment, key or value, or settings that say nothing about the test set.
-    pub fn points(&self) -> anyhow::Result<(Definition, Vec<Point>)> {
+    pub(crate) fn points(&self) -> anyhow::Result<(Definition, Vec<Point>)> {
         let mut definition = Definition::of(&self.name, &self.experiment);
         definition.set(assignments(&self.set, &format!("gate `{}`", self.name))?);
-        let points = grid::points_of_seeds(&definition, &self.seeds)?;
+        let points = definition.points_of_seeds(&self.seeds)?;
         let config = &points[0].config;
         if config.validation > 0.0 || config.readout_epochs == 0 {
             let message = format!("gate `{}` has no test error: it holds out examples or has no readout", self.name);
@@ -130,7 +120,7 @@ impl Gate {
     }
 
     /// Mean ± s.d. of the recorded errors.
-    pub fn recorded(&self) -> MeanSd {
+    pub(crate) fn recorded(&self) -> MeanSd {
         MeanSd::of(&self.test_error_pct).expect("a gate has at least one error")
     }
 
@@ -140,12 +130,12 @@ impl Gate {
     }
 
     /// The highest mean error that is allowed.
-    pub fn allowed_pct(&self) -> f64 {
+    pub(crate) fn allowed_pct(&self) -> f64 {
         self.recorded().mean + self.room()
     }
 
     /// What the errors found, one for each seed, say.
-    pub fn judge(&self, found: &[f64]) -> Verdict {
+    pub(crate) fn judge(&self, found: &[f64]) -> Verdict {
         let mean = MeanSd::of(found).map_or(f64::NAN, |found| found.mean);
         if found == self.test_error_pct {
             Verdict::Same

@@ -1,4 +1,4 @@
-//! The points of a sweep in their order, and the shards that they are divided into.
+//! The axes of a grid, its points, and the shards that they are divided into.
 //!
 //! The grid is the product of the axes; the last axis varies fastest, and within a point the seed. Shard i of n takes
 //! every n-th point from the i-th on, so that shards are about equally long; with as many shards as seeds, each has one seed
@@ -8,22 +8,17 @@ use std::str::FromStr;
 
 use toml::{Table, Value};
 
-use super::definition::{Definition, refuse, text, value};
 use crate::config::{Assignment, Config};
 use crate::error::failure;
 
-/// More points than anybody wants, few enough that counting them never overflows.
-const MOST_POINTS: usize = 100_000;
-
 /// One direction of a grid: keys that advance together.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Axis {
-    /// The values of each step, key by key.
-    steps: Vec<Step>,
+#[derive(Debug, Clone)]
+pub(crate) struct Axis {
+    pub(super) steps: Vec<Step>,
 }
 
 /// One value for each key of an axis.
-type Step = Vec<Assignment>;
+pub(super) type Step = Vec<Assignment>;
 
 impl Axis {
     /// One key with its values.
@@ -32,10 +27,7 @@ impl Axis {
     }
 
     /// Reads `key=v1,v2,…`. Values that hold commas are separated by semicolons.
-    ///
-    /// # Errors
-    /// No values, or a key that does not exist.
-    pub fn parse(argument: &str) -> anyhow::Result<Self> {
+    pub(crate) fn parse(argument: &str) -> anyhow::Result<Self> {
         const PLACE: &str = "--vary";
         let Assignment { key, value, .. } = Assignment::parse(argument, PLACE)?;
         let separator = if value.contains(';') { ';' } else { ',' };
@@ -81,12 +73,12 @@ impl Axis {
     }
 
     /// The keys that advance together.
-    pub fn keys(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
         self.steps[0].iter().map(|assignment| assignment.key.as_str())
     }
 
     /// The key that tells all steps apart, if one does.
-    pub fn telling_key(&self) -> Option<&str> {
+    pub(crate) fn telling_key(&self) -> Option<&str> {
         Some(&self.steps[0][self.telling()?].key)
     }
 
@@ -103,7 +95,7 @@ impl Axis {
     }
 
     /// One of its steps in words: the first key that tells all steps apart, or all that take more than one value.
-    fn name(&self, step: &Step) -> String {
+    pub(super) fn name(&self, step: &Step) -> String {
         let named: Vec<usize> = match self.telling() {
             Some(key) => vec![key],
             None => (0..step.len()).filter(|&key| self.values(key) > 1).collect(),
@@ -119,16 +111,16 @@ pub struct Point {
     /// Its number in the whole grid, from 1.
     pub number: usize,
     /// What it differs in from other points, in the order of the axes, without the seed.
-    pub varied: Vec<(String, String)>,
+    pub(crate) varied: Vec<(String, String)>,
     /// What tells it from all other points: `p 2, delta 0.1`.
-    pub name: String,
+    pub(crate) name: String,
     /// All settings.
     pub config: Config,
 }
 
 impl Point {
     /// `p 2, delta 0.1, seed 1`.
-    pub fn label(&self) -> String {
+    pub(crate) fn label(&self) -> String {
         let seed = format!("seed {}", self.config.seed);
         if self.name.is_empty() { seed } else { format!("{}, {seed}", self.name) }
     }
@@ -141,108 +133,30 @@ impl Point {
     }
 }
 
-/// Spreads a sweep out: every point with every seed from `first_seed` on, all of them valid.
-///
-/// # Errors
-/// As [`points_of_seeds`].
-pub fn points(sweep: &Definition, first_seed: u64) -> anyhow::Result<Vec<Point>> {
-    let seeds: Vec<u64> = (0..u64::from(sweep.seeds)).map(|offset| first_seed.saturating_add(offset)).collect();
-    points_of_seeds(sweep, &seeds)
-}
-
-/// Spreads a sweep out: every point with each of these seeds, all of them valid.
-///
-/// # Errors
-/// A value that a point cannot have, a key that is varied twice or that the points ignore, two points that are the same.
-pub fn points_of_seeds(sweep: &Definition, seeds: &[u64]) -> anyhow::Result<Vec<Point>> {
-    let keys: Vec<&str> = sweep.axes.iter().flat_map(Axis::keys).collect();
-    if let Some((_, key)) = keys.iter().enumerate().find(|(i, key)| keys[..*i].contains(key)) {
-        return Err(failure(format!("`{key}` is varied twice"), "give all its values in one --vary"));
-    }
-    let count = sweep.axes.iter().try_fold(seeds.len(), |count, axis| count.checked_mul(axis.steps.len()));
-    if count.is_none_or(|count| count > MOST_POINTS) {
-        let message = format!("{} has more than {MOST_POINTS} points", sweep.name);
-        return Err(failure(message, "vary fewer keys at once, or give fewer values"));
-    }
-    let mut points: Vec<Point> = Vec::new();
-    for steps in product(&sweep.axes) {
-        let varied: Vec<&Assignment> = steps.iter().copied().flatten().collect();
-        let name: Vec<String> = sweep.axes.iter().zip(&steps).map(|(axis, step)| axis.name(step)).collect();
-        let config = config(sweep, &varied)?;
-        for &seed in seeds {
-            points.push(Point {
-                number: points.len() + 1,
-                varied: varied.iter().map(|varied| (varied.key.clone(), varied.value.clone())).collect(),
-                name: name.join(", "),
-                config: config.clone().with_seed(seed)?,
-            });
+/// A value of a sweep file as it would stand after `--set key=`.
+pub(super) fn text(key: &str, value: &Value, place: &str) -> anyhow::Result<String> {
+    match value {
+        Value::String(text) => Ok(text.clone()),
+        Value::Integer(number) => Ok(number.to_string()),
+        Value::Float(number) => Ok(number.to_string()),
+        Value::Array(numbers) if numbers.iter().all(Value::is_integer) => {
+            Ok(numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(","))
         }
+        other => Err(refuse(place, &format!("`{key}` is neither a number nor a text: {other}"))),
     }
-    refuse_useless(sweep, &points)?;
-    refuse_doubles(&points)?;
-    Ok(points)
 }
 
-/// Every choice of one step from each axis, the last axis fastest.
-fn product(axes: &[Axis]) -> Vec<Vec<&Step>> {
-    let mut grid: Vec<Vec<&Step>> = vec![Vec::new()];
-    for axis in axes {
-        let longer = |steps: Vec<_>| axis.steps.iter().map(move |step| [&steps[..], &[step]].concat());
-        grid = grid.into_iter().flat_map(longer).collect();
-    }
-    grid
+/// The other way round.
+pub(super) fn value(text: &str) -> Value {
+    let number = text.parse().map(Value::Integer).or_else(|_| text.parse().map(Value::Float));
+    number.unwrap_or_else(|_| Value::String(text.to_owned()))
 }
 
-/// The settings of one point: those of the base, then those of all points that the method uses, those of the method, and
-/// what is varied.
-fn config(sweep: &Definition, varied: &[&Assignment]) -> anyhow::Result<Config> {
-    let varied = || varied.iter().map(|&assignment| assignment.clone());
-    let common = sweep.settings.iter().filter(|setting| setting.method.is_none());
-    let asked: Vec<Assignment> = common.map(|setting| setting.assignment.clone()).chain(varied()).collect();
-    let method = match Assignment::method(&asked)? {
-        Some(method) => method,
-        None => Config::assembled(&sweep.base, sweep.base_protocol, &[])?.method,
-    };
-    let applies = |setting: &&super::definition::Setting| match setting.method {
-        Some(own) => own == method,
-        // What all points share may be of no use to some of them, as epochs to a network without hidden layer.
-        None => method.uses(&setting.assignment.key),
-    };
-    let own = sweep.settings.iter().filter(applies).map(|setting| setting.assignment.clone());
-    let mut config = Config::assembled(&sweep.base, sweep.base_protocol, &own.chain(varied()).collect::<Vec<_>>())?;
-    if !sweep.is_table {
-        // A published number is about one run, not about a point that was changed on purpose.
-        config.published = None;
-    }
-    Ok(config)
-}
+/// What to do about a sweep file that is not as it should be.
+pub(super) const HINT: &str = "crates/harness/src/sweep/definition.rs shows what a sweep file may hold";
 
-/// A setting that no point uses would look as if it had an effect.
-fn refuse_useless(sweep: &Definition, points: &[Point]) -> anyhow::Result<()> {
-    let varied: Vec<&str> = sweep.axes.iter().flat_map(Axis::keys).collect();
-    let required = sweep.settings.iter().filter(|setting| setting.required).map(|setting| &setting.assignment);
-    for Assignment { key, place, .. } in required {
-        if varied.contains(&key.as_str()) {
-            let message = format!("`{key}` is both varied and given by {place}");
-            return Err(failure(message, "give it once, or vary something else"));
-        }
-        if !points.iter().any(|point| point.config.method.uses(key)) {
-            let message = format!("no point of this sweep uses `{key}`, which {place} gives");
-            return Err(failure(message, "leave it out, or set another method"));
-        }
-    }
-    Ok(())
-}
-
-fn refuse_doubles(points: &[Point]) -> anyhow::Result<()> {
-    let mut seen = std::collections::HashMap::new();
-    for point in points {
-        if let Some(other) = seen.insert(point.config.digest(), point.number) {
-            let message = format!("points {other} and {} are the same run: {}", point.number, point.label());
-            return Err(failure(message, "give every value once"));
-        }
-    }
-    Ok(())
+pub(super) fn refuse(place: &str, what: &str) -> anyhow::Error {
+    failure(format!("{place}: {what}"), HINT)
 }
 
 /// Which points of a grid are run here.
@@ -254,8 +168,7 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// All points.
-    pub const WHOLE: Self = Self { index: 1, of: 1 };
+    pub(crate) const WHOLE: Self = Self { index: 1, of: 1 };
 
     /// Whether it takes the point of this number.
     pub fn takes(self, number: usize) -> bool {

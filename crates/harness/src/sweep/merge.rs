@@ -2,12 +2,13 @@
 //! nothing twice, nothing mixed.
 //!
 //! `FILE.grid.toml` beside `FILE.csv` says what grid the rows are of. It lists every point of the whole grid with what is
-//! varied and the digest of all its settings. Rows stand in the order of the points that the shard takes.
+//! varied and the digest of all its settings; a row is of the point whose digest it has.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{Point, Shard};
 use crate::error::failure;
@@ -15,75 +16,72 @@ use crate::files;
 use crate::rows::{ResultRow, from_csv};
 
 /// The grid of a file of rows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Manifest {
-    /// Name of the sweep.
-    pub sweep: String,
+pub(crate) struct Manifest {
+    pub(crate) sweep: String,
     /// Which points the file is for, as `i/n`.
-    pub shard: String,
+    shard: String,
     /// Every point of the whole grid.
-    pub point: Vec<Entry>,
+    point: Vec<Entry>,
 }
 
 /// A point as the manifest has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Entry {
+struct Entry {
     /// Digest of all its settings.
-    pub settings_sha256: String,
+    settings_sha256: String,
     /// What is varied, and the seed.
-    pub varied: BTreeMap<String, String>,
+    varied: BTreeMap<String, String>,
 }
 
 impl Entry {
-    /// The entry of a point.
-    pub fn new(point: &Point) -> Self {
+    fn new(point: &Point) -> Self {
         let seed = ("seed".to_owned(), point.config.seed.to_string());
         let varied = point.varied.iter().cloned().chain([seed]).collect();
         Self { settings_sha256: point.config.digest(), varied }
     }
 
     /// `delta 0.1, p 2, seed 1`.
-    pub fn label(&self) -> String {
+    fn label(&self) -> String {
         let seed = self.varied.get_key_value("seed");
         let others = self.varied.iter().filter(|(key, _)| *key != "seed").chain(seed);
         others.map(|(key, value)| format!("{key} {value}")).collect::<Vec<_>>().join(", ")
     }
 
-    /// How a row shows that it is not of this point, as `p is 3, not 2`.
-    pub fn differs(&self, row: &ResultRow) -> Option<String> {
+    /// How the cells of a row show that it is not of this point, as `p is 3, not 2`.
+    fn differs(&self, row: &ResultRow) -> Option<String> {
         let cells = serde_json::to_value(row).expect("a row is flat");
-        for (key, value) in &self.varied {
-            let (same, found) = match cells.get(key) {
-                None => continue,
-                Some(serde_json::Value::Null) => (value == "all", "empty".to_owned()),
-                Some(serde_json::Value::String(cell)) => {
-                    (cell == value || cell.replace('-', ",") == *value, cell.clone())
-                }
-                Some(cell) => (value.parse().ok() == cell.as_f64(), cell.to_string()),
+        self.varied.iter().find_map(|(key, value)| {
+            let (same, found) = match cells.get(key)? {
+                Value::Null => (value == "all", "empty".to_owned()),
+                Value::String(cell) => (cell == value || cell.replace('-', ",") == *value, cell.clone()),
+                cell => (value.parse().ok() == cell.as_f64(), cell.to_string()),
             };
-            if !same {
-                return Some(format!("{key} is {found}, not {value}"));
-            }
-        }
-        (row.config_sha256 != self.settings_sha256).then(|| "its settings are others".to_owned())
+            (!same).then(|| format!("{key} is {found}, not {value}"))
+        })
     }
+}
+
+/// The rows of a file.
+pub(super) fn read_rows(path: &Path) -> anyhow::Result<Vec<ResultRow>> {
+    from_csv(&files::read_text("file of rows", path)?, &path.display().to_string())
 }
 
 impl Manifest {
     /// The manifest of a grid, for one of its shards.
-    pub fn new(sweep: &str, points: &[Point], shard: Shard) -> Self {
+    pub(crate) fn new(sweep: &str, points: &[Point], shard: Shard) -> Self {
         let (sweep, shard) = (sweep.to_owned(), shard.to_string());
         Self { sweep, shard, point: points.iter().map(Entry::new).collect() }
     }
 
     /// Where the manifest of a file of rows is.
-    pub fn path(rows: &Path) -> PathBuf {
+    pub(crate) fn path(rows: &Path) -> PathBuf {
         rows.with_extension("grid.toml")
     }
 
-    /// The numbers of the points that the file is for, in the order of its rows.
+    /// The numbers of the points that the file is for, in their order.
     fn numbers(&self, rows: &Path) -> anyhow::Result<Vec<usize>> {
         let shard: Shard = self.shard.parse().map_err(|what| {
             let message = format!("{}: `shard` is `{}`: {what}", Self::path(rows).display(), self.shard);
@@ -92,11 +90,32 @@ impl Manifest {
         Ok((1..=self.point.len()).filter(|&number| shard.takes(number)).collect())
     }
 
+    /// Rows by the number of the point whose settings they have. `hint` says what to do where a row is of none.
+    pub(super) fn rows_by_point(
+        &self,
+        path: &Path,
+        rows: Vec<ResultRow>,
+        hint: &str,
+    ) -> anyhow::Result<BTreeMap<usize, ResultRow>> {
+        let of = |number: usize| (self.point[number - 1].settings_sha256.as_str(), number);
+        let numbers: HashMap<&str, usize> = self.numbers(path)?.into_iter().map(of).collect();
+        let mut found = BTreeMap::new();
+        for (i, row) in rows.into_iter().enumerate() {
+            let refuse = |what: String| failure(format!("{}: row {} is {what}", path.display(), i + 1), hint);
+            let Some(&number) = numbers.get(row.config_sha256.as_str()) else {
+                return Err(refuse(format!("of no point of this sweep (shard {})", self.shard)));
+            };
+            let entry = &self.point[number - 1];
+            if let Some(difference) = entry.differs(&row) {
+                return Err(refuse(format!("not of {}: {difference}", entry.label())));
+            }
+            found.insert(number, row);
+        }
+        Ok(found)
+    }
+
     /// Reads the manifest beside a file of rows.
-    ///
-    /// # Errors
-    /// There is none, or it is not one of this version.
-    pub fn read(rows: &Path) -> anyhow::Result<Self> {
+    fn read(rows: &Path) -> anyhow::Result<Self> {
         let refuse = |what: String| {
             let hint = format!("`rivalry sweep` writes it beside {}; keep the two together", rows.display());
             failure(format!("cannot read the grid {}: {what}", Self::path(rows).display()), hint)
@@ -106,10 +125,7 @@ impl Manifest {
     }
 
     /// Writes it beside a file of rows.
-    ///
-    /// # Errors
-    /// Whatever the system says, with the path.
-    pub fn write(&self, rows: &Path) -> anyhow::Result<()> {
+    pub(crate) fn write(&self, rows: &Path) -> anyhow::Result<()> {
         let name = rows.file_name().unwrap_or_default().to_string_lossy();
         let body = toml::to_string(self).expect("texts and tables are always TOML");
         let head = format!("# The grid of {name}, which `rivalry sweep --resume` and `rivalry sweep merge` check.\n");
@@ -117,29 +133,19 @@ impl Manifest {
     }
 }
 
-/// Shards put together.
-#[derive(Debug)]
-pub struct Merged {
-    /// The grid, as that of one whole file.
-    pub manifest: Manifest,
-    /// A row for each point, in the order of the grid.
-    pub rows: Vec<ResultRow>,
-}
-
-/// A file of rows with its grid.
+/// A file of rows with its grid, and its rows by the number of their point.
 struct Part<'a> {
     path: &'a Path,
     manifest: Manifest,
-    /// Number of the point, and its row.
-    rows: Vec<(usize, ResultRow)>,
+    rows: BTreeMap<usize, ResultRow>,
 }
 
-/// Reads the files and puts their rows in the order of the grid.
+/// Reads the files and puts their rows in the order of the grid: the manifest of one whole file, and a row for each point.
 ///
 /// # Errors
 /// A file without its grid, with other columns, of another grid, or not finished; a point in two files or in none; rows of
 /// different revisions, or of different content of one data set.
-pub fn merge(paths: &[PathBuf]) -> anyhow::Result<Merged> {
+pub(crate) fn merge(paths: &[PathBuf]) -> anyhow::Result<(Manifest, Vec<ResultRow>)> {
     let parts = paths.iter().map(|path| Part::read(path)).collect::<anyhow::Result<Vec<_>>>()?;
     let Some(first) = parts.first() else {
         return Err(failure("there is nothing to merge", "name the files that the shards wrote"));
@@ -166,28 +172,20 @@ pub fn merge(paths: &[PathBuf]) -> anyhow::Result<Merged> {
     let owned: Vec<(&Part<'_>, &ResultRow)> = owners.into_iter().flatten().collect();
     refuse_mixed(&owned)?;
     let manifest = Manifest { shard: Shard::WHOLE.to_string(), ..first.manifest.clone() };
-    Ok(Merged { rows: owned.into_iter().map(|(_, row)| row.clone()).collect(), manifest })
+    Ok((manifest, owned.into_iter().map(|(_, row)| row.clone()).collect()))
 }
 
 impl<'a> Part<'a> {
     fn read(path: &'a Path) -> anyhow::Result<Self> {
-        let place = path.display().to_string();
-        let rows: Vec<ResultRow> = from_csv(&files::read_text("file of rows", path)?, &place)?;
+        let rows = read_rows(path)?;
         let manifest = Manifest::read(path)?;
-        let numbers = manifest.numbers(path)?;
-        if rows.len() != numbers.len() {
-            let (found, expected, shard) = (rows.len(), numbers.len(), &manifest.shard);
-            let message = format!("{place} has {found} rows, shard {shard} has {expected} points");
+        let (found, expected, shard) = (rows.len(), manifest.numbers(path)?.len(), &manifest.shard);
+        if found != expected {
+            let message = format!("{} has {found} rows, shard {shard} has {expected} points", path.display());
             return Err(failure(message, "finish it: the same `rivalry sweep` with --resume"));
         }
-        for (i, (&number, row)) in numbers.iter().zip(&rows).enumerate() {
-            let entry = &manifest.point[number - 1];
-            if let Some(difference) = entry.differs(row) {
-                let message = format!("{place}: row {} is not of {}: {difference}", i + 1, entry.label());
-                return Err(failure(message, "rows stand in the order of their points; was the file edited?"));
-            }
-        }
-        Ok(Self { path, manifest, rows: numbers.into_iter().zip(rows).collect() })
+        let rows = manifest.rows_by_point(path, rows, "was the file edited? `rivalry sweep` writes it")?;
+        Ok(Self { path, manifest, rows })
     }
 
     fn refuse_other_grid(&self, other: &Part<'_>) -> anyhow::Result<()> {

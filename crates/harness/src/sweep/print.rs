@@ -1,33 +1,22 @@
 //! What a sweep prints: mean ± s.d. of each point over its seeds; a table also each run, and the published numbers beside
 //! ours.
 
-use std::path::Path;
-
 use rivalry_data::Dataset;
 use serde::Serialize;
+use serde_json::{Value, json};
 
-use super::{Definition, Point};
+use super::Point;
+use super::run::Sweep;
 use crate::config::Config;
 use crate::rows::{ResultRow, rounded};
 use crate::statistics::MeanSd;
 use crate::summary::{Source, Summary};
-use crate::table::{Align, EMPTY, Table};
+use crate::table::{Align, Table, cell, number};
 
-/// A sweep that is done, or that was skipped.
-#[derive(Debug, Clone, Copy)]
-pub struct Printed<'a> {
-    /// What it is.
-    pub definition: &'a Definition,
-    /// Its points, in the order of the rows.
-    pub points: &'a [&'a Point],
-    /// A row for each.
-    pub rows: &'a [ResultRow],
-    /// The file of rows.
-    pub out: &'a Path,
-    /// The data; nothing where the sweep was skipped for want of it.
-    pub data: Option<&'a Dataset>,
-    /// Why the data is not what the sweep is about, or is missing; empty when it is.
-    pub remark: &'a str,
+/// A sweep that is done, or that was skipped, and a row for each point of its shard.
+pub(crate) struct Printed<'a> {
+    pub(crate) sweep: Sweep<'a>,
+    pub(crate) rows: &'a [ResultRow],
 }
 
 /// One method of a table over its seeds, as JSON has it.
@@ -45,12 +34,17 @@ struct MethodJson {
 }
 
 impl<'a> Printed<'a> {
+    /// The data; nothing where the sweep was skipped for want of it.
+    fn data(&self) -> Option<&'a Dataset> {
+        if self.sweep.skipped { None } else { self.sweep.data.get(&self.sweep.points[0].config).ok() }
+    }
+
     /// The points with the summaries of their rows. Seeds vary fastest, so those of a point stand together.
-    pub fn summaries(&self) -> anyhow::Result<Vec<(&'a Point, Summary<'a>)>> {
-        let place = self.out.to_str().unwrap_or_default();
-        let mut rows = self.rows.iter();
-        let mut summaries = Vec::new();
-        for seeds in self.points.chunk_by(|a, b| a.varied == b.varied) {
+    fn summaries(&self) -> anyhow::Result<Vec<(&'a Point, Summary<'a>)>> {
+        let place = self.sweep.out.to_str().unwrap_or_default();
+        let points: Vec<&Point> = self.sweep.taken().collect();
+        let (mut rows, mut summaries) = (self.rows.iter(), Vec::new());
+        for seeds in points.chunk_by(|a, b| a.varied == b.varied) {
             let own = rows.by_ref().take(seeds.len()).map(|row| Source { row, place });
             summaries.extend(Summary::of(own)?.map(|summary| (seeds[0], summary)));
         }
@@ -58,64 +52,57 @@ impl<'a> Printed<'a> {
     }
 
     /// As text, with what the data is above and below where it is not what the sweep is about.
-    pub fn text(&self) -> anyhow::Result<String> {
-        let notice = match (self.data, self.remark) {
-            (None, remark) => format!("SKIPPED: {remark}\n"),
-            (Some(_), "") => String::new(),
-            (Some(_), remark) => format!("NOT MNIST: {remark}\n"),
+    pub(crate) fn text(&self) -> anyhow::Result<String> {
+        let Sweep { definition, remark, skipped, out, .. } = self.sweep;
+        let notice = match (skipped, remark) {
+            (true, remark) => format!("SKIPPED: {remark}\n"),
+            (false, "") => String::new(),
+            (false, remark) => format!("NOT MNIST: {remark}\n"),
         };
         let summaries = self.summaries()?;
-        let body = match (self.data, self.definition.is_table) {
-            (None, _) => String::new(),
-            (_, true) => format!("\n{}\n{}", self.runs().markdown(), self.methods(&summaries)),
+        let body = match (skipped, definition.is_table) {
+            (true, _) => String::new(),
+            (_, true) => format!("\n{}\n{}", self.runs().markdown(), methods_text(&summaries)),
             (_, false) => format!("\n{}", points_table(&summaries).markdown()),
         };
-        let below = match (self.definition.is_table, notice.is_empty(), self.data) {
-            (true, false, Some(_)) => {
-                "NOT MNIST: the table above is about the synthetic digits; no published number applies to them\n"
-            }
-            _ => &notice,
+        let below = match definition.is_table && !notice.is_empty() && !skipped {
+            true => "NOT MNIST: the table above is about the synthetic digits; no published number applies to them\n",
+            false => &notice,
         };
-        Ok(format!("{notice}{}{body}rows: {}\n{below}", self.header(&summaries), self.out.display()))
+        Ok(format!("{notice}{}{body}rows: {}\n{below}", self.header(&summaries), out.display()))
     }
 
-    /// As JSON.
-    pub fn json(&self) -> anyhow::Result<serde_json::Value> {
+    /// The points alone, as `rivalry sweep` prints them.
+    pub(crate) fn points_text(&self) -> anyhow::Result<String> {
+        Ok(format!("{}rows: {}\n", points_table(&self.summaries()?).markdown(), self.sweep.out.display()))
+    }
+
+    pub(crate) fn json(&self) -> anyhow::Result<Value> {
         let summaries = self.summaries()?;
-        let note = (!self.remark.is_empty()).then_some(self.remark);
-        let protocol = self.definition.length.name();
-        Ok(if self.definition.is_table {
-            let methods: Vec<MethodJson> = summaries.iter().filter_map(|(point, one)| method(point, one)).collect();
-            serde_json::json!({
-                "table": self.definition.name,
-                "protocol": protocol,
-                "note": note,
-                "rows": self.rows,
-                "summary": methods.first(),
-                "summaries": methods,
-            })
+        let (definition, remark) = (self.sweep.definition, self.sweep.remark);
+        let (name, protocol) = (&definition.name, definition.length.name());
+        let note = (!remark.is_empty()).then_some(remark);
+        Ok(if definition.is_table {
+            let methods = methods(&summaries);
+            let (first, rows) = (methods.first(), self.rows);
+            json!({ "table": name, "protocol": protocol, "note": note, "rows": rows, "summary": first, "summaries": methods })
         } else {
-            let points: Vec<serde_json::Value> = summaries.iter().map(|(point, one)| point_json(point, one)).collect();
-            serde_json::json!({
-                "sweep": self.definition.name,
-                "protocol": protocol,
-                "note": note,
-                "points": points,
-                "rows": self.rows,
-            })
+            let points: Vec<Value> = summaries.iter().map(|(point, one)| point_json(point, one)).collect();
+            json!({ "sweep": name, "protocol": protocol, "note": note, "points": points, "rows": self.rows })
         })
     }
 
     fn header(&self, summaries: &[(&Point, Summary<'_>)]) -> String {
-        let protocol = self.definition.length.name();
-        if self.definition.is_table {
+        let definition = self.sweep.definition;
+        let protocol = definition.length.name();
+        if definition.is_table {
             let line = |(point, _): &(&Point, Summary<'_>)| {
                 format!("{}, {protocol} protocol: {}\n", point.config.dataset, self.network(&point.config))
             };
             return summaries.iter().map(line).collect();
         }
         let Some((first, summary)) = summaries.first() else { return String::new() };
-        let (name, dataset, seeds) = (&self.definition.name, &first.config.dataset, summary.runs.len());
+        let (name, dataset, seeds) = (&definition.name, &first.config.dataset, summary.runs.len());
         let seeds = if seeds == 1 { "1 seed".to_owned() } else { format!("{seeds} seeds") };
         format!("{name} on {dataset}, {protocol} protocol: {} points, {seeds}\n", summaries.len())
     }
@@ -124,7 +111,7 @@ impl<'a> Printed<'a> {
     fn network(&self, config: &Config) -> String {
         let uses = |key: &str| config.method.uses(key);
         // Without data its shape is not known.
-        let (inputs, classes) = match self.data {
+        let (inputs, classes) = match self.data() {
             Some(data) => (data.train.inputs().to_string(), data.classes.to_string()),
             None => ("inputs".to_owned(), "classes".to_owned()),
         };
@@ -147,28 +134,21 @@ impl<'a> Printed<'a> {
             table.row(vec![
                 row.method.clone(),
                 row.seed.to_string(),
-                decimals(row.test_error_pct, 2),
-                decimals(row.train_error_pct, 2),
-                shown(row.on_sphere),
-                shown(row.negative_units),
-                shown(row.silent_units),
-                decimals(row.learn_s, 1),
-                decimals(row.readout_s, 1),
+                number(row.test_error_pct, 2),
+                number(row.train_error_pct, 2),
+                cell(row.on_sphere),
+                cell(row.negative_units),
+                cell(row.silent_units),
+                number(row.learn_s, 1),
+                number(row.readout_s, 1),
             ]);
         }
         table
     }
-
-    /// Ours beside the published number, method by method.
-    fn methods(&self, summaries: &[(&Point, Summary<'_>)]) -> String {
-        let found: Vec<MethodJson> = summaries.iter().filter_map(|(point, summary)| method(point, summary)).collect();
-        let name = |one: &MethodJson| if found.len() > 1 { format!("{}:\n", one.method) } else { String::new() };
-        found.iter().map(|one| format!("{}{}", name(one), one.lines())).collect()
-    }
 }
 
 /// Mean ± s.d. of the error of each point, and the means of the diagnostics.
-pub fn points_table(summaries: &[(&Point, Summary<'_>)]) -> Table {
+fn points_table(summaries: &[(&Point, Summary<'_>)]) -> Table {
     let held_out = summaries.iter().any(|(_, summary)| summary.is_held_out());
     let error = if held_out { "validation error %" } else { "test error %" };
     let columns = [error, "on sphere", "negative", "dead", "seeds"].map(|name| (name, Align::Right));
@@ -180,19 +160,19 @@ pub fn points_table(summaries: &[(&Point, Summary<'_>)]) -> Table {
         };
         table.row(vec![
             point.name.clone(),
-            summary.error().map_or(EMPTY.to_owned(), MeanSd::text),
-            shown(summary.mean_count(|row| row.on_sphere)),
-            shown(summary.mean_count(|row| row.negative_units)),
-            shown(summary.mean_count(|row| row.silent_units)),
+            cell(summary.error().map(MeanSd::text)),
+            cell(summary.mean_count(|row| row.on_sphere)),
+            cell(summary.mean_count(|row| row.negative_units)),
+            cell(summary.mean_count(|row| row.silent_units)),
             format!("{}{failed}", summary.seeds().len()),
         ]);
     }
     table
 }
 
-fn point_json(point: &Point, summary: &Summary<'_>) -> serde_json::Value {
+fn point_json(point: &Point, summary: &Summary<'_>) -> Value {
     let error = summary.error();
-    serde_json::json!({
+    json!({
         "point": point.name,
         "seeds": summary.seeds().len(),
         "failed": summary.failed(),
@@ -202,6 +182,18 @@ fn point_json(point: &Point, summary: &Summary<'_>) -> serde_json::Value {
         "negative_units": summary.mean_count(|row| row.negative_units),
         "silent_units": summary.mean_count(|row| row.silent_units),
     })
+}
+
+/// Those methods of a table of which some seed came to a test error.
+fn methods(summaries: &[(&Point, Summary<'_>)]) -> Vec<MethodJson> {
+    summaries.iter().filter_map(|(point, summary)| method(point, summary)).collect()
+}
+
+/// Ours beside the published number, method by method.
+fn methods_text(summaries: &[(&Point, Summary<'_>)]) -> String {
+    let found = methods(summaries);
+    let name = |one: &MethodJson| if found.len() > 1 { format!("{}:\n", one.method) } else { String::new() };
+    found.iter().map(|one| format!("{}{}", name(one), one.lines())).collect()
 }
 
 /// Nothing where no seed came to a test error.
@@ -239,14 +231,6 @@ impl MethodJson {
              difference {difference:+.2} points, {within} the tolerance of {tolerance:.2}\n"
         )
     }
-}
-
-fn decimals(value: Option<f64>, decimals: usize) -> String {
-    value.map_or(EMPTY.to_owned(), |value| format!("{value:.decimals$}"))
-}
-
-fn shown(value: Option<impl ToString>) -> String {
-    value.map_or(EMPTY.to_owned(), |value| value.to_string())
 }
 
 #[cfg(test)]

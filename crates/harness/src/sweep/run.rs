@@ -12,63 +12,59 @@
 //!
 //! The runs of `FILE.csv` stand in `FILE.runs/`; those of a table beside `table.csv`, named as `train` names them.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use toml::Table;
 
-use super::merge::{Entry, Manifest};
+use super::merge::{Manifest, read_rows};
 use super::{Definition, Point, Shard};
 use crate::cli::Common;
 use crate::compute::Compute;
-use crate::config::{Amount, Config, CurrentScale, OffSphere, Task, UnitLength};
+use crate::config::{Config, Task, UnitLength};
 use crate::dataset::{Datasets, Splits};
-use crate::env::{Build, Machine};
+use crate::env::Environment;
 use crate::error::{failure, line};
 use crate::files;
 use crate::output;
 use crate::progress::Points;
-use crate::rows::{ResultRow, from_csv, to_csv};
+use crate::rows::{ResultRow, to_csv};
 use crate::run::checkpoint::{Checkpoint, Identity};
 use crate::run::{self, CHECKPOINT, CONFIG, Existing, Job, RunFolder};
 
-/// What is to be run, and where it is written.
-#[derive(Debug, Clone, Copy)]
-pub struct Sweep<'a> {
-    /// What it is.
-    pub definition: &'a Definition,
+/// What is to be run, with what, and where it is written.
+#[derive(Clone, Copy)]
+pub(crate) struct Sweep<'a> {
+    pub(crate) definition: &'a Definition,
     /// The whole grid.
-    pub points: &'a [Point],
+    pub(crate) points: &'a [Point],
     /// Which of its points are run here.
-    pub shard: Shard,
+    pub(crate) shard: Shard,
     /// The file of rows.
-    pub out: &'a Path,
+    pub(crate) out: &'a Path,
     /// What to do with one that is there.
-    pub existing: Existing,
-    /// What `err` says beside the numbers, where the data is not what the sweep is about.
-    pub remark: &'a str,
+    pub(crate) existing: Existing,
+    /// Why the data is not what the sweep is about, or is missing; empty when it is. `err` says it beside the numbers.
+    pub(crate) remark: &'a str,
+    /// Whether there is no data: every point is a row with the remark as `err`.
+    pub(crate) skipped: bool,
+    pub(crate) data: &'a Datasets,
+    pub(crate) compute: &'a Compute,
+    pub(crate) common: &'a Common,
 }
 
-/// What came of a sweep.
-#[derive(Debug)]
-pub struct Finished {
-    /// A row for each point of the shard.
-    pub rows: Vec<ResultRow>,
-    /// Labels of the points that failed.
-    failed: Vec<String>,
-    /// The first file that could not be written, though its row is there.
-    unwritten: Option<anyhow::Error>,
-}
+/// A row for each point of the shard, and what went wrong though there are rows: the first points that failed, or the first
+/// file that could not be written.
+pub(crate) type Done = (Vec<ResultRow>, anyhow::Result<()>);
 
 /// A sweep that may begin.
-#[derive(Debug)]
-pub struct Prepared<'a> {
-    sweep: Sweep<'a>,
+pub(crate) struct Prepared<'a> {
+    pub(crate) sweep: Sweep<'a>,
     pending: Vec<Pending<'a>>,
 }
 
 /// A point with its run folder, the layer it needs, and its row once there is one.
-#[derive(Debug)]
 struct Pending<'a> {
     point: &'a Point,
     folder: PathBuf,
@@ -80,7 +76,7 @@ struct Pending<'a> {
 
 impl<'a> Sweep<'a> {
     /// The points of the shard.
-    pub fn taken(&self) -> impl Iterator<Item = &'a Point> + use<'a> {
+    pub(crate) fn taken(&self) -> impl Iterator<Item = &'a Point> + use<'a> {
         let shard = self.shard;
         self.points.iter().filter(move |point| shard.takes(point.number))
     }
@@ -89,7 +85,11 @@ impl<'a> Sweep<'a> {
     ///
     /// # Errors
     /// A shard without points, settings that the data cannot serve, a file or folder that is in the way or of another sweep.
-    pub fn prepare(self, data: &Datasets) -> anyhow::Result<Prepared<'a>> {
+    pub(crate) fn prepare(self) -> anyhow::Result<Prepared<'a>> {
+        if self.skipped {
+            self.check_out()?;
+            return Ok(Prepared { sweep: self, pending: Vec::new() });
+        }
         let taken: Vec<&Point> = self.taken().collect();
         if taken.is_empty() {
             let message = format!("there is no shard {} of {} points", self.shard, self.points.len());
@@ -97,7 +97,7 @@ impl<'a> Sweep<'a> {
         }
         // Seeds make no difference to what fits the data.
         for point in taken.chunk_by(|a, b| a.varied == b.varied).map(|seeds| seeds[0]) {
-            Splits::new(data.get(&point.config)?, &point.config)
+            Splits::new(self.data.get(&point.config)?, &point.config)
                 .with_context(|| format!("point {} ({})", point.number, point.label()))?;
         }
         if self.out.extension().is_none_or(|extension| extension != "csv") {
@@ -105,27 +105,31 @@ impl<'a> Sweep<'a> {
             return Err(failure(message, "the grid goes to FILE.grid.toml and the runs to FILE.runs beside FILE.csv"));
         }
         self.check_out()?;
-        let mut earlier = self.earlier_rows(&taken)?;
+        let mut earlier = self.earlier_rows()?;
         let pending = taken.into_iter().map(|point| {
-            let folder = self.folder_of(point);
+            let folder = match self.definition.is_table {
+                true => self.out.with_file_name(point.config.run_name()),
+                false => self.out.with_extension("runs").join(point.folder()),
+            };
             let mut row = earlier.remove(&point.number);
             // A folder that is in the way is found now; one whose row is kept does not matter any more.
             if row.as_ref().is_none_or(ResultRow::has_no_result) {
                 row = RunFolder::open(&folder, self.existing, &point.config)?.finished()?.or(row);
             }
-            if let Some(row) = row.as_ref().filter(|row| !row.has_no_result()) {
-                self.refuse_other_data(row, &data.get(&point.config)?.sha256, point)?;
+            let (expected, label) = (&self.data.get(&point.config)?.sha256, point.label());
+            match row.as_ref().filter(|row| !row.has_no_result() && row.dataset_sha256 != *expected) {
+                None => Ok(Pending { point, folder, layer: layer_of(&point.config), row }),
+                Some(ResultRow { dataset_sha256: found, .. }) => {
+                    let message = format!("{}: {label} was run on data {found}, not {expected}", self.out.display());
+                    Err(failure(message, "give the same data, another --out, or --force"))
+                }
             }
-            Ok(Pending { point, folder, layer: layer_of(&point.config), row })
         });
         Ok(Prepared { pending: pending.collect::<anyhow::Result<_>>()?, sweep: self })
     }
 
     /// Refuses a file of rows that is there, unless it may be gone on with or replaced.
-    ///
-    /// # Errors
-    /// There is one, and neither `--resume` nor `--force` was given.
-    pub fn check_out(&self) -> anyhow::Result<()> {
+    fn check_out(&self) -> anyhow::Result<()> {
         if self.existing != Existing::Refuse || !self.out.exists() {
             return Ok(());
         }
@@ -134,14 +138,12 @@ impl<'a> Sweep<'a> {
     }
 
     /// Writes a row with `err` for every point, for a sweep whose data is missing; one that has rows already keeps them.
-    ///
-    /// # Errors
-    /// The file of rows cannot be written, or that which is there cannot be read.
-    pub fn skip(&self, reason: &str) -> anyhow::Result<Finished> {
+    fn skip(&self) -> anyhow::Result<Done> {
         let rows: Vec<ResultRow> = if self.out.exists() && self.existing == Existing::Resume {
-            from_csv(&files::read_text("file of rows", self.out)?, &self.out.display().to_string())?
+            read_rows(self.out)?
         } else {
-            let skipped = |point: &Point| ResultRow { err: reason.to_owned(), ..ResultRow::of_settings(&point.config) };
+            let err = self.remark.to_owned();
+            let skipped = |point: &Point| ResultRow { err: err.clone(), ..ResultRow::of_settings(&point.config) };
             self.taken().map(skipped).collect()
         };
         if let Some(folder) = self.out.parent() {
@@ -149,63 +151,32 @@ impl<'a> Sweep<'a> {
         }
         self.write_manifest()?;
         files::write(self.out, to_csv(&rows).as_bytes())?;
-        Ok(Finished { rows, failed: Vec::new(), unwritten: None })
+        Ok((rows, Ok(())))
     }
 
-    fn folder_of(&self, point: &Point) -> PathBuf {
-        match self.definition.is_table {
-            true => self.out.with_file_name(point.config.run_name()),
-            false => self.out.with_extension("runs").join(point.folder()),
-        }
+    fn manifest(&self) -> Manifest {
+        Manifest::new(&self.definition.name, self.points, self.shard)
     }
 
     /// A table is never run in shards, and its run folders say what they are of.
     fn write_manifest(&self) -> anyhow::Result<()> {
-        if self.definition.is_table {
-            return Ok(());
-        }
-        Manifest::new(&self.definition.name, self.points, self.shard).write(self.out)
+        if self.definition.is_table { Ok(()) } else { self.manifest().write(self.out) }
     }
 
     /// The rows of an earlier start, by the numbers of their points.
-    fn earlier_rows(&self, taken: &[&Point]) -> anyhow::Result<HashMap<usize, ResultRow>> {
+    fn earlier_rows(&self) -> anyhow::Result<BTreeMap<usize, ResultRow>> {
         // The rows of a table are those of its run folders.
         if !self.out.exists() || self.existing == Existing::Replace || self.definition.is_table {
-            return Ok(HashMap::new());
+            return Ok(BTreeMap::new());
         }
-        let place = self.out.display().to_string();
-        let found: Vec<ResultRow> = from_csv(&files::read_text("file of rows", self.out)?, &place)?;
-        let entries: Vec<(usize, Entry)> = taken.iter().map(|point| (point.number, Entry::new(point))).collect();
-        let mut rows = HashMap::new();
-        for (i, row) in found.into_iter().enumerate() {
-            let of = entries.iter().find(|(_, entry)| entry.settings_sha256 == row.config_sha256);
-            let refusal = match of {
-                None => Some(format!("{place}: row {} is of no point of this sweep (shard {})", i + 1, self.shard)),
-                Some((_, entry)) => entry
-                    .differs(&row)
-                    .map(|difference| format!("{place}: row {} is not of {}: {difference}", i + 1, entry.label())),
-            };
-            if let Some(message) = refusal {
-                return Err(failure(message, "give the same sweep and seeds (or more), another --out, or --force"));
-            }
-            rows.extend(of.map(|(number, _)| (*number, row)));
-        }
-        Ok(rows)
-    }
-
-    fn refuse_other_data(&self, row: &ResultRow, expected: &str, point: &Point) -> anyhow::Result<()> {
-        if row.dataset_sha256 == expected {
-            return Ok(());
-        }
-        let (label, found) = (point.label(), &row.dataset_sha256);
-        let message = format!("{}: {label} was run on data {found}, not {expected}", self.out.display());
-        Err(failure(message, "give the same data, another --out, or --force"))
+        let hint = "give the same sweep and seeds (or more), another --out, or --force";
+        self.manifest().rows_by_point(self.out, read_rows(self.out)?, hint)
     }
 }
 
 impl<'a> Prepared<'a> {
     /// The rows that are there already, with the folders of their runs.
-    pub fn kept(&self) -> impl Iterator<Item = (&ResultRow, &Path)> {
+    pub(crate) fn kept(&self) -> impl Iterator<Item = (&ResultRow, &Path)> {
         let kept = self.pending.iter().filter(|pending| !pending.is_due());
         kept.filter_map(|pending| Some((pending.row.as_ref()?, pending.folder.as_path())))
     }
@@ -214,19 +185,27 @@ impl<'a> Prepared<'a> {
     ///
     /// # Errors
     /// The file of rows cannot be written. A point that fails is no error here.
-    pub fn run(mut self, data: &Datasets, compute: &Compute, common: &Common) -> anyhow::Result<Finished> {
+    pub(crate) fn run(mut self) -> anyhow::Result<Done> {
+        let Sweep { definition, common, out, .. } = self.sweep;
+        if self.sweep.skipped {
+            return self.sweep.skip();
+        }
         self.begin()?;
         let (mut failed, mut unwritten) = (Vec::new(), None);
-        let work = self.pending.iter().map(Pending::work).collect();
-        let mut progress = Points::new(common, &self.sweep.definition.name, work);
+        let mut progress = Points::new(common, &definition.name, self.pending.iter().map(Pending::work).collect());
         for index in 0..self.pending.len() {
             let label = self.pending[index].point.label();
             if let Some(row) = self.pending[index].row.as_ref().filter(|row| !row.has_no_result()) {
                 output::note(common, &format!("{label}: kept (revision {})", row.revision));
             } else {
                 progress.begin(index, &label);
-                let (row, error) = self.point(index, data, compute, common);
-                unwritten = unwritten.or(error);
+                let row = match self.point(index) {
+                    Ok(outcome) => {
+                        unwritten = unwritten.or(outcome.unwritten);
+                        outcome.row
+                    }
+                    Err(error) => self.failed(index, &error),
+                };
                 if row.has_no_result() {
                     output::note(common, &format!("{label}: failed: {}", row.err));
                     failed.push(label);
@@ -235,23 +214,29 @@ impl<'a> Prepared<'a> {
                 self.write()?;
             }
             progress.done(index);
-            if !self.sweep.definition.is_table {
+            if !definition.is_table {
                 self.free_checkpoints(index);
             }
         }
         self.write()?;
-        Ok(Finished { rows: self.rows(), failed, unwritten })
+        let rows = self.rows();
+        let Some(first) = failed.first() else { return Ok((rows, unwritten.map_or(Ok(()), Err))) };
+        let (failed, all) = (failed.len(), rows.len());
+        let message = format!("{failed} of the {all} points of {} failed, first {first}", definition.name);
+        let hint = format!("`err` in {} says why; --resume tries them again", out.display());
+        Ok((rows, Err(failure(message, hint))))
     }
 
     /// Makes the places, and empties the folders of what is to be replaced: later starts go by what is in them.
     fn begin(&self) -> anyhow::Result<()> {
         let Sweep { out, existing, .. } = self.sweep;
-        let folders = self.pending.iter().filter_map(|pending| pending.folder.parent());
-        folders.take(1).try_for_each(|runs| {
+        if let Some(runs) = self.pending[0].folder.parent() {
             files::create_folder(runs)?;
             // What an earlier start left when it was killed; other shards may be writing beside the files.
-            if self.sweep.definition.is_table { Ok(()) } else { files::remove_temporary(runs) }
-        })?;
+            if !self.sweep.definition.is_table {
+                files::remove_temporary(runs)?;
+            }
+        }
         files::remove_temporary_of(out)?;
         files::remove_temporary_of(&Manifest::path(out))?;
         if existing == Existing::Replace {
@@ -272,38 +257,8 @@ impl<'a> Prepared<'a> {
         files::write(self.sweep.out, to_csv(&self.rows()).as_bytes())
     }
 
-    /// Runs one point; a point that fails is a row that says why.
-    fn point(
-        &self,
-        index: usize,
-        data: &Datasets,
-        compute: &Compute,
-        common: &Common,
-    ) -> (ResultRow, Option<anyhow::Error>) {
-        let config = &self.pending[index].point.config;
-        self.try_point(index, data, compute, common).unwrap_or_else(|error| {
-            let build = Build::current();
-            let row = ResultRow {
-                isa: compute.core.kernels().name().to_owned(),
-                threads: Some(compute.core.threads()),
-                cpu: Machine::current().cpu,
-                revision: build.revision.to_owned(),
-                dirty: build.dirty_cell().to_owned(),
-                dataset_sha256: data.get(config).map(|set| set.sha256.clone()).unwrap_or_default(),
-                err: line(&error),
-                ..ResultRow::of_settings(config)
-            };
-            (row, None)
-        })
-    }
-
-    fn try_point(
-        &self,
-        index: usize,
-        data: &Datasets,
-        compute: &Compute,
-        common: &Common,
-    ) -> anyhow::Result<(ResultRow, Option<anyhow::Error>)> {
+    fn point(&self, index: usize) -> anyhow::Result<run::Outcome> {
+        let Sweep { data, compute, common, remark, .. } = self.sweep;
         let pending = &self.pending[index];
         let config = &pending.point.config;
         let set = data.get(config)?;
@@ -315,16 +270,31 @@ impl<'a> Prepared<'a> {
                 break;
             }
         }
-        let outcome = run::run(&Job {
+        run::run(&Job {
             config,
             splits: &Splits::new(set, config)?,
             dataset_sha256: &set.sha256,
             folder: &folder,
             compute,
-            remark: self.sweep.remark,
+            remark,
             common,
-        })?;
-        Ok((outcome.row, outcome.unwritten))
+        })
+    }
+
+    /// A point that failed is a row that says why.
+    fn failed(&self, index: usize, error: &anyhow::Error) -> ResultRow {
+        let config = &self.pending[index].point.config;
+        let Environment { isa, threads, machine, build, .. } = Environment::of(self.sweep.compute);
+        ResultRow {
+            isa,
+            threads: Some(threads),
+            cpu: machine.cpu,
+            revision: build.revision.to_owned(),
+            dirty: build.dirty_cell().to_owned(),
+            dataset_sha256: self.sweep.data.get(config).map(|set| set.sha256.clone()).unwrap_or_default(),
+            err: line(error),
+            ..ResultRow::of_settings(config)
+        }
     }
 
     /// Removes the checkpoints that nobody needs any more after this point: those of finished runs whose layer no later
@@ -358,46 +328,21 @@ impl Pending<'_> {
     }
 }
 
-impl Finished {
-    /// The rows and, where some points failed or a file could not be written, the error that says so; `place` is the file of
-    /// rows.
-    pub fn conclude(self, name: &str, place: &Path) -> (Vec<ResultRow>, anyhow::Result<()>) {
-        let result = match self.failed.first() {
-            Some(label) => {
-                let (all, failed) = (self.rows.len(), self.failed.len());
-                let message = format!("{failed} of the {all} points of {name} failed, first {label}");
-                let hint = format!("`err` in {} says why; --resume tries them again", place.display());
-                Err(failure(message, hint))
-            }
-            None => self.unwritten.map_or(Ok(()), Err),
-        };
-        (self.rows, result)
-    }
-}
-
-/// What the hidden layer of a run depends on; nothing where no layer is learned without labels. A key that is not named
-/// here counts as one that the layer depends on.
+/// What the hidden layer of a run depends on; nothing where no layer is learned without labels.
 pub(super) fn layer_of(config: &Config) -> Option<String> {
     if !config.method.learns_a_layer() {
         return None;
     }
-    let same = Config {
-        experiment: String::new(),
-        task: if config.task == Task::Half { Task::Half } else { Task::Class },
-        unit_length: if config.unit_length == UnitLength::Both { UnitLength::Both } else { UnitLength::Readout },
-        power_n: 1.0,
-        current_scale: CurrentScale::Auto,
-        off_sphere: OffSphere::Keep,
-        loss_m: 2.0,
-        beta: 1.0,
-        readout_epochs: 0,
-        readout_batch: 1,
-        readout_rates: String::new(),
-        labels_per_class: Amount::All,
-        published: None,
-        ..config.clone()
-    };
-    Some(same.digest())
+    // Of these two keys the layer sees one value only: which classes there are, and images of unit length.
+    let task = if config.task == Task::Half { Task::Half } else { Task::Class };
+    let unit_length = if config.unit_length == UnitLength::Both { UnitLength::Both } else { UnitLength::Readout };
+    let same = Config { task, unit_length, ..config.clone() };
+    let mut keys = Table::try_from(same).expect("settings are a TOML table");
+    let named = ["experiment", "published"];
+    keys.retain(|key, _| {
+        config.method.uses(key) && !config.method.readout_keys().contains(&key) && !named.contains(&key)
+    });
+    Some(keys.to_string())
 }
 
 /// Puts the learned layer of one run into the folder of another that has not begun. False when it has begun, or when the

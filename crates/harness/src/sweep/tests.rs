@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::Shard;
 use super::definition::{Definition, Length};
-use super::grid::{self, Axis, Point};
+use super::grid::{Axis, Point};
 use super::merge::{Manifest, merge};
 use super::run::layer_of;
 use crate::config::{Assignment, Config, Protocol};
@@ -18,7 +18,7 @@ fn typed(vary: &[&str], sets: &[&str], seeds: u32) -> anyhow::Result<Vec<Point>>
     sweep.axes = vary.iter().map(|vary| Axis::parse(vary)).collect::<anyhow::Result<_>>()?;
     sweep.set(sets.iter().map(|set| Assignment::parse(set, "--set")).collect::<anyhow::Result<_>>()?);
     sweep.seeds = seeds;
-    grid::points(&sweep, 1)
+    sweep.points(1)
 }
 
 /// A sweep file.
@@ -68,12 +68,12 @@ fn every_named_sweep_has_a_grid_under_both_protocols() {
         let count = |protocol| {
             let sweep = Definition::named(name, protocol).unwrap();
             assert_eq!(sweep.name, name);
-            let points = grid::points(&sweep, 1).unwrap();
+            let points = sweep.points(1).unwrap();
             assert!(points.iter().all(|point| point.config.experiment == name));
             // A table has the published numbers of its base, the points of a sweep were changed on purpose.
             assert_eq!(points[0].config.published.is_some(), sweep.is_table, "{name}");
             let again = Definition::parse(&sweep.to_toml(), "its record", Protocol::Paper).unwrap();
-            let same = grid::points(&again, 1).unwrap();
+            let same = again.points(1).unwrap();
             assert!(same.iter().zip(&points).all(|(ours, theirs)| ours.config == theirs.config), "{name}");
             assert_eq!((same.len(), again.record_name()), (points.len(), sweep.record_name()));
             let labels: BTreeSet<String> = points.iter().map(Point::label).collect();
@@ -108,7 +108,7 @@ fn the_axes_of_a_sweep_come_from_its_definition() {
 fn a_step_is_named_by_the_first_key_that_tells_all_steps_apart_or_by_all_that_vary() {
     let names = |vary: &str| {
         let text = format!("sweep = 'x'\nbase = 'mnist'\n[[vary]]\n{vary}");
-        let points = grid::points(&from_text(&text, Protocol::Paper).unwrap(), 1).unwrap();
+        let points = from_text(&text, Protocol::Paper).unwrap().points(1).unwrap();
         points.into_iter().map(|point| point.name).collect::<Vec<_>>()
     };
     assert_eq!(names("delta = [0.4, 0.4]\nk = [7, 4]\np = [2, 3]"), ["k 7", "k 4"]);
@@ -153,14 +153,14 @@ fn shards_take_every_point_once() {
 
 #[test]
 fn settings_of_one_method_win_over_those_of_all_and_quick_over_both() {
-    let points = grid::points(&from_text(MINE, Protocol::Paper).unwrap(), 5).unwrap();
+    let points = from_text(MINE, Protocol::Paper).unwrap().points(5).unwrap();
     assert_eq!(points.len(), 8);
     let first = &points[0].config;
     assert_eq!((first.method, first.epochs, first.beta, first.seed), (crate::methods::paper(), 10, 1.5, 5));
     assert_eq!((first.readout_epochs, points[2].config.readout_epochs), (30, 3));
     assert_eq!(points[4].config.beta, 7.0);
     assert_eq!(points[4].label(), "method random, labels_per_class 10, seed 5");
-    let quick = grid::points(&from_text(MINE, Protocol::Quick).unwrap(), 1).unwrap();
+    let quick = from_text(MINE, Protocol::Quick).unwrap().points(1).unwrap();
     assert_eq!(labels(&quick[1..3]), ["method random, seed 2", "method shallow, seed 1"]);
     assert_eq!((quick[0].config.hidden.first(), quick[0].config.beta), (60, 7.0));
     // What all points share is left out where a method ignores it.
@@ -178,7 +178,7 @@ fn values_that_hold_commas_are_separated_by_semicolons() {
 #[test]
 fn a_quick_experiment_is_a_sweep_over_its_own_short_protocol() {
     let sweep = Definition::load("mnist", Protocol::Quick).unwrap();
-    let points = grid::points(&sweep, 1).unwrap();
+    let points = sweep.points(1).unwrap();
     assert_eq!((points[0].config.epochs, points[0].config.readout_epochs), (100, 60));
     assert_eq!(sweep.name, "mnist");
 }
@@ -317,9 +317,9 @@ impl Shards {
 fn shards_come_together_in_the_order_of_the_grid() {
     let shards = Shards::new();
     let all = [shards.whole("2/2"), shards.whole("1/4"), shards.whole("3/4")];
-    let merged = merge(&all).unwrap();
-    assert_eq!(merged.rows, shards.points.iter().map(Shards::row).collect::<Vec<_>>());
-    assert_eq!(merged.manifest, Manifest::new("mine", &shards.points, "1/1".parse().unwrap()));
+    let (manifest, rows) = merge(&all).unwrap();
+    assert_eq!(rows, shards.points.iter().map(Shards::row).collect::<Vec<_>>());
+    assert_eq!(manifest, Manifest::new("mine", &shards.points, "1/1".parse().unwrap()));
 }
 
 #[test]
@@ -340,13 +340,18 @@ fn gaps_and_doubles_are_refused() {
 }
 
 #[test]
-fn rows_of_other_points_are_refused() {
+fn a_row_is_of_the_point_whose_settings_it_has() {
     let shards = Shards::new();
     let first = shards.whole("1/2");
     let swapped = shards.write("2/2", |rows| rows.swap(0, 1));
+    let (_, rows) = merge(&[first.clone(), swapped]).unwrap();
+    assert_eq!(rows, shards.points.iter().map(Shards::row).collect::<Vec<_>>());
+    let strange = shards.write("2/2", |rows| rows[1].config_sha256 = "beef".to_owned());
+    refused(merge(&[first.clone(), strange]), "2of2.csv: row 2 is of no point of this sweep (shard 2/2)");
+    let twice = shards.write("2/2", |rows| rows[1] = rows[0].clone());
     refused(
-        merge(&[first.clone(), swapped]),
-        "2of2.csv: row 1 is not of labels_per_class 10, p 2, seed 2: labels_per_class is empty, not 10",
+        merge(&[first.clone(), twice]),
+        "1 of the 8 points of mine are missing, first labels_per_class all, p 2, seed 2",
     );
     let other = shards.write("2/2", |rows| rows[3].p = Some(2.5));
     refused(merge(&[first, other]), "row 4 is not of labels_per_class all, p 3, seed 2: p is 2.5, not 3");

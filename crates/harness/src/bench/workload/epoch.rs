@@ -8,11 +8,14 @@
 //! run: the distribution of weights and scores of a layer on the sphere, and close competition between similar units. It
 //! is not the layer of any run.
 
+use std::time::Instant;
+
 use rivalry_core::{Layer, Learner, Random, Rates};
 
-use super::{Order, Task, Workload, timed};
+use super::{Order, Steps, Task, Workload};
 use crate::bench::definition::{Epoch, Start};
 use crate::bench::examples::SEED;
+use crate::bench::limits::elapsed_ns;
 
 /// Minibatches of the rule after the prototypes, their size and their rate, a tenth of the first rate on CIFAR-10.
 const MINIBATCHES: usize = 20;
@@ -22,54 +25,43 @@ const RATE: f32 = 0.002;
 const DELTA: f64 = 0.4;
 
 /// A learner and the samples to come.
-pub(super) struct LayerEpoch<'a> {
+struct LayerEpoch<'a> {
     task: Task<'a>,
     learner: Learner,
     order: Order,
     rate: f32,
-    engine: &'static str,
 }
 
-impl<'a> LayerEpoch<'a> {
-    pub(super) fn new(task: Task<'a>, epoch: Epoch) -> anyhow::Result<Self> {
-        let layer = match epoch.start {
-            Start::Random => task.random_layer()?,
-            Start::Pretrained => pretrained(&task, epoch)?,
-        };
-        let rule = epoch.rule()?;
-        let learner = task.compute.learner(layer, rule, epoch.batch)?;
-        let engine = task.compute.engine.on(&task.examples.view()?, rule.ranks())?.name();
-        Ok(Self { order: task.order("order"), task, learner, rate: epoch.rate, engine })
-    }
+pub(super) fn epoch(task: Task<'_>, epoch: Epoch) -> anyhow::Result<Workload<'_>> {
+    let layer = match epoch.start {
+        Start::Random => task.random_layer()?,
+        Start::Pretrained => pretrained(&task, epoch)?,
+    };
+    let rule = epoch.rule()?;
+    let learner = task.compute.learner(layer, rule, epoch.batch)?;
+    let engine = task.compute.engine.on(&task.examples.view()?, rule.ranks())?.name();
+    let (operations, order) = (task.operations(), task.order("order"));
+    let steps = Box::new(LayerEpoch { task, learner, order, rate: epoch.rate });
+    Ok(Workload { engine, operations, repeats: false, steps })
 }
 
-impl Workload for LayerEpoch<'_> {
+impl Steps for LayerEpoch<'_> {
     fn run(&mut self, minibatches: usize) -> anyhow::Result<u64> {
         let order = self.order.take(minibatches);
         let (compute, view) = (&self.task.compute.core, self.task.examples.view()?);
-        Ok(timed(|| self.learner.learn(compute, &view, &order, Rates::Constant(self.rate)))?)
+        let start = Instant::now();
+        self.learner.learn(compute, &view, &order, Rates::Constant(self.rate))?;
+        Ok(elapsed_ns(start))
     }
 
     fn result(&self) -> Vec<f32> {
         self.learner.layer().to_rows()
     }
-
-    fn repeats(&self) -> bool {
-        false
-    }
-
-    fn engine(&self) -> &'static str {
-        self.engine
-    }
-
-    fn operations(&self) -> f64 {
-        self.task.operations()
-    }
 }
 
 /// Prototypes, then some minibatches of the rule.
 fn pretrained(task: &Task<'_>, epoch: Epoch) -> anyhow::Result<Layer> {
-    let (samples, inputs) = (task.examples.samples(), task.examples.inputs());
+    let (samples, inputs) = (task.examples.samples(), task.examples.inputs);
     let order = Random::keyed(SEED, "order", 2).order(samples);
     let mut rows = Vec::with_capacity(epoch.hidden * inputs);
     for unit in 0..epoch.hidden {

@@ -1,12 +1,12 @@
 //! Single kernels: the product that computes scores, and streaming through memory.
 
-use std::convert::Infallible;
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use rivalry_core::{Layer, Matrix, ops, range_of};
 
-use super::{Task, Workload, timed};
-use crate::bench::limits::Triad;
+use super::{Steps, Task, Workload};
+use crate::bench::limits::{Triad, elapsed_ns};
 use crate::compute::Compute;
 
 /// Samples that stay in the second-level cache while the units pass, as in learning.
@@ -15,32 +15,32 @@ const BLOCK: usize = 96;
 const CHECKED: usize = 1 << 16;
 
 /// Units, the samples of one minibatch, and the scores of each thread [batch × its units].
-pub(super) struct Scores<'a> {
-    task: Task<'a>,
+struct Scores<'a> {
+    compute: &'a rivalry_core::Compute,
     layer: Layer,
     samples: Matrix,
     scores: Vec<Mutex<Matrix>>,
 }
 
-impl<'a> Scores<'a> {
-    pub(super) fn new(task: Task<'a>) -> anyhow::Result<Self> {
-        let (layer, batch, compute) = (task.random_layer()?, task.product.batch, &task.compute.core);
-        let minibatch = task.order("order").take(1);
-        let mut samples = Matrix::zeros(batch, task.examples.inputs());
-        let order = minibatch.iter().map(|&sample| sample as usize);
-        task.examples.view()?.stage_all(compute.kernels(), order, &mut samples);
-        let scores = compute.map(|worker| {
-            let units = range_of(layer.hidden(), 1, worker, compute.threads());
-            Mutex::new(Matrix::zeros(batch, units.len()))
-        });
-        Ok(Self { task, layer, samples, scores })
-    }
+pub(super) fn scores(task: Task<'_>) -> anyhow::Result<Workload<'_>> {
+    let (layer, batch, compute) = (task.random_layer()?, task.product.batch, &task.compute.core);
+    let minibatch = task.order("order").take(1);
+    let mut samples = Matrix::zeros(batch, task.examples.inputs);
+    let order = minibatch.iter().map(|&sample| sample as usize);
+    task.examples.view()?.stage_all(compute.kernels(), order, &mut samples);
+    let scores = compute.map(|worker| {
+        let units = range_of(layer.hidden(), 1, worker, compute.threads());
+        Mutex::new(Matrix::zeros(batch, units.len()))
+    });
+    let steps = Box::new(Scores { compute, layer, samples, scores });
+    Ok(Workload { engine: "dense", operations: task.operations(), repeats: true, steps })
 }
 
-impl Workload for Scores<'_> {
+impl Steps for Scores<'_> {
     fn run(&mut self, minibatches: usize) -> anyhow::Result<u64> {
-        let compute = &self.task.compute.core;
-        let multiply = |worker| {
+        let compute = self.compute;
+        let start = Instant::now();
+        compute.map(|worker| {
             let units = range_of(self.layer.hidden(), 1, worker, compute.threads());
             let units = self.layer.panel(units.start, units.len());
             let mut scores = self.scores[worker].lock().unwrap_or_else(PoisonError::into_inner);
@@ -50,12 +50,8 @@ impl Workload for Scores<'_> {
                     ops::gemm_nt_into(compute.kernels(), units, block, &mut scores, [first, 0]);
                 }
             }
-        };
-        let Ok(ns) = timed(|| {
-            compute.map(multiply);
-            Ok::<(), Infallible>(())
         });
-        Ok(ns)
+        Ok(elapsed_ns(start))
     }
 
     fn result(&self) -> Vec<f32> {
@@ -64,35 +60,24 @@ impl Workload for Scores<'_> {
         let of = |sample| scores.iter().flat_map(move |scores| scores.row(sample));
         (0..self.samples.rows()).flat_map(of).copied().collect()
     }
-
-    fn repeats(&self) -> bool {
-        true
-    }
-
-    fn engine(&self) -> &'static str {
-        "dense"
-    }
-
-    fn operations(&self) -> f64 {
-        self.task.operations()
-    }
 }
 
 /// One pass of the triad counts as a minibatch.
-pub(super) struct Bandwidth<'a> {
-    compute: &'a Compute,
+struct Bandwidth<'a> {
+    compute: &'a rivalry_core::Compute,
     triad: Triad,
 }
 
-impl<'a> Bandwidth<'a> {
-    pub(super) fn new(compute: &'a Compute) -> Self {
-        Self { compute, triad: Triad::new(&compute.core) }
-    }
+pub(super) fn bandwidth(compute: &Compute) -> Workload<'_> {
+    let (compute, triad) = (&compute.core, Triad::new(&compute.core));
+    // A multiplication and an addition for each element.
+    let operations = 2.0 * triad.elements() as f64;
+    Workload { engine: "", operations, repeats: true, steps: Box::new(Bandwidth { compute, triad }) }
 }
 
-impl Workload for Bandwidth<'_> {
+impl Steps for Bandwidth<'_> {
     fn run(&mut self, minibatches: usize) -> anyhow::Result<u64> {
-        Ok(self.triad.pass(&self.compute.core, minibatches))
+        Ok(self.triad.pass(self.compute, minibatches))
     }
 
     /// The first sums of a thread. All threads compute the same; those of a thread that does not follow.
@@ -100,18 +85,5 @@ impl Workload for Bandwidth<'_> {
         let mut sums = self.triad.sums(CHECKED);
         sums.dedup();
         sums.concat()
-    }
-
-    fn repeats(&self) -> bool {
-        true
-    }
-
-    fn engine(&self) -> &'static str {
-        ""
-    }
-
-    /// A multiplication and an addition for each element.
-    fn operations(&self) -> f64 {
-        2.0 * self.triad.elements() as f64
     }
 }
