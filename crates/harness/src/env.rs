@@ -4,7 +4,6 @@
 //! `build.rs` embeds the facts of the build; the facts of the machine are read at run time. A fact that cannot be found
 //! is `unknown` or left out. It is never guessed, and never an error: a missing fact must not stop a run.
 
-use std::fmt;
 use std::path::Path;
 
 use rivalry_core::Kernels;
@@ -102,7 +101,8 @@ impl Environment {
         };
         let load =
             |[one, five, fifteen]: [f64; 3]| format!("{one:.2} {five:.2} {fifteen:.2} (mean of 1, 5, 15 minutes)");
-        let caches = machine.caches.iter().map(Cache::to_string).collect::<Vec<_>>().join(", ");
+        let cache = |cache: &Cache| format!("L{} {} KiB", cache.level, cache.size_kib);
+        let caches = machine.caches.iter().map(cache).collect::<Vec<_>>().join(", ");
         let lines = [
             ("date", self.date.clone()),
             ("host", machine.host.clone()),
@@ -203,12 +203,6 @@ impl Machine {
             memory_mib: system.map(|system| system.total_memory() >> 20).filter(|&mib| mib > 0),
             load_average: load.map(|load| [load.one, load.five, load.fifteen]),
         }
-    }
-}
-
-impl fmt::Display for Cache {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "L{} {} KiB", self.level, self.size_kib)
     }
 }
 

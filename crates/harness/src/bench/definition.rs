@@ -23,7 +23,6 @@ use crate::compute::Compute;
 use crate::error::failure;
 use crate::files;
 
-/// The built-in files.
 const FILES: [(&str, &str); 4] = [
     ("benchmarks/epoch.toml", include_str!("../../benchmarks/epoch.toml")),
     ("benchmarks/scaling.toml", include_str!("../../benchmarks/scaling.toml")),
@@ -128,7 +127,6 @@ pub(crate) enum Data {
     },
 }
 
-/// The initial weights.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Start {
@@ -139,7 +137,6 @@ pub(crate) enum Start {
     Pretrained,
 }
 
-/// On how many threads.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Threads {
@@ -190,9 +187,6 @@ pub(crate) struct Case {
 
 impl Case {
     /// The threads and the engine of this case, with the given kernels.
-    ///
-    /// # Errors
-    /// Threads cannot be started.
     pub(crate) fn compute(&self, kernels: &'static Kernels) -> anyhow::Result<Compute> {
         let core = rivalry_core::Compute::new(Some(self.threads), kernels)?;
         Ok(Compute { core, engine: self.definition.engine.into() })
@@ -201,9 +195,6 @@ impl Case {
 
 /// The benchmarks that the flags select, in the order of the files, on up to `threads` threads. An engine other than
 /// `auto` replaces that of every definition.
-///
-/// # Errors
-/// A file that is not as it should be, a filter that is no regular expression, or one that matches nothing.
 pub(crate) fn select(selection: &Selection, engine: Engine, threads: usize) -> anyhow::Result<Vec<Case>> {
     let definitions = match &selection.definitions {
         Some(path) => parse(&files::read_text("definitions", path)?, &path.display().to_string())?,

@@ -20,7 +20,6 @@ pub(super) const SEED: u64 = 1;
 /// Samples with labels.
 pub(super) struct Examples {
     source: Source,
-    /// Inputs of a sample.
     pub(super) inputs: usize,
     /// The share of bytes that are not zero, to four decimals.
     pub(super) density: f64,
@@ -43,9 +42,6 @@ impl<'a> Sets<'a> {
     }
 
     /// The samples of a benchmark, at least one minibatch.
-    ///
-    /// # Errors
-    /// The data is missing or damaged, or has fewer samples than a minibatch.
     pub(super) fn get(&mut self, product: Product) -> anyhow::Result<Arc<Examples>> {
         let Product { data, batch, .. } = product;
         let examples = match self.opened.get(&data) {

@@ -60,16 +60,10 @@ pub(crate) fn bandwidth_gbs(compute: &Compute) -> f64 {
     (triad.elements() * BYTES) as f64 / median_ns
 }
 
-/// The arrays of the triad, for each thread its own.
 pub(crate) struct Triad {
-    arrays: Vec<Mutex<Arrays>>,
+    /// a, b and c of each thread.
+    arrays: Vec<Mutex<[Vec<f32>; 3]>>,
     elements: usize,
-}
-
-struct Arrays {
-    a: Vec<f32>,
-    b: Vec<f32>,
-    c: Vec<f32>,
 }
 
 impl Triad {
@@ -84,7 +78,7 @@ impl Triad {
             // Small integers, so that the sums are exact and the same on every machine.
             let b = (0..each).map(|i| (i % 1024) as f32).collect();
             let c = (0..each).map(|i| (i % 7) as f32).collect();
-            Mutex::new(Arrays { a: vec![f32::NAN; each], b, c })
+            Mutex::new([vec![f32::NAN; each], b, c])
         });
         Self { arrays, elements: each * compute.threads() }
     }
@@ -93,7 +87,7 @@ impl Triad {
     pub(crate) fn pass(&self, compute: &Compute, times: usize) -> u64 {
         let start = Instant::now();
         compute.map(|worker| {
-            let Arrays { a, b, c } = &mut *self.arrays[worker].lock().unwrap_or_else(PoisonError::into_inner);
+            let [a, b, c] = &mut *self.arrays[worker].lock().unwrap_or_else(PoisonError::into_inner);
             for _ in 0..times {
                 for ((a, b), c) in a.iter_mut().zip(&*b).zip(&*c) {
                     *a = 3.0_f32 * c + b;
@@ -106,8 +100,8 @@ impl Triad {
 
     /// The first `count` sums of each thread, or all if there are fewer.
     pub(crate) fn sums(&self, count: usize) -> Vec<Vec<f32>> {
-        let of = |arrays: &Mutex<Arrays>| {
-            let sums = &arrays.lock().unwrap_or_else(PoisonError::into_inner).a;
+        let of = |arrays: &Mutex<[Vec<f32>; 3]>| {
+            let sums = &arrays.lock().unwrap_or_else(PoisonError::into_inner)[0];
             sums[..count.min(sums.len())].to_vec()
         };
         self.arrays.iter().map(of).collect()

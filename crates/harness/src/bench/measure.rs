@@ -113,8 +113,7 @@ pub(super) fn cell(error: &anyhow::Error) -> String {
     format!("{}{}", if dataset::is_missing(error) { "no data: " } else { "" }, line(error))
 }
 
-/// # Errors
-/// The result of the warm-up is not what the definition says.
+/// Refuses a result of the warm-up that is not what the definition says.
 pub(super) fn refuse_other(definition: &Definition, found: &str) -> anyhow::Result<()> {
     match definition.checksum == found {
         true => Ok(()),

@@ -23,14 +23,14 @@ use super::examples::Sets;
 use super::limits;
 use super::measure::{cell, refuse_other, row};
 use super::rows::{BenchRow, SampleRow};
-use super::workload::{Workload, hand_over};
+use super::workload::Workload;
 use crate::cli::{Common, PeersArgs};
 use crate::compute::Compute;
 use crate::env::Environment;
 use crate::output;
 use crate::statistics::{Times, median};
 pub(crate) use program::INSTALL;
-use program::{Answer, PEERS, Peer};
+use program::{PEERS, Peer};
 
 /// Weights of a peer may differ from ours by this share of the way they moved: units whose scores are nearly equal may
 /// rank differently when rounded differently. A wrong rule differs by far more (METHODOLOGY.md).
@@ -62,22 +62,8 @@ pub(crate) struct Session<'a> {
     pub(crate) versions: BTreeMap<&'static str, String>,
     /// The first result that differs from ours.
     pub(crate) wrong: Option<String>,
-    /// Rows, one for each peer of each benchmark.
     pub(crate) rows: Vec<BenchRow>,
-    /// Times, ours and those of the peers.
     pub(crate) samples: Vec<SampleRow>,
-}
-
-/// One timed iteration of ours.
-struct Round {
-    ns: u64,
-    /// The f32 peak right before and right after.
-    peaks: [f64; 2],
-    checksum: String,
-    engine: &'static str,
-    operations: f64,
-    /// Weights, or scores by sample.
-    result: Vec<f32>,
 }
 
 /// What a peer has done so far in a benchmark.
@@ -95,29 +81,17 @@ impl<'a> Session<'a> {
         Self { args, common, environment, sets: Sets::new(common), versions, wrong: None, rows, samples }
     }
 
-    /// All rounds of one benchmark.
     pub(crate) fn case(&mut self, case: &Case, compute: &Compute) {
-        let empty = row(case, self.environment);
-        let (rounds, standings) = match self.rounds(case, compute) {
-            Ok(measured) => measured,
+        let mut row = row(case, self.environment);
+        let standings = match self.rounds(case, compute, &mut row) {
+            Ok(standings) => standings,
             Err(error) => {
-                let err = cell(&error);
-                output::note(self.common, &format!("{:<32}{err}", case.name));
-                self.rows.push(BenchRow { err, ..empty });
+                row.err = cell(&error);
+                output::note(self.common, &format!("{:<32}{}", case.name, row.err));
+                self.rows.push(row);
                 return;
             }
         };
-        let ours: Vec<u64> = rounds.iter().map(|round| round.ns).collect();
-        let peaks = [0, 1]
-            .map(|side| median(&rounds.iter().map(|round| round.peaks[side]).collect::<Vec<_>>()).unwrap_or(f64::NAN));
-        let first = &rounds[0];
-        let mut row = BenchRow { engine: first.engine.to_owned(), checksum: first.checksum.clone(), ..empty };
-        row.density = case.definition.work.product().and_then(|product| Some(self.sets.get(product).ok()?.density));
-        row.fill(&ours, first.operations, (peaks[0] + peaks[1]) / 2.0);
-        self.samples.extend(SampleRow::of(&case.name, "", &ours));
-        let (micros, [before, after]) = (row.median_ns.unwrap_or(0) as f64 / 1e3, peaks);
-        let peaks = format!("f32 peak {before:.1} GFLOP/s before, {after:.1} after");
-        output::note(self.common, &format!("{:<32}{:<16}{micros:.1} µs, {peaks}", case.name, "rivalry"));
         for Standing { peer, samples, deviation, err } in standings {
             let mut row = BenchRow { peer: peer.name.to_owned(), err, ..row.clone() };
             if let Some(theirs) = Times::of(&samples).filter(|_| row.err.is_empty()) {
@@ -135,65 +109,74 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn rounds(&mut self, case: &Case, compute: &Compute) -> anyhow::Result<(Vec<Round>, Vec<Standing>)> {
+    /// Runs every round and puts our times into the row.
+    fn rounds(&mut self, case: &Case, compute: &Compute, row: &mut BenchRow) -> anyhow::Result<Vec<Standing>> {
         let folder = tempfile::tempdir()?;
-        let handover = hand_over(case, &mut self.sets)?;
-        program::write(&handover, folder.path())?;
-        let peers = PEERS.into_iter().filter(|peer| peer.does(&case.definition.work));
+        let (common, work) = (self.common, &case.definition.work);
+        let weights = program::write(case, &mut self.sets, folder.path())?;
+        let peers = PEERS.into_iter().filter(|peer| peer.does(work));
         let new = |peer| Standing { peer, samples: Vec::new(), deviation: 0.0, err: String::new() };
-        let (mut standings, mut rounds): (Vec<Standing>, _) = (peers.map(new).collect(), Vec::new());
+        let mut standings: Vec<Standing> = peers.map(new).collect();
+        let (mut times, mut peaks, mut operations) = (Vec::new(), [Vec::new(), Vec::new()], 0.0);
         for _ in 0..self.args.rounds {
             if !wait_until_idle(PATIENCE) {
-                let note =
-                    format!("note: other programs are using the CPUs, which disturbs the times of {}", case.name);
-                output::note(self.common, &note);
+                let name = &case.name;
+                output::note(
+                    common,
+                    &format!("note: other programs are using the CPUs, which disturbs the times of {name}"),
+                );
             }
-            let round = self.ours(case, compute)?;
+            let (ns, [before, after], ours) = self.ours(case, compute)?;
+            times.push(ns);
+            peaks[0].push(before);
+            peaks[1].push(after);
+            (row.engine, operations) = (ours.engine.to_owned(), ours.operations);
+            let result = ours.result();
             for standing in standings.iter_mut().filter(|standing| standing.err.is_empty()) {
+                let name = standing.peer.name;
                 match standing.peer.run(case, folder.path(), self.args) {
+                    Err(error) => standing.err = format!("{error:#}"),
                     Ok(answer) => {
-                        self.versions.insert(standing.peer.name, answer.version.clone());
-                        let wrong = standing.take(&case.definition.work, &handover.weights, &round.result, answer);
-                        if let (None, Some(wrong)) = (&self.wrong, wrong) {
-                            self.wrong = Some(format!("{}: {}: {wrong}", case.name, standing.peer.name));
+                        self.versions.insert(name, answer.version);
+                        standing.deviation = deviation(work, &weights, &result, &answer.result);
+                        let tolerance =
+                            if matches!(work, Work::Epoch(_)) { WEIGHTS_TOLERANCE } else { SCORES_TOLERANCE };
+                        // A NaN is not within the tolerance.
+                        if standing.deviation <= tolerance {
+                            standing.samples.extend(answer.samples_ns);
+                        } else {
+                            let differs = standing.deviation;
+                            standing.err =
+                                format!("wrong result: it differs from ours by {differs:.6}, more than {tolerance}");
+                            self.wrong.get_or_insert(format!("{}: {name}: {}", case.name, standing.err));
                         }
                     }
-                    Err(error) => standing.err = format!("{error:#}"),
                 }
             }
-            rounds.push(round);
         }
-        Ok((rounds, standings))
+        let [before, after] = peaks.map(|peaks| median(&peaks).unwrap_or(f64::NAN));
+        row.checksum = case.definition.checksum.clone();
+        row.density = work.product().and_then(|product| Some(self.sets.get(product).ok()?.density));
+        row.fill(&times, operations, (before + after) / 2.0);
+        self.samples.extend(SampleRow::of(&case.name, "", &times));
+        let micros = row.median_ns.unwrap_or(0) as f64 / 1e3;
+        let peaks = format!("f32 peak {before:.1} GFLOP/s before, {after:.1} after");
+        output::note(common, &format!("{:<32}{:<16}{micros:.1} µs, {peaks}", case.name, "rivalry"));
+        Ok(standings)
     }
 
-    /// Ours from the start, twice. The first pass is not timed: it brings the samples into memory and wakes the threads.
-    fn ours(&mut self, case: &Case, compute: &Compute) -> anyhow::Result<Round> {
+    /// Ours from the start, twice: the time of an iteration, and the f32 peak right before and right after it. The first
+    /// pass is not timed: it brings the samples into memory and wakes the threads.
+    fn ours<'c>(&mut self, case: &Case, compute: &'c Compute) -> anyhow::Result<(u64, [f64; 2], Workload<'c>)> {
         let definition = &case.definition;
         let mut rehearsal = Workload::new(definition, compute, &mut self.sets)?;
-        let checksum = rehearsal.check(definition)?;
-        refuse_other(definition, &checksum)?;
+        refuse_other(definition, &rehearsal.check(definition)?)?;
         rehearsal.iteration(definition)?;
         let mut work = Workload::new(definition, compute, &mut self.sets)?;
         let before = limits::peak_gflops(&compute.core);
         work.check(definition)?;
         let ns = work.iteration(definition)?;
-        let peaks = [before, limits::peak_gflops(&compute.core)];
-        Ok(Round { ns, peaks, checksum, engine: work.engine, operations: work.operations, result: work.result() })
-    }
-}
-
-impl Standing {
-    /// Takes the times of a peer whose result is ours; otherwise returns what is wrong.
-    fn take(&mut self, work: &Work, start: &[f32], ours: &[f32], answer: Answer) -> Option<String> {
-        let tolerance = if matches!(work, Work::Epoch(_)) { WEIGHTS_TOLERANCE } else { SCORES_TOLERANCE };
-        self.deviation = deviation(work, start, ours, &answer.result);
-        // A NaN is not within the tolerance.
-        if self.deviation <= tolerance {
-            self.samples.extend(answer.samples_ns);
-            return None;
-        }
-        self.err = format!("wrong result: it differs from ours by {:.6}, more than {tolerance}", self.deviation);
-        Some(self.err.clone())
+        Ok((ns, [before, limits::peak_gflops(&compute.core)], work))
     }
 }
 

@@ -79,10 +79,7 @@ impl BenchRow {
     }
 }
 
-/// The rows of a folder, or of a file.
-///
-/// # Errors
-/// It cannot be read, has other columns, or has no row.
+/// The rows of a folder, or of a file; at least one.
 pub(crate) fn read(place: &Path) -> anyhow::Result<Vec<BenchRow>> {
     let file = if place.is_dir() { place.join("rows.csv") } else { place.to_owned() };
     let rows: Vec<BenchRow> =

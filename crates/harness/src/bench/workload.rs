@@ -13,7 +13,7 @@ use std::sync::Arc;
 use rivalry_core::{Layer, Random};
 use sha2::{Digest, Sha256};
 
-use super::definition::{Case, Definition, Product, Work};
+use super::definition::{Definition, Product, Work};
 use super::examples::{Examples, SEED, Sets};
 use crate::compute::Compute;
 use crate::error::failure;
@@ -39,10 +39,6 @@ trait Steps {
 }
 
 impl<'a> Workload<'a> {
-    /// Prepares the work of a definition.
-    ///
-    /// # Errors
-    /// The data is missing, or the definition has values that no rule can have.
     pub(super) fn new(definition: &Definition, compute: &'a Compute, sets: &mut Sets<'_>) -> anyhow::Result<Self> {
         let Some(product) = definition.work.product() else { return Ok(kernels::bandwidth(compute)) };
         let task = Task { product, compute, examples: sets.get(product)? };
@@ -98,45 +94,6 @@ fn sha256(values: &[f32]) -> String {
     hex(&sha256.finalize())
 }
 
-/// What another program needs to do the same work.
-pub(super) struct Handover {
-    /// Initial weights, [hidden × inputs].
-    pub(super) weights: Vec<f32>,
-    /// The samples in the order of the minibatches, [samples × inputs].
-    pub(super) inputs: Vec<u8>,
-    /// One learning rate for each minibatch.
-    pub(super) rates: Vec<f32>,
-    /// Inputs of a sample.
-    pub(super) width: usize,
-}
-
-/// The work of a case for another program: warm-up and one iteration.
-///
-/// # Errors
-/// The data is missing, or other programs do not do this kind of work.
-pub(super) fn hand_over(case: &Case, sets: &mut Sets<'_>) -> anyhow::Result<Handover> {
-    let definition = &case.definition;
-    let (minibatches, rate) = match definition.work {
-        Work::Epoch(epoch) => (definition.check + definition.minibatches, epoch.rate),
-        Work::Score(_) => (1, 0.0),
-        Work::Features(_) | Work::Readout(_) | Work::Bandwidth => {
-            return Err(failure(
-                format!("other programs do not do the work of `{}`", case.name),
-                "choose with --filter",
-            ));
-        }
-    };
-    let product = definition.work.product().expect("both have a product");
-    let examples = sets.get(product)?;
-    let order = Order::new(("order", 0), examples.samples(), product.batch).take(minibatches);
-    Ok(Handover {
-        weights: random_layer(product, &examples)?.to_rows(),
-        inputs: order.iter().flat_map(|&sample| examples.row(sample as usize)).copied().collect(),
-        rates: vec![rate; minibatches],
-        width: examples.inputs,
-    })
-}
-
 /// What every kind of work with data needs.
 struct Task<'a> {
     product: Product,
@@ -160,24 +117,24 @@ impl Task<'_> {
 }
 
 /// A layer with weights from N(0, 1).
-fn random_layer(product: Product, examples: &Examples) -> rivalry_core::Result<Layer> {
+pub(super) fn random_layer(product: Product, examples: &Examples) -> rivalry_core::Result<Layer> {
     Layer::normal(product.hidden, examples.inputs, 1.0, &mut Random::keyed(SEED, "weights", 0))
 }
 
 /// Minibatches of a fixed random order of the samples, which begins again when it has ended.
-struct Order {
+pub(super) struct Order {
     order: Vec<u32>,
     batch: usize,
     next: usize,
 }
 
 impl Order {
-    fn new((stream, index): (&str, u32), samples: usize, batch: usize) -> Self {
+    pub(super) fn new((stream, index): (&str, u32), samples: usize, batch: usize) -> Self {
         Self { order: Random::keyed(SEED, stream, index).order(samples), batch, next: 0 }
     }
 
     /// The samples of the next so many minibatches.
-    fn take(&mut self, minibatches: usize) -> Vec<u32> {
+    pub(super) fn take(&mut self, minibatches: usize) -> Vec<u32> {
         let whole = self.order.len() / self.batch;
         let mut taken = Vec::with_capacity(minibatches * self.batch);
         for _ in 0..minibatches {
@@ -193,7 +150,7 @@ mod tests {
     use rivalry_core::{Kernels, Learner, Rates};
 
     use super::*;
-    use crate::bench::definition::{Epoch, parse};
+    use crate::bench::definition::{Case, Epoch, parse};
     use crate::bench::measure::{Measured, Verdict, measure};
     use crate::cli::Common;
     use crate::env::Environment;

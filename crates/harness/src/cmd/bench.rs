@@ -28,7 +28,6 @@ use crate::table::Table;
 /// A peak that moves by more than this factor within one benchmark is noted.
 const STEADY: f64 = 1.1;
 
-/// Runs the command.
 pub(crate) fn run(args: &BenchArgs, common: &Common) -> anyhow::Result<()> {
     match &args.action {
         BenchAction::List(selection) => list(selection, common),
@@ -96,32 +95,35 @@ fn run_all(args: &BenchRunArgs, common: &Common) -> anyhow::Result<()> {
     // Each benchmark starts its own threads.
     drop(compute);
 
-    let (mut sets, mut rows, mut samples) = (Sets::new(common), Vec::new(), Vec::new());
-    let (mut wrong, mut failed) = (None, None);
+    let (mut sets, mut all) = (Sets::new(common), Vec::new());
     for case in &cases {
         let measured = measure(case, kernels, &mut sets, &environment, true);
         output::note(common, &progress(&measured));
-        let problem = || format!("{}: {}", case.name, measured.row.err);
-        match measured.verdict {
-            Verdict::Right | Verdict::NoData => {}
-            Verdict::Wrong => wrong = wrong.or_else(|| Some(problem())),
-            Verdict::Failed => failed = failed.or_else(|| Some(problem())),
-        }
-        samples.extend(SampleRow::of(&case.name, "", &measured.samples));
-        rows.push(measured.row);
+        all.push(measured);
     }
+    let rows: Vec<BenchRow> = all.iter().map(|measured| measured.row.clone()).collect();
+    let samples: Vec<SampleRow> =
+        all.iter().flat_map(|measured| SampleRow::of(&measured.row.name, "", &measured.samples)).collect();
     let bandwidth = bandwidth_text(bandwidth_gbs);
     let value = json!({ "rows": rows, "bandwidth_gbs": (bandwidth_gbs * 10.0).round() / 10.0 });
     print(common, &value, || format!("{}memory bandwidth {bandwidth}\n", text(&rows)))?;
     destination.write(environment.to_text(), &[("bandwidth", bandwidth)], &rows, &samples, common)?;
-    match (wrong, failed) {
-        (Some(wrong), _) => Err(Failure::gate(wrong, "a kernel computes something else; run the tests").into()),
-        (None, Some(failed)) => Err(failure(failed, "the other benchmarks were measured all the same")),
-        (None, None) if rows.iter().all(|row| row.median_ns.is_none()) => {
-            Err(failure("there is no data for any of the benchmarks", "`rivalry data fetch` gets data"))
-        }
-        (None, None) => Ok(()),
+    if let Some(wrong) = first(&all, &[Verdict::Wrong]) {
+        return Err(Failure::gate(wrong, "a kernel computes something else; run the tests").into());
     }
+    if let Some(failed) = first(&all, &[Verdict::Failed]) {
+        return Err(failure(failed, "the other benchmarks were measured all the same"));
+    }
+    match rows.iter().all(|row| row.median_ns.is_none()) {
+        true => Err(failure("there is no data for any of the benchmarks", "`rivalry data fetch` gets data")),
+        false => Ok(()),
+    }
+}
+
+/// The first benchmark with one of these outcomes, and why.
+fn first(all: &[Measured], verdicts: &[Verdict]) -> Option<String> {
+    let found = all.iter().find(|measured| verdicts.contains(&measured.verdict))?;
+    Some(format!("{}: {}", found.row.name, found.row.err))
 }
 
 /// What timing anything begins with.
@@ -169,37 +171,36 @@ fn verify(selection: &Selection, common: &Common) -> anyhow::Result<()> {
     let kernels = Kernels::named(common.isa.name())?;
     let environment = Environment::collect(kernels.name(), 0);
     let mut sets = Sets::new(common);
-    let (mut text, mut json, mut wrong, mut skipped) = (String::new(), Vec::new(), Vec::new(), 0);
-    for case in &cases {
-        let Measured { verdict, row, .. } = measure(case, kernels, &mut sets, &environment, false);
-        let word = match verdict {
-            Verdict::Right => "ok",
-            Verdict::NoData => {
-                skipped += 1;
-                "SKIPPED"
-            }
-            Verdict::Wrong | Verdict::Failed => {
-                wrong.push(format!("{}: {}", case.name, row.err));
-                "WRONG"
-            }
-        };
-        text.push_str(format!("{word:<9}{:<32}{}", case.name, row.err).trim_end());
-        text.push('\n');
-        json.push(json!({ "name": case.name, "threads": case.threads, "verdict": word, "reason": row.err }));
+    let all: Vec<Measured> = cases.iter().map(|case| measure(case, kernels, &mut sets, &environment, false)).collect();
+    let word = |measured: &Measured| match measured.verdict {
+        Verdict::Right => "ok",
+        Verdict::NoData => "SKIPPED",
+        Verdict::Wrong | Verdict::Failed => "WRONG",
+    };
+    let [right, wrong, skipped] =
+        ["ok", "WRONG", "SKIPPED"].map(|of| all.iter().filter(|measured| word(measured) == of).count());
+    let json = all.iter().map(|measured| {
+        let BenchRow { name, threads, err, .. } = &measured.row;
+        json!({ "name": name, "threads": threads, "verdict": word(measured), "reason": err })
+    });
+    let line = |measured: &Measured| {
+        let line = format!("{:<9}{:<32}{}", word(measured), measured.row.name, measured.row.err);
+        format!("{}\n", line.trim_end())
+    };
+    print(common, &json.collect::<Vec<_>>(), || {
+        format!("{}{right} right, {wrong} wrong, {skipped} skipped\n", all.iter().map(line).collect::<String>())
+    })?;
+    if let Some(first) = first(&all, &[Verdict::Wrong, Verdict::Failed]) {
+        let message = format!("{wrong} of {} benchmarks are wrong: {first}", cases.len());
+        let hint = "results have the same bits everywhere; run the tests, or change the definition with the rule";
+        return Err(Failure::gate(message, hint).into());
     }
-    let right = cases.len() - wrong.len() - skipped;
-    print(common, &json, || format!("{text}{right} right, {} wrong, {skipped} skipped\n", wrong.len()))?;
-    match wrong.first() {
-        Some(first) => {
-            let message = format!("{} of {} benchmarks are wrong: {first}", wrong.len(), cases.len());
-            let hint = "results have the same bits everywhere; run the tests, or change the definition with the rule";
-            Err(Failure::gate(message, hint).into())
-        }
-        None if skipped == cases.len() => Err(failure(
+    match skipped == cases.len() {
+        true => Err(failure(
             "there is no data for any of the benchmarks",
             "`rivalry data fetch` gets data, or filter for benchmarks on generated data",
         )),
-        None => Ok(()),
+        false => Ok(()),
     }
 }
 

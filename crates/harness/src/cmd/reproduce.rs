@@ -46,7 +46,6 @@ struct Source {
     remark: String,
 }
 
-/// Runs the command.
 pub(crate) fn run(args: &ReproduceArgs, common: &Common) -> anyhow::Result<()> {
     let protocol = if args.paper { Protocol::Paper } else { Protocol::Quick };
     let existing = Existing::from_flags(args.resume, args.force);

@@ -19,7 +19,6 @@ use crate::sweep::print::Printed;
 use crate::sweep::run::Sweep;
 use crate::sweep::{Definition, Shard};
 
-/// Runs the command.
 pub(crate) fn run(args: &SweepArgs, common: &Common) -> anyhow::Result<()> {
     match (&args.action, &args.name, &args.out) {
         (Some(SweepAction::Merge { files, out }), _, _) => merge(files, out, common),

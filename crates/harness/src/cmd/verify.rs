@@ -25,7 +25,6 @@ struct Planned {
     missing: Option<String>,
 }
 
-/// Runs the command.
 pub(crate) fn run(args: &VerifyArgs, common: &Common) -> anyhow::Result<()> {
     let mut data = Datasets::default();
     // Every gate is found to be in order before the first run.

@@ -39,7 +39,6 @@ const FLOOR_PCT: f64 = 0.2;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Gate {
     pub(crate) name: String,
-    /// A named experiment or a TOML file.
     pub(crate) experiment: String,
     #[serde(default)]
     set: Table,
@@ -69,7 +68,6 @@ pub(crate) enum Verdict {
 }
 
 impl Gate {
-    /// The gates of a file, or those that are built in.
     pub(crate) fn load(file: Option<&Path>) -> anyhow::Result<Vec<Self>> {
         let Some(file) = file else { return Self::parse(BUILT_IN.1, BUILT_IN.0) };
         Self::parse(&files::read_text("baseline", file)?, &file.display().to_string())

@@ -21,7 +21,6 @@ pub(crate) struct Axis {
 pub(super) type Step = Vec<Assignment>;
 
 impl Axis {
-    /// One key with its values.
     pub(super) fn new(key: &str, values: impl Iterator<Item: Into<String>>) -> Self {
         Self { steps: values.map(|value| vec![Assignment::new(key, value, "--vary")]).collect() }
     }
@@ -72,7 +71,6 @@ impl Axis {
         Ok(self)
     }
 
-    /// The keys that advance together.
     pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
         self.steps[0].iter().map(|assignment| assignment.key.as_str())
     }

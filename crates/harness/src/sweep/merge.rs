@@ -22,7 +22,6 @@ pub(crate) struct Manifest {
     pub(crate) sweep: String,
     /// Which points the file is for, as `i/n`.
     shard: String,
-    /// Every point of the whole grid.
     point: Vec<Entry>,
 }
 
@@ -30,7 +29,6 @@ pub(crate) struct Manifest {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
-    /// Digest of all its settings.
     settings_sha256: String,
     /// What is varied, and the seed.
     varied: BTreeMap<String, String>,
@@ -64,13 +62,11 @@ impl Entry {
     }
 }
 
-/// The rows of a file.
 pub(super) fn read_rows(path: &Path) -> anyhow::Result<Vec<ResultRow>> {
     from_csv(&files::read_text("file of rows", path)?, &path.display().to_string())
 }
 
 impl Manifest {
-    /// The manifest of a grid, for one of its shards.
     pub(crate) fn new(sweep: &str, points: &[Point], shard: Shard) -> Self {
         let (sweep, shard) = (sweep.to_owned(), shard.to_string());
         Self { sweep, shard, point: points.iter().map(Entry::new).collect() }
@@ -114,7 +110,6 @@ impl Manifest {
         Ok(found)
     }
 
-    /// Reads the manifest beside a file of rows.
     fn read(rows: &Path) -> anyhow::Result<Self> {
         let refuse = |what: String| {
             let hint = format!("`rivalry sweep` writes it beside {}; keep the two together", rows.display());

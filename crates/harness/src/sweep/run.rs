@@ -39,9 +39,7 @@ pub(crate) struct Sweep<'a> {
     pub(crate) definition: &'a Definition,
     /// The whole grid.
     pub(crate) points: &'a [Point],
-    /// Which of its points are run here.
     pub(crate) shard: Shard,
-    /// The file of rows.
     pub(crate) out: &'a Path,
     /// What to do with one that is there.
     pub(crate) existing: Existing,
@@ -181,10 +179,7 @@ impl<'a> Prepared<'a> {
         kept.filter_map(|pending| Some((pending.row.as_ref()?, pending.folder.as_path())))
     }
 
-    /// Runs what is not finished.
-    ///
-    /// # Errors
-    /// The file of rows cannot be written. A point that fails is no error here.
+    /// Runs what is not finished. A point that fails is a row with `err`.
     pub(crate) fn run(mut self) -> anyhow::Result<Done> {
         let Sweep { definition, common, out, .. } = self.sweep;
         if self.sweep.skipped {

@@ -14,7 +14,8 @@ use serde::Deserialize;
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 
 use crate::bench::definition::{Case, Work};
-use crate::bench::workload::Handover;
+use crate::bench::examples::Sets;
+use crate::bench::workload::{Order, random_layer};
 use crate::cli::PeersArgs;
 use crate::error::failure;
 use crate::files;
@@ -62,7 +63,6 @@ pub(crate) const INSTALL: &str =
 const POLL: Duration = Duration::from_millis(5);
 
 /// What one run of a program gave.
-#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Answer {
     /// What it says of itself.
     pub(super) version: String,
@@ -72,39 +72,57 @@ pub(super) struct Answer {
     pub(super) result: Vec<f32>,
 }
 
-/// Writes what programs read.
-pub(super) fn write(handover: &Handover, folder: &Path) -> anyhow::Result<()> {
-    let shape = |length: usize| [length / handover.width, handover.width];
-    let weights = npy::write_f32(&shape(handover.weights.len()), &handover.weights);
-    files::write(&folder.join("weights.npy"), &weights)?;
-    let inputs = npy::write_u8(&shape(handover.inputs.len()), &handover.inputs);
-    files::write(&folder.join("inputs.npy"), &inputs)?;
-    files::write(&folder.join("rates.npy"), &npy::write_f32(&[handover.rates.len()], &handover.rates))
+/// Writes what programs read: the initial weights, the samples of the warm-up and of one iteration in their order, and a
+/// learning rate for each minibatch. Returns the weights.
+pub(super) fn write(case: &Case, sets: &mut Sets<'_>, folder: &Path) -> anyhow::Result<Vec<f32>> {
+    let definition = &case.definition;
+    let (minibatches, rate) = match definition.work {
+        Work::Epoch(epoch) => (definition.check + definition.minibatches, epoch.rate),
+        _ => (1, 0.0),
+    };
+    let product = definition.work.product().expect("peers suit work with data");
+    let examples = sets.get(product)?;
+    let order = Order::new(("order", 0), examples.samples(), product.batch).take(minibatches);
+    let weights = random_layer(product, &examples)?.to_rows();
+    let inputs: Vec<u8> = order.iter().flat_map(|&sample| examples.row(sample as usize)).copied().collect();
+    let width = examples.inputs;
+    for (name, bytes) in [
+        ("weights.npy", npy::write_f32(&[product.hidden, width], &weights)),
+        ("inputs.npy", npy::write_u8(&[order.len(), width], &inputs)),
+        ("rates.npy", npy::write_f32(&[minibatches], &vec![rate; minibatches])),
+    ] {
+        files::write(&folder.join(name), &bytes)?;
+    }
+    Ok(weights)
 }
 
 impl Peer {
-    /// Whether it does this kind of work.
     pub(super) fn does(&self, work: &Work) -> bool {
-        self.kind == kind(work)
+        match work {
+            Work::Epoch(_) => self.kind == "epoch",
+            Work::Score(_) => self.kind == "score",
+            Work::Features(_) | Work::Readout(_) | Work::Bandwidth => false,
+        }
     }
 
     /// One run in a folder that [`write`] filled.
-    ///
-    /// # Errors
-    /// The program is not installed, fails, takes too long, or gives another answer than was asked for.
     pub(super) fn run(&self, case: &Case, folder: &Path, args: &PeersArgs) -> anyhow::Result<Answer> {
         let (mut command, program) = self.command(args)?;
         let [out, stdout, stderr] = ["result.npy", "stdout", "stderr"].map(|name| folder.join(name));
         let _ = std::fs::remove_file(&out);
-        let (definition, epoch) = (&case.definition, epoch(&case.definition.work));
+        let definition = &case.definition;
         let batch = definition.work.product().map_or(0, |product| product.batch);
+        let (p, k, delta) = match definition.work {
+            Work::Epoch(epoch) => (epoch.p, epoch.k, epoch.delta),
+            _ => (0.0, 0, 0.0),
+        };
         let arguments = [
             ("--kind", self.kind.to_owned()),
             ("--variant", self.variant.to_owned()),
             ("--batch", batch.to_string()),
-            ("--p", epoch.0.to_string()),
-            ("--k", epoch.1.to_string()),
-            ("--delta", epoch.2.to_string()),
+            ("--p", p.to_string()),
+            ("--k", k.to_string()),
+            ("--delta", delta.to_string()),
             ("--warmup", definition.check.to_string()),
             ("--minibatches", definition.minibatches.to_string()),
             ("--threads", case.threads.to_string()),
@@ -168,22 +186,6 @@ impl Peer {
                 Ok((Command::new(&program), program))
             }
         }
-    }
-}
-
-fn kind(work: &Work) -> &'static str {
-    match work {
-        Work::Epoch(_) => "epoch",
-        Work::Score(_) => "score",
-        Work::Features(_) | Work::Readout(_) | Work::Bandwidth => "none",
-    }
-}
-
-/// p, k and Δ; zeros where there is no rule.
-fn epoch(work: &Work) -> (f64, usize, f64) {
-    match work {
-        Work::Epoch(epoch) => (epoch.p, epoch.k, epoch.delta),
-        _ => (0.0, 0, 0.0),
     }
 }
 
