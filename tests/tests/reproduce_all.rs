@@ -35,7 +35,7 @@ fn finished(place: &Place, folder: &str, experiment: &Config, test_error_pct: f6
 /// The runs of a quick sweep of MNIST on the synthetic digits, each with its number as the error.
 fn finished_sweep(place: &Place, name: &str, seeds: u32) -> Vec<String> {
     let mut sweep = Definition::load(name, Protocol::Quick).unwrap();
-    sweep.rebase("synthetic");
+    sweep.base = "synthetic".to_owned();
     sweep.seeds = seeds;
     let folders = sweep.points(1).unwrap().into_iter().map(|point| {
         let folder = format!("out/{name}.runs/{}", point.folder());

@@ -150,7 +150,7 @@ mod tests {
     use rivalry_core::{Kernels, Learner, Rates};
 
     use super::*;
-    use crate::bench::definition::{Case, Epoch, parse};
+    use crate::bench::definition::{Case, parse};
     use crate::bench::measure::{Measured, Verdict, measure};
     use crate::cli::Common;
     use crate::env::Environment;
@@ -227,12 +227,10 @@ mod tests {
 
     #[test]
     fn work_that_cannot_be_done_is_a_row_too() {
-        let changes: [(fn(&mut Epoch), &str); 2] =
-            [(|epoch| epoch.batch = 231, "231 is more than the 230 samples"), (|epoch| epoch.k = 31, "31")];
-        for (change, expected) in changes {
+        for (batch, k, expected) in [(231, 7, "231 is more than the 230 samples"), (50, 31, "31")] {
             let mut case = small().remove(0);
             let Work::Epoch(epoch) = &mut case.definition.work else { panic!("{case:?}") };
-            change(epoch);
+            (epoch.batch, epoch.k) = (batch, k);
             let measured = measured(&case, 1, Kernels::best(), true);
             assert_eq!(measured.verdict, Verdict::Failed);
             assert!(measured.row.err.contains(expected), "{}", measured.row.err);

@@ -70,7 +70,7 @@ pub(crate) fn run(args: &ReproduceArgs, common: &Common) -> anyhow::Result<()> {
                 source
             }
         };
-        definition.rebase(&source.found);
+        definition.base.clone_from(&source.found);
         let points = definition.points(common.seed.unwrap_or(1))?;
         let out = match (definition.is_table, args.what == EVERYTHING) {
             (true, true) => folder.join(&definition.name).join("table.csv"),

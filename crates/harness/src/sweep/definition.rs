@@ -137,7 +137,7 @@ struct Changes {
 pub struct Definition {
     pub(crate) name: String,
     /// The named experiment or TOML file that every point starts from.
-    pub(crate) base: String,
+    pub base: String,
     pub(crate) length: Length,
     /// Whether the points are the base itself by several methods, to be compared with its published numbers.
     pub(crate) is_table: bool,
@@ -206,8 +206,7 @@ impl Definition {
         }
         let mut sweep = Self { length: file.protocol, is_table: file.table, ..Self::of(&file.sweep, &file.base) };
         if !sweep.is_table {
-            let name = Assignment::new("experiment", sweep.name.clone(), place);
-            sweep.settings.push(Setting { method: None, assignment: name, required: false });
+            sweep.add(None, vec![Assignment::new("experiment", &file.sweep, place)], false);
         }
         let File { seeds, set, methods, vary, quick, .. } = file;
         sweep.change(Changes { seeds, set, methods, vary }, place)?;
@@ -244,18 +243,17 @@ impl Definition {
 
     /// Puts `--set`, or what a gate sets, on top.
     pub(crate) fn set(&mut self, assignments: Vec<Assignment>) {
-        let all = assignments.into_iter();
-        self.settings.extend(all.map(|assignment| Setting { method: None, assignment, required: true }));
+        self.add(None, assignments, true);
+    }
+
+    fn add(&mut self, method: Option<Method>, assignments: Vec<Assignment>, required: bool) {
+        let settings = assignments.into_iter().map(|assignment| Setting { method, assignment, required });
+        self.settings.extend(settings);
     }
 
     /// Varies the method and nothing else.
     pub(crate) fn vary_method(&mut self, methods: &[Method]) {
         self.axes = vec![Axis::new("method", methods.iter().map(Method::to_string))];
-    }
-
-    /// Runs the same sweep on another experiment's data and protocol, as where MNIST is missing.
-    pub fn rebase(&mut self, base: &str) {
-        base.clone_into(&mut self.base);
     }
 
     /// The name of its record: `p-sweep-short`.
@@ -297,12 +295,12 @@ impl Definition {
             }
             self.seeds = seeds;
         }
-        self.settings.extend(settings(&changes.set, None, place)?);
+        self.add(None, assignments(&changes.set, place)?, false);
         // What is for one method comes after what is for all, so that it wins.
         for (name, table) in &changes.methods {
             let place = format!("{place} [methods.{name}]");
             let method = name.parse::<Method>().map_err(|error| refuse(&place, &error.to_string()))?;
-            self.settings.extend(settings(table, Some(method), &place)?);
+            self.add(Some(method), assignments(table, &place)?, false);
         }
         if let Some(axes) = changes.vary {
             self.axes = axes.iter().map(|axis| Axis::from_toml(axis, place)).collect::<anyhow::Result<_>>()?;
@@ -412,11 +410,6 @@ pub(crate) fn assignments(table: &Table, place: &str) -> anyhow::Result<Vec<Assi
         Ok(assignment)
     };
     table.iter().map(assignment).collect()
-}
-
-fn settings(table: &Table, method: Option<Method>, place: &str) -> anyhow::Result<Vec<Setting>> {
-    let all = assignments(table, place)?;
-    Ok(all.into_iter().map(|assignment| Setting { method, assignment, required: false }).collect())
 }
 
 fn unknown_name(name: &str, known: Vec<&str>) -> anyhow::Error {
