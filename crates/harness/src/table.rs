@@ -185,6 +185,11 @@ impl Table {
     }
 }
 
+/// The cell of a value that may be missing.
+pub(crate) fn cell(value: Option<impl ToString>) -> String {
+    value.map_or_else(|| EMPTY.to_owned(), |value| value.to_string())
+}
+
 /// The cell of a number with a fixed count of decimals; a number that is missing or not finite has none.
 pub fn number(value: Option<f64>, decimals: usize) -> String {
     value.filter(|value| value.is_finite()).map_or(EMPTY.to_owned(), |value| format!("{value:.decimals$}"))

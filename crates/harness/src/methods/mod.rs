@@ -73,18 +73,8 @@ pub trait Method: fmt::Debug + Sync {
     }
 
     /// The keys that only the readout reads: the hidden layer, where it is learned without labels, does not depend on them.
-    fn readout_keys(&self) -> &'static [&'static str] {
-        &[
-            "power_n",
-            "current_scale",
-            "off_sphere",
-            "loss_m",
-            "beta",
-            "readout_epochs",
-            "readout_batch",
-            "readout_rates",
-            "labels_per_class",
-        ]
+    fn readout_keys(&self) -> Vec<&'static str> {
+        [FEATURES, READOUT, LOSS, &["labels_per_class"]].concat()
     }
 
     /// The phases of a run, in order.

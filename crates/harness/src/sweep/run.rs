@@ -333,10 +333,9 @@ pub(super) fn layer_of(config: &Config) -> Option<String> {
     let unit_length = if config.unit_length == UnitLength::Both { UnitLength::Both } else { UnitLength::Readout };
     let same = Config { task, unit_length, ..config.clone() };
     let mut keys = Table::try_from(same).expect("settings are a TOML table");
-    let named = ["experiment", "published"];
-    keys.retain(|key, _| {
-        config.method.uses(key) && !config.method.readout_keys().contains(&key) && !named.contains(&key)
-    });
+    keys.extend(config.own.clone());
+    let others = [config.method.readout_keys(), vec!["experiment", "published"]].concat();
+    keys.retain(|key, _| config.method.uses(key) && !others.contains(&key));
     Some(keys.to_string())
 }
 
