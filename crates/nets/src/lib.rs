@@ -6,7 +6,7 @@
 //! | the same by hidden dynamics and a plasticity threshold | [`SlowLearner`] |
 //! | features of a layer, and a readout trained on them | [`LayerEncoder`], [`Readout`] |
 //! | layers on top of each other | [`StackLearner`], [`StackEncoder`] |
-//! | filters of image patches, and their features | [`PatchSample`], [`Whitening`], [`PatchEncoder`] |
+//! | filters of image patches, and their features | [`PatchSample`], [`Whitening`], [`PatchLearner`], [`PatchEncoder`] |
 //! | linear readouts in closed form: ridge, squared-hinge SVM | [`LinearLearner`], [`NormalEquations`], [`LinearReadout`] |
 //! | the rival, all layers trained by backpropagation | [`Backprop`] |
 //! | the controls: random directions, no hidden layer | [`random_layer`], [`Raw`] |
@@ -39,6 +39,7 @@ mod patches {
     pub(crate) mod encoder;
     pub(crate) mod filters;
     pub(crate) mod images;
+    pub(crate) mod learner;
     pub(crate) mod sample;
     pub(crate) mod standardise;
     pub(crate) mod whitening;
@@ -70,6 +71,7 @@ pub use optim::Schedule;
 pub use patches::encoder::{Activation, PatchEncoder, PatchSpec, Pooled};
 pub use patches::filters::{FilterHealth, filter_health, k_means, random_filters, unit_filters};
 pub use patches::images::{ChannelOrder, ImageShape};
+pub use patches::learner::PatchLearner;
 pub use patches::sample::PatchSample;
 pub use patches::standardise::Standardisation;
 pub use patches::whitening::Whitening;

@@ -63,12 +63,11 @@ impl<'a> Examples<'a> {
         &self.labels
     }
 
-    /// The values of u8 examples.
-    #[cfg(test)]
-    pub(super) fn bytes(&self) -> &[u8] {
+    /// The values of u8 examples; nothing where they are f32.
+    pub fn pixels(&self) -> Option<&[u8]> {
         match &self.values {
-            Numbers::U8(values) => values,
-            Numbers::F32(_) => &[],
+            Numbers::U8(values) => Some(values),
+            Numbers::F32(_) => None,
         }
     }
 

@@ -33,7 +33,7 @@ fn experiment(sets: &[&str]) -> Config {
 
 /// Example numbers and labels.
 fn seen(examples: &Examples<'_>) -> (Vec<u8>, Vec<u8>) {
-    let numbers = examples.bytes().chunks(3).map(|example| example[0]).collect();
+    let numbers = examples.pixels().unwrap().chunks(3).map(|example| example[0]).collect();
     (numbers, examples.labels().to_vec())
 }
 

@@ -5,7 +5,7 @@ use anyhow::Context;
 use rivalry_core::{Compute, Random};
 use rivalry_nets::{Backprop, BackpropSpec, Classifier, Head, Learner, Schedule, State};
 
-use super::{LOSS, Method, READOUT, first_layer, needs_labels};
+use super::{LENGTH, LOSS, Method, READOUT, first_layer, needs_labels};
 use crate::config::Config;
 use crate::rows::Phase;
 use crate::run::Job;
@@ -23,14 +23,14 @@ pub(super) struct EndToEnd {
 pub(super) const END_TO_END: EndToEnd = EndToEnd {
     name: "end-to-end",
     summary: "all layers by backpropagation, tanh and the power loss: the paper's baseline",
-    keys: &[&["hidden"], READOUT, LOSS],
+    keys: &[&["hidden"], LENGTH, READOUT, LOSS],
     head: |config| Head::Power { beta: config.beta, loss_m: config.loss_m },
 };
 
 pub(super) const END_TO_END_SOFTMAX: EndToEnd = EndToEnd {
     name: "end-to-end-softmax",
     summary: "all layers by backpropagation, softmax and cross-entropy",
-    keys: &[&["hidden"], READOUT],
+    keys: &[&["hidden"], LENGTH, READOUT],
     head: |_| Head::Softmax,
 };
 

@@ -6,16 +6,32 @@
 use rivalry_core::{Random, Rule};
 use rivalry_nets::{Encoder, FastLearner, FastSpec, State};
 
-use super::{FEATURES, LOSS, Method, READOUT, RULE};
-use crate::config::{Balance, Config, UnitLength};
+use super::{FEATURES, LENGTH, LOSS, Method, READOUT, RULE};
+use crate::config::{Balance, Config};
 use crate::dataset::Length;
 use crate::rows::Phase;
 use crate::run::Job;
-use crate::run::phases::{Data, PhaseRun, Rates, layer_encoder, readout_of_layer};
+use crate::run::phases::{PhaseRun, Rates, layer_encoder, layer_phase, readout_of_layer};
 
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Biological;
+
+/// The fast rule with these settings.
+pub(super) fn rule(config: &Config) -> anyhow::Result<Rule> {
+    let balance = match config.balance {
+        Balance::Off => None,
+        Balance::PerWin(limit) => Some(limit as f32),
+    };
+    Ok(Rule::new(config.p, config.k, config.delta)?.with_balance(balance)?)
+}
+
+/// A layer of these settings over samples of so many inputs.
+pub(super) fn fast_spec(job: &Job<'_>, inputs: usize) -> anyhow::Result<FastSpec> {
+    let Config { batch, init_sigma, .. } = *job.config;
+    let (hidden, rule) = (job.config.hidden.first(), rule(job.config)?);
+    Ok(FastSpec { inputs, hidden, rule, batch, init_sigma, engine: job.compute.engine })
+}
 
 impl Method for Biological {
     fn name(&self) -> &'static str {
@@ -27,7 +43,7 @@ impl Method for Biological {
     }
 
     fn keys(&self) -> &'static [&'static [&'static str]] {
-        &[&["hidden"], RULE, FEATURES, READOUT, LOSS]
+        &[&["hidden"], RULE, FEATURES, LENGTH, READOUT, LOSS]
     }
 
     fn phases(&self) -> &'static [Phase] {
@@ -39,26 +55,9 @@ impl Method for Biological {
         if phase == Phase::Readout {
             return readout_of_layer(job, state);
         }
-        let balance = match config.balance {
-            Balance::Off => None,
-            Balance::PerWin(limit) => Some(limit as f32),
-        };
-        let rule = Rule::new(config.p, config.k, config.delta)?.with_balance(balance)?;
-        let Config { batch, init_sigma, seed, .. } = *config;
-        let inputs = job.splits.learn.inputs();
-        let spec =
-            FastSpec { inputs, hidden: config.hidden.first(), rule, batch, init_sigma, engine: job.compute.engine };
-        let learner = FastLearner::new(spec, &mut Random::keyed(seed, "weights", 0))?;
-        let length = if config.unit_length == UnitLength::Both { Length::Unit } else { Length::AsItIs };
-        Ok(PhaseRun {
-            phase,
-            rates: Rates::Linear(config.rate),
-            order: "order",
-            learner: Box::new(learner),
-            train: Data::samples(&job.splits.learn, length)?.unlabelled(),
-            evaluate: None,
-            kept: State::default(),
-        })
+        let spec = fast_spec(job, job.splits.learn.inputs())?;
+        let learner = FastLearner::new(spec, &mut Random::keyed(config.seed, "weights", 0))?;
+        layer_phase(job, Box::new(learner), Rates::Linear(config.rate))
     }
 
     fn encoder(&self, config: &Config, trained: &State) -> anyhow::Result<Option<Box<dyn Encoder>>> {

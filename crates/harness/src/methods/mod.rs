@@ -8,12 +8,16 @@
 
 mod backprop;
 mod biological;
+mod patches;
 mod random;
 mod shallow;
+mod slow;
+mod stacked;
 
 use std::fmt;
 
 use rivalry_core::{Compute, Layer};
+use rivalry_data::Shape;
 use rivalry_nets::{Classifier, Encoder, State};
 use serde::de::{self, Deserialize, Deserializer};
 use serde::{Serialize, Serializer};
@@ -22,15 +26,14 @@ use crate::config::{Config, nearest};
 use crate::error::failure;
 use crate::rows::Phase;
 use crate::run::Job;
-use crate::run::phases::{PhaseRun, trained_readout};
+use crate::run::phases::{PhaseRun, shape_of, trained_readout};
 
 /// The keys of every method.
-const EVERYWHERE: [&str; 12] = [
+const EVERYWHERE: [&str; 11] = [
     "experiment",
     "dataset",
     "method",
     "task",
-    "unit_length",
     "train_samples",
     "labels_per_class",
     "validation",
@@ -43,6 +46,8 @@ const EVERYWHERE: [&str; 12] = [
 const RULE: &[&str] = &["p", "k", "delta", "balance", "epochs", "batch", "rate", "init_sigma"];
 /// The keys of the features of a layer of competing units.
 const FEATURES: &[&str] = &["power_n", "current_scale", "off_sphere"];
+/// The key of the length of samples.
+const LENGTH: &[&str] = &["unit_length"];
 /// The keys of a readout, and of all that learns like one.
 const READOUT: &[&str] = &["readout_epochs", "readout_batch", "readout_rates"];
 /// The keys of the power loss.
@@ -93,6 +98,11 @@ pub trait Method: fmt::Debug + Sync {
     /// # Errors
     /// The settings do not fit the data.
     fn begin<'a>(&self, phase: Phase, job: &Job<'a>, state: &State) -> anyhow::Result<PhaseRun<'a>>;
+
+    /// How the inputs of the first layer form an image.
+    fn fields_shape(&self, _config: &Config, image: Shape) -> Shape {
+        image
+    }
 
     /// What turns samples into the inputs of the classifier, from trained tensors; none where those are the samples.
     ///
@@ -172,8 +182,18 @@ pub trait Method: fmt::Debug + Sync {
 }
 
 /// Every method; the paper's first.
-pub static METHODS: [&dyn Method; 5] =
-    [&biological::Biological, &backprop::END_TO_END, &backprop::END_TO_END_SOFTMAX, &random::Random, &shallow::Shallow];
+pub static METHODS: [&dyn Method; 10] = [
+    &biological::Biological,
+    &backprop::END_TO_END,
+    &backprop::END_TO_END_SOFTMAX,
+    &random::Random,
+    &shallow::Shallow,
+    &slow::Slow,
+    &stacked::Stacked,
+    &patches::COMPETING,
+    &patches::K_MEANS,
+    &patches::RANDOM,
+];
 
 /// The paper's method.
 pub fn paper() -> &'static dyn Method {
@@ -197,13 +217,27 @@ pub fn method(name: &str) -> Result<&'static dyn Method, String> {
 /// # Errors
 /// The state is not one of this version.
 pub fn first_layer(state: &State) -> anyhow::Result<Option<Layer>> {
-    let Some((name, tensor)) =
-        state.tensors.get_key_value("weights").or_else(|| state.tensors.get_key_value("weights.1"))
-    else {
-        return Ok(None);
-    };
-    let [hidden, inputs] = tensor.shape[..] else { anyhow::bail!("the tensor `{name}` is not a matrix") };
-    Ok(Some(Layer::from_rows(hidden, inputs, state.f32(name, &tensor.shape)?)?))
+    let name = ["weights", "weights.1"].into_iter().find(|name| state.tensors.contains_key(*name));
+    name.map(|name| layer_of(state, name)).transpose()
+}
+
+/// The layer whose weights have this name.
+///
+/// # Errors
+/// The state does not have it.
+pub fn layer_of(state: &State, name: &str) -> anyhow::Result<Layer> {
+    let [hidden, inputs] = shape_of(state, name)?;
+    Ok(Layer::from_rows(hidden, inputs, state.f32(name, &[hidden, inputs])?)?)
+}
+
+/// The values of [`Method::own_keys`] as a method knows them.
+fn own<T: serde::de::DeserializeOwned>(config: &Config) -> Result<T, toml::de::Error> {
+    config.own.clone().try_into()
+}
+
+/// Refuses a value of one of these keys.
+fn refuse(key: &str, range: &str) -> toml::de::Error {
+    de::Error::custom(format!("{key} must be {range}"))
 }
 
 /// A method that has no hidden layer to stop after.

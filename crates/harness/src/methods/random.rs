@@ -2,7 +2,7 @@
 
 use rivalry_nets::{Encoder, State, Tensor, random_layer};
 
-use super::{FEATURES, LOSS, Method, READOUT};
+use super::{FEATURES, LENGTH, LOSS, Method, READOUT};
 use crate::config::Config;
 use crate::rows::Phase;
 use crate::run::Job;
@@ -22,7 +22,7 @@ impl Method for Random {
     }
 
     fn keys(&self) -> &'static [&'static [&'static str]] {
-        &[&["hidden", "p"], FEATURES, READOUT, LOSS]
+        &[&["hidden", "p"], FEATURES, LENGTH, READOUT, LOSS]
     }
 
     fn phases(&self) -> &'static [Phase] {

@@ -2,7 +2,7 @@
 
 use rivalry_nets::{Encoder, Raw, State};
 
-use super::{LOSS, Method, READOUT, needs_labels};
+use super::{LENGTH, LOSS, Method, READOUT, needs_labels};
 use crate::config::Config;
 use crate::rows::Phase;
 use crate::run::Job;
@@ -22,7 +22,7 @@ impl Method for Shallow {
     }
 
     fn keys(&self) -> &'static [&'static [&'static str]] {
-        &[READOUT, LOSS]
+        &[LENGTH, READOUT, LOSS]
     }
 
     fn phases(&self) -> &'static [Phase] {

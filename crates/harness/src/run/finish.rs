@@ -49,14 +49,13 @@ fn files(
     layer: Option<&Layer>,
     checkpoint: &Checkpoint,
 ) -> Vec<(&'static str, anyhow::Result<Vec<u8>>)> {
-    let mut files = vec![
-        (METRICS, Ok(to_csv(&checkpoint.metrics).into_bytes())),
-        (TENSORS, Ok(trained(checkpoint, job.splits.shape))),
-    ];
+    let shape = job.config.method.fields_shape(job.config, job.splits.shape);
+    let mut files =
+        vec![(METRICS, Ok(to_csv(&checkpoint.metrics).into_bytes())), (TENSORS, Ok(trained(checkpoint, shape)))];
     if let Some(layer) = layer {
         let sphere = job.config.method.has_sphere().then_some(job.config.p);
         files.push((WEIGHTS, Ok(npy::write_f32(&[layer.hidden(), layer.inputs()], &layer.to_rows()))));
-        files.push((FIELDS, draw_fields(layer, job.splits.shape, sphere).map(|(png, _)| png)));
+        files.push((FIELDS, draw_fields(layer, shape, sphere).map(|(png, _)| png)));
     }
     if let Some(Tensor { shape, values: Values::F32(values) }) = checkpoint.state.tensors.get("readout") {
         files.push((READOUT, Ok(npy::write_f32(shape, values))));
@@ -115,10 +114,9 @@ fn row(
 }
 
 /// `weights.safetensors`: every layer by name, what a readout needs beside them (`units`: the hidden units that take part;
-/// `current_scale`), and in the metadata the shape of the images.
+/// `current_scale`), and in the metadata how the inputs of the first layer form an image.
 fn trained(checkpoint: &Checkpoint, shape: Shape) -> Vec<u8> {
-    let learning =
-        |name: &str| name.ends_with("_moment") || ["wins", "pushes"].contains(&name) || name.starts_with("balance");
+    let learning = |name: &str| name.ends_with("_moment") || name.starts_with("wins") || name.starts_with("balance");
     let tensors = checkpoint.state.tensors.iter().filter(|(name, _)| !learning(name));
     let order = if shape.order == Order::Pixels { "pixels" } else { "planes" };
     let image = format!("{} {} {} {order}", shape.height, shape.width, shape.channels);

@@ -41,6 +41,8 @@ pub struct PhaseRun<'a> {
 pub enum Rates {
     /// ε0 (1 − e/E): falls linearly, to almost 0 in the last epoch.
     Linear(f64),
+    /// The same over each so many epochs: for layers that learn one after the other.
+    LinearEach(f64, u32),
     /// Rates with their end epochs.
     Schedule(Schedule),
 }
@@ -50,6 +52,7 @@ impl Rates {
     pub fn rate(&self, epoch: u32, epochs: u32) -> f32 {
         match self {
             Self::Linear(first) => (first * (1.0 - f64::from(epoch) / f64::from(epochs))) as f32,
+            Self::LinearEach(first, each) => Self::Linear(*first).rate(epoch % each, *each),
             Self::Schedule(schedule) => schedule.rate(epoch, epochs),
         }
     }
@@ -90,6 +93,22 @@ impl<'a> Data<'a> {
         Ok(Self { values: Values::Features(features), labels: examples.labels() })
     }
 
+    /// A matrix that is computed already, without labels.
+    pub fn matrix(features: Matrix) -> Self {
+        Self { values: Values::Features(features), labels: &[] }
+    }
+
+    /// Changes features that are computed already.
+    ///
+    /// # Errors
+    /// Those of `change`.
+    pub fn change(&mut self, change: impl FnOnce(&mut Matrix) -> rivalry_nets::Result<()>) -> anyhow::Result<()> {
+        match &mut self.values {
+            Values::Features(features) => Ok(change(features)?),
+            Values::Samples(_) => Ok(()),
+        }
+    }
+
     /// The same without labels.
     #[must_use]
     pub fn unlabelled(self) -> Self {
@@ -111,7 +130,25 @@ impl<'a> Data<'a> {
 
 /// The length of the images that a supervised phase sees.
 pub fn readout_length(config: &Config) -> Length {
-    if config.unit_length == UnitLength::None { Length::AsItIs } else { Length::Unit }
+    let scaled = config.unit_length != UnitLength::None && config.method.uses("unit_length");
+    if scaled { Length::Unit } else { Length::AsItIs }
+}
+
+/// The unsupervised phase of a layer that learns from the samples themselves.
+///
+/// # Errors
+/// Values that are not finite.
+pub fn layer_phase<'a>(job: &Job<'a>, learner: Box<dyn Learner + 'a>, rates: Rates) -> anyhow::Result<PhaseRun<'a>> {
+    let length = if job.config.unit_length == UnitLength::Both { Length::Unit } else { Length::AsItIs };
+    Ok(PhaseRun {
+        phase: Phase::Unsupervised,
+        rates,
+        order: "order",
+        learner,
+        train: Data::samples(&job.splits.learn, length)?.unlabelled(),
+        evaluate: None,
+        kept: State::default(),
+    })
 }
 
 /// The units that take part in the readout: all of them, or those on the p-sphere.
@@ -136,11 +173,7 @@ pub fn layer_encoder(config: &Config, trained: &State) -> anyhow::Result<LayerEn
     if let Some(units) = taking_part(config, &layer)? {
         layer = layer.select(&units);
     }
-    let measured = match trained.tensors.get("current_scale") {
-        Some(Tensor { values: rivalry_nets::Values::F64(scale), .. }) => scale.first().copied(),
-        _ => None,
-    };
-    let current_scale = match (measured, config.current_scale) {
+    let current_scale = match (number_of(trained, "current_scale"), config.current_scale) {
         (Some(scale), _) | (None, CurrentScale::Fixed(scale)) => scale,
         (None, CurrentScale::Auto) => {
             let message = "the run stopped before current_scale = auto was measured";
@@ -160,6 +193,14 @@ pub fn trained_readout(config: &Config, trained: &State, compute: &Compute) -> a
     let mut readout = Readout::new(spec, &mut Random::keyed(config.seed, "readout-weights", 0), compute)?;
     readout.restore(&with_moments(trained))?;
     Ok(readout)
+}
+
+/// A tensor of one f64 number, if it is there.
+pub fn number_of(trained: &State, name: &str) -> Option<f64> {
+    match trained.tensors.get(name) {
+        Some(Tensor { values: rivalry_nets::Values::F64(numbers), .. }) => numbers.first().copied(),
+        _ => None,
+    }
 }
 
 /// The shape of a matrix among trained tensors.
@@ -247,5 +288,7 @@ mod tests {
         assert_eq!([0, 1, 2, 3].map(|epoch| linear.rate(epoch, 4)), [0.04, 0.03, 0.02, 0.01]);
         let schedule = Rates::Schedule(Schedule::parse("1e-3:100,5e-4:150").unwrap());
         assert_eq!([schedule.rate(0, 3), schedule.rate(2, 3)], [1e-3, 5e-4]);
+        let each = Rates::LinearEach(0.04, 2);
+        assert_eq!([0, 1, 2, 3].map(|epoch| each.rate(epoch, 4)), [0.04, 0.02, 0.04, 0.02]);
     }
 }

@@ -160,6 +160,13 @@ impl Whitening {
         }
     }
 
+    /// Its tensors in a state of their own: `patch_mean` and `patch_whitening`.
+    pub fn state(&self) -> State {
+        let mut state = State::default();
+        self.add_to(&mut state);
+        state
+    }
+
     /// Adds `patch_mean` `[inputs]` and `patch_whitening` [inputs × inputs].
     pub(crate) fn add_to(&self, state: &mut State) {
         let inputs = self.inputs();

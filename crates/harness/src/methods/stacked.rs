@@ -1,0 +1,159 @@
+//! `stacked`: layers on top of each other, each learned by the fast rule on the features of the one below, then the readout
+//! on the top layer or on all of them side by side.
+
+use anyhow::Context;
+use rivalry_core::Random;
+use rivalry_nets::{Encoder, FeatureSpec, LayerEncoder, ReadoutOn, StackEncoder, StackLearner, StackSpec, State};
+use serde::Deserialize;
+
+use super::biological::rule;
+use super::{LENGTH, LOSS, Method, READOUT, RULE, layer_of, own};
+use crate::config::{Config, CurrentScale};
+use crate::error::failure;
+use crate::rows::Phase;
+use crate::run::Job;
+use crate::run::phases::{Data, PhaseRun, Rates, layer_phase, number_of, readout, readout_length};
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Stacked;
+
+#[derive(Deserialize)]
+struct Settings {
+    readout_on: Layers,
+}
+
+/// The layers that the readout sees.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Layers {
+    Top,
+    All,
+}
+
+/// The layers that have finished, as an encoder.
+fn encoder(config: &Config, state: &State) -> anyhow::Result<StackEncoder> {
+    let mut stack: Option<StackEncoder> = None;
+    for number in 1..=config.hidden.sizes().len() {
+        let layer = layer_of(state, &format!("weights.{number}"))?;
+        let current_scale = number_of(state, &format!("current_scale.{number}"))
+            .with_context(|| format!("layer {number} has not finished"))?;
+        let layer = LayerEncoder::new(layer, FeatureSpec { power_n: config.power_n, current_scale })?;
+        stack = Some(match stack {
+            Some(stack) => stack.with_layer(layer)?,
+            None => StackEncoder::new(layer),
+        });
+    }
+    let on = match own(config)? {
+        Settings { readout_on: Layers::Top } => ReadoutOn::Top,
+        Settings { readout_on: Layers::All } => ReadoutOn::All,
+    };
+    Ok(stack.context("it has no hidden layer")?.reading(on))
+}
+
+impl Method for Stacked {
+    fn name(&self) -> &'static str {
+        "stacked"
+    }
+
+    fn summary(&self) -> &'static str {
+        "layers on top of each other by the paper's rule, then the readout"
+    }
+
+    fn keys(&self) -> &'static [&'static [&'static str]] {
+        &[&["hidden", "power_n", "current_scale"], RULE, LENGTH, READOUT, LOSS]
+    }
+
+    fn own_keys(&self) -> &'static [&'static str] {
+        &["readout_on"]
+    }
+
+    fn check_own(&self, config: &Config) -> Result<(), toml::de::Error> {
+        own::<Settings>(config).map(drop)
+    }
+
+    /// Upper layers learn from features, so these are no matter of the readout alone.
+    fn readout_keys(&self) -> Vec<&'static str> {
+        [READOUT, LOSS, self.own_keys(), &["labels_per_class"]].concat()
+    }
+
+    fn phases(&self) -> &'static [Phase] {
+        &[Phase::Unsupervised, Phase::Readout]
+    }
+
+    fn begin<'a>(&self, phase: Phase, job: &Job<'a>, state: &State) -> anyhow::Result<PhaseRun<'a>> {
+        let config = job.config;
+        if phase == Phase::Readout {
+            let stack = encoder(config, state)?;
+            let features = |examples| {
+                Data::features(examples, readout_length(config), |inputs| stack.features(&job.compute.core, inputs))
+            };
+            return readout(job, features(&job.splits.labelled)?, features(&job.splits.evaluate)?, State::default());
+        }
+        let Config { batch, init_sigma, power_n, epochs, seed, rate, .. } = *config;
+        let spec = StackSpec {
+            inputs: job.splits.learn.inputs(),
+            hidden: config.hidden.sizes().to_vec(),
+            rule: rule(config)?,
+            batch,
+            init_sigma,
+            engine: job.compute.engine,
+            epochs,
+            power_n,
+            current_scale: match config.current_scale {
+                CurrentScale::Auto => None,
+                CurrentScale::Fixed(scale) => Some(scale),
+            },
+        };
+        let learner = StackLearner::new(spec, &mut Random::keyed(seed, "weights", 0))?;
+        layer_phase(job, Box::new(learner), Rates::LinearEach(rate, epochs))
+    }
+
+    fn encoder(&self, config: &Config, trained: &State) -> anyhow::Result<Option<Box<dyn Encoder>>> {
+        Ok(Some(Box::new(encoder(config, trained)?)))
+    }
+
+    /// Every layer, its powers and its checkpoint, what it learns from, then the features.
+    fn numbers(&self, config: &Config, inputs: usize, features: usize) -> u64 {
+        let mut below = inputs;
+        let layers = config.hidden.sizes().iter().map(|&units| {
+            let numbers = (units as u64).saturating_mul((4 * below + 2 * features) as u64);
+            below = units;
+            numbers
+        });
+        layers.fold(0, u64::saturating_add)
+    }
+
+    fn passes(&self, config: &Config) -> f64 {
+        // The upper layers learn from numbers that are no bytes, which takes longer.
+        let layers = 1.0 + 5.0 * (config.hidden.sizes().len() - 1) as f64;
+        layers * f64::from(config.epochs) + 0.7 * f64::from(config.readout_epochs)
+    }
+
+    fn epochs(&self, config: &Config, phase: Phase) -> u32 {
+        match phase {
+            Phase::Unsupervised => config.epochs.saturating_mul(config.hidden.sizes().len() as u32),
+            _ => config.readout_epochs,
+        }
+    }
+
+    fn most_layers(&self) -> usize {
+        usize::MAX
+    }
+
+    fn check(&self, config: &Config) -> anyhow::Result<()> {
+        if config.epochs == 0 {
+            return Err(failure(
+                "method stacked needs epochs of at least 1",
+                "every layer learns for that many epochs",
+            ));
+        }
+        match config.hidden.sizes().iter().find(|&&units| units < config.k) {
+            Some(units) => {
+                let message = format!("k = {} needs as many units in every layer, one has {units}", config.k);
+                Err(failure(message, "the unit of rank k gets the anti-Hebbian update, so there must be k units"))
+            }
+            None => Ok(()),
+        }
+    }
+}
