@@ -341,4 +341,23 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn powers_keep_the_sign() {
+        let mut weights = Matrix::zeros(2, 17);
+        for row in 0..2 {
+            weights.row_mut(row).iter_mut().zip(-8 * row as i32..).for_each(|(w, value)| *w = value as f32);
+        }
+        for kernels in Kernels::all() {
+            for p in [2, 3, 4, 5] {
+                let mut powers = Matrix::zeros(2, 17);
+                let rule = Rule::new(f64::from(p), 2, 0.0).unwrap();
+                signed_power(kernels, &rule, &weights, &mut powers);
+                for (power, w) in powers.to_rows().iter().zip(weights.to_rows()) {
+                    assert_eq!(*power, w.abs().powi(p - 2) * w, "{}, p {p}", kernels.name());
+                }
+                assert_padding(kernels.name(), &[&powers]);
+            }
+        }
+    }
 }

@@ -115,7 +115,8 @@ fn a_minibatch_that_is_not_learned_is_not_counted() {
 fn what_does_not_fit_is_refused() {
     for balance in [0.0, -1.0, f32::NAN, f32::INFINITY] {
         let error = Rule::new(3.0, 2, 0.4).unwrap().with_balance(Some(balance)).unwrap_err();
-        assert!(error.to_string().starts_with("balance: expected a finite number above 0"), "{error}");
+        let expected = format!("balance is {balance}, but must be a finite number above 0");
+        assert_eq!(error.to_string(), expected);
     }
     let compute = Compute::new(Some(2), Kernels::best()).unwrap();
     let learner = |balance| {
