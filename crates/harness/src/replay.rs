@@ -8,15 +8,19 @@ use std::path::Path;
 use anyhow::Context;
 use rivalry_core::{Inputs, Layer, Rates, Rule};
 use rivalry_data::npy::{self, Dtype, Npy};
-use rivalry_nets::Tensor;
+use rivalry_nets::{
+    Activation, ChannelOrder, Encoder, ImageShape, PatchEncoder, PatchSpec, Pooled, SlowLearner, SlowSpec, Tensor,
+    Whitening,
+};
 use safetensors::SafeTensors;
 use serde::Deserialize;
 
 use crate::compute::Compute;
 use crate::error::failure;
+use crate::methods::ThresholdOf;
 
 /// The learners by name, and one step of each: from the tensors and settings of a file to its results.
-const LEARNERS: [(&str, Step); 1] = [("biological", biological)];
+const LEARNERS: [(&str, Step); 3] = [("biological", biological), ("slow", slow), ("patches", patches)];
 
 /// One step.
 pub(crate) type Step = fn(&Case<'_>, &Compute) -> anyhow::Result<Vec<(String, Tensor)>>;
@@ -54,6 +58,70 @@ fn biological(case: &Case<'_>, compute: &Compute) -> anyhow::Result<Vec<(String,
     };
     let (shape, learned) = pass.learn(compute)?;
     Ok(vec![("weights".to_owned(), Tensor::new(shape, learned))])
+}
+
+/// The slow dynamics: one pass over consecutive minibatches.
+fn slow(case: &Case<'_>, compute: &Compute) -> anyhow::Result<Vec<(String, Tensor)>> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Settings {
+        p: f64,
+        delta: f64,
+        w_inh: f64,
+        h_star: f64,
+        h_star_of: ThresholdOf,
+        batch: usize,
+    }
+    let Settings { p, delta, w_inh, h_star, h_star_of, batch } = case.settings()?;
+    let (weights, inputs, rates) = (case.array("weights")?, case.array("inputs")?, case.array("rates")?);
+    let [hidden, width] = weights.matrix("[hidden, inputs]")?;
+    let (h_star_of, init_sigma) = (h_star_of.into(), 1.0);
+    let spec = SlowSpec { inputs: width, hidden, p, delta, w_inh, h_star, h_star_of, batch, init_sigma };
+    let mut learner = SlowLearner::from_layer(spec, Layer::from_rows(hidden, width, weights.floats()?)?)?;
+    let [samples, _] = inputs.matrix("[samples, inputs]")?;
+    let rates = rates.rates()?;
+    check_samples(&inputs, batch, rates.len(), samples)?;
+    let order: Vec<u32> = (0..samples as u32).collect();
+    learner.learn(&compute.core, &inputs.inputs(width)?, &order, Rates::PerMinibatch(rates))?;
+    Ok(vec![("weights".to_owned(), Tensor::new([hidden, width], learner.layer().to_rows()))])
+}
+
+/// The features of images by given filters, before root and standardisation.
+fn patches(case: &Case<'_>, compute: &Compute) -> anyhow::Result<Vec<(String, Tensor)>> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Settings {
+        patch: usize,
+        stride: usize,
+        pool: usize,
+        activation: String,
+        #[serde(default)]
+        power_n: Option<f64>,
+        var_floor: f64,
+    }
+    let Settings { patch: side, stride, pool: cells, activation, power_n, var_floor } = case.settings()?;
+    let activation = match (activation.as_str(), power_n) {
+        ("triangle", None) => Activation::Triangle,
+        ("relu", Some(power_n)) => Activation::Relu { power_n },
+        (other, _) => {
+            let message = format!("the activation of {} is `{other}`", case.path.display());
+            return Err(failure(message, "it is triangle, or relu with power_n"));
+        }
+    };
+    let (images, filters, whiten) = (case.array("images")?, case.array("filters")?, case.array("whiten")?);
+    let [samples, height, width, channels] = images.shape[..] else {
+        let message = format!("{} has the shape {:?}", images.place, images.shape);
+        return Err(failure(message, "it is [samples, height, width, channels]"));
+    };
+    let order = ChannelOrder::Pixels;
+    let shape = ImageShape { height, width, channels, order };
+    let [count, inputs] = filters.matrix("[filters, inputs]")?;
+    let filters = Layer::from_rows(count, inputs, filters.floats()?)?;
+    let whitening = Whitening::new(var_floor, case.array("mean")?.floats()?.to_vec(), whiten.floats()?)?;
+    let spec = PatchSpec { shape, side, stride, activation, cells, pooled: Pooled::Mean };
+    let encoder = PatchEncoder::new(spec, filters, whitening)?;
+    let features = encoder.features(&compute.core, &images.inputs(shape.inputs())?)?;
+    Ok(vec![("features".to_owned(), Tensor::new([samples, encoder.width()], features.to_rows()))])
 }
 
 /// A file of one step: its tensors and settings.
@@ -133,6 +201,26 @@ impl Array {
         }
     }
 
+    fn inputs(&self, width: usize) -> rivalry_core::Result<Inputs<'_>> {
+        match &self.values {
+            Numbers::U8(values) => Inputs::u8(values, width),
+            Numbers::Floats(values) => Inputs::f32(values, width),
+        }
+    }
+
+    fn rates(&self) -> anyhow::Result<&[f32]> {
+        let rates = self.floats()?;
+        if self.shape.len() != 1 || rates.is_empty() {
+            let message = format!("{} has the shape {:?}, not [minibatches]", self.place, self.shape);
+            return Err(failure(message, "one rate for each minibatch"));
+        }
+        if let Some(bad) = rates.iter().position(|rate| *rate < 0.0) {
+            let message = format!("{} holds the rate {} at {bad}, which is below 0", self.place, rates[bad]);
+            return Err(failure(message, "a rate of 0 leaves the weights as they are"));
+        }
+        Ok(rates)
+    }
+
     fn floats(&self) -> anyhow::Result<&[f32]> {
         match &self.values {
             Numbers::Floats(values) => Ok(values),
@@ -165,13 +253,10 @@ impl Pass {
             let message = format!("k = {} needs as many hidden units, the weights have {hidden}", self.rule.k());
             return Err(failure(message, "the unit of rank k gets the anti-Hebbian update, so there must be k units"));
         }
-        let rates = self.rates()?;
-        self.check_samples(rates.len(), samples)?;
+        let rates = self.rates.rates()?;
+        check_samples(&self.inputs, self.batch, rates.len(), samples)?;
         let layer = Layer::from_rows(hidden, width, self.weights.floats()?)?;
-        let inputs = match &self.inputs.values {
-            Numbers::U8(values) => Inputs::u8(values, width)?,
-            Numbers::Floats(values) => Inputs::f32(values, width)?,
-        };
+        let inputs = self.inputs.inputs(width)?;
         let mut learner = compute.learner(layer, self.rule, self.batch)?;
         let order: Vec<u32> = (0..samples as u32).collect();
         learner.learn(&compute.core, &inputs, &order, Rates::PerMinibatch(rates))?;
@@ -182,35 +267,23 @@ impl Pass {
         }
         Ok(([hidden, width], learned))
     }
+}
 
-    fn rates(&self) -> anyhow::Result<&[f32]> {
-        let rates = self.rates.floats()?;
-        if self.rates.shape.len() != 1 || rates.is_empty() {
-            let message = format!("{} has the shape {:?}, not [minibatches]", self.rates.place, self.rates.shape);
-            return Err(failure(message, "one rate for each minibatch"));
-        }
-        if let Some(bad) = rates.iter().position(|rate| *rate < 0.0) {
-            let message = format!("{} holds the rate {} at {bad}, which is below 0", self.rates.place, rates[bad]);
-            return Err(failure(message, "a rate of 0 leaves the weights as they are"));
-        }
-        Ok(rates)
+/// Every minibatch has a rate and is whole.
+fn check_samples(inputs: &Array, batch: usize, minibatches: usize, samples: usize) -> anyhow::Result<()> {
+    let hint = "one rate for each minibatch, and every minibatch whole";
+    if batch == 0 {
+        return Err(failure("a minibatch of 0 samples teaches nothing", hint));
     }
-
-    fn check_samples(&self, minibatches: usize, samples: usize) -> anyhow::Result<()> {
-        let (batch, hint) = (self.batch, "one rate for each minibatch, and every minibatch whole");
-        if batch == 0 {
-            return Err(failure("a minibatch of 0 samples teaches nothing", hint));
-        }
-        if u32::try_from(samples).is_err() {
-            let message = format!("{} holds {samples} samples, more than {}", self.inputs.place, u32::MAX);
-            return Err(failure(message, "replay them in parts"));
-        }
-        if batch.checked_mul(minibatches) != Some(samples) {
-            let message = format!("{minibatches} rates and {batch} samples a minibatch do not make {samples} samples");
-            return Err(failure(message, hint));
-        }
-        Ok(())
+    if u32::try_from(samples).is_err() {
+        let message = format!("{} holds {samples} samples, more than {}", inputs.place, u32::MAX);
+        return Err(failure(message, "replay them in parts"));
     }
+    if batch.checked_mul(minibatches) != Some(samples) {
+        let message = format!("{minibatches} rates and {batch} samples a minibatch do not make {samples} samples");
+        return Err(failure(message, hint));
+    }
+    Ok(())
 }
 
 /// The bytes of a file.

@@ -16,6 +16,8 @@ mod stacked;
 
 use std::fmt;
 
+pub(crate) use slow::ThresholdOf;
+
 use rivalry_core::{Compute, Layer};
 use rivalry_data::Shape;
 use rivalry_nets::{Classifier, Encoder, State};

@@ -11,7 +11,7 @@ use rivalry_data::{Order, Shape};
 use rivalry_nets::{
     Activation, ChannelOrder, Classifier, Encoder, FastLearner, ImageShape, LinearLearner, LinearLoss, LinearReadout,
     PatchEncoder, PatchLearner, PatchSample, PatchSpec, Pooled, Schedule, Standardisation, State, SvmSpec, Tensor,
-    Values, Whitening, k_means, random_filters, unit_filters,
+    Whitening, k_means, random_filters, unit_filters,
 };
 use serde::Deserialize;
 
@@ -40,8 +40,10 @@ pub(super) struct Patches {
     phases: &'static [Phase],
     keys: &'static [&'static [&'static str]],
     /// Makes filters from patches; nothing where they are learned.
-    filters: Option<fn(&Config, &Compute, &Matrix) -> rivalry_nets::Result<Layer>>,
+    filters: Option<MakeFilters>,
 }
+
+type MakeFilters = fn(&Config, &Compute, &Matrix) -> rivalry_nets::Result<Layer>;
 
 pub(super) const COMPETING: Patches = Patches {
     name: "patches",
