@@ -1,14 +1,17 @@
-//! Operations that networks are made of: matrix products, the rectified power, the power loss, Adam. Safe wrappers: each
+//! Operations that networks are made of: matrix products, the rectified power, the power loss, Adam, dynamics of units. Safe wrappers: each
 //! checks its shapes and calls a kernel.
 //!
 //! | name | result |
 //! |---|---|
 //! | [`gemm_nt`], [`gemm_nt_into`], [`gemm_nt_blocks`] | X Wᵀ: rows times rows, as forward passes need it |
-//! | [`gemm_tn`], [`gemm_tn_adam`] | δᵀ X: a weight gradient, written down or used at once |
+//! | [`gemm_tn`], [`gemm_tn_add`], [`gemm_tn_adam`] | δᵀ X: a weight gradient, written down or used at once |
+//! | [`gemm_nn`] | A B, added to what is there |
 //! | [`signed_power`] | w′ = sgn(w) \|w\|^(p−1), the weights that currents are made with |
 //! | [`rectified_power`] | (max(s, 0) · factor)ⁿ |
 //! | [`power_loss`] | ∂C/∂s of C = Σ \|tanh(β s) − t\|^m |
 //! | [`adam`] | a step of Adam with a given gradient |
+//! | [`logistic`], [`logistic_change`] | φ(v); φ(v + d) and φ(v + d) − φ(v) |
+//! | [`clipped_step`] | clip(s + ε (drive + bias − leak · s), 0, 1) |
 //! | [`peak`] | nothing: the multiply-adds that the f32 peak is measured with |
 //!
 //! Kernels work on whole vectors of 16, so they also compute in the padding of a row. What they leave there may be anything
@@ -18,8 +21,10 @@
 
 use crate::compute::Compute;
 use crate::isa::Kernels;
+pub use crate::kernels::dynamics::ClippedStep;
 pub use crate::kernels::elementwise::{AdamStep, Exponent, PowerLoss};
 use crate::kernels::gemm_nt::BLOCK;
+use crate::kernels::gemm_tn::Window;
 pub use crate::kernels::gemm_tn::{NonZeros, Products};
 use crate::matrix::{Matrix, Panel};
 use crate::rule::parameters::Rule;
@@ -131,6 +136,79 @@ pub fn gemm_tn(kernels: &Kernels, deltas: &Matrix, examples: Panel<'_>, out: &mu
     out.clear_padding(0..out.rows());
 }
 
+/// Adds a weight gradient to some rows: `out[row, ·] += Σ_example deltas[example, row] · examples[example, ·]`.
+///
+/// # Shapes
+/// `deltas` [at least batch × rows of `out`], not transposed as for [`gemm_tn`]; `examples` [batch × features]. Rows of `out`
+/// outside of `rows` stay as they are.
+///
+/// # Numerics
+/// The sum as [`gemm_tn`] takes it, then one addition: a change far below a weight is not rounded example by example.
+///
+/// # Panics
+/// If the shapes do not fit, a row does not exist, or the [`NonZeros`] are those of examples of another number or width.
+///
+/// # Allocates
+/// Nothing.
+///
+/// # Example
+/// ```
+/// use rivalry_core::{Kernels, Matrix, ops};
+/// let (mut deltas, mut examples, mut out) = (Matrix::zeros(1, 1), Matrix::zeros(1, 2), Matrix::zeros(1, 2));
+/// deltas.row_mut(0)[0] = 2.0;
+/// examples.row_mut(0).copy_from_slice(&[3.0, 4.0]);
+/// out.row_mut(0).copy_from_slice(&[1.0, 1.0]);
+/// let products = ops::Products { deltas: &deltas, examples: examples.panel(0, 1), nonzeros: None };
+/// ops::gemm_tn_add(Kernels::best(), products, 0..1, &mut out);
+/// assert_eq!(out.row(0), [7.0, 9.0]);
+/// ```
+pub fn gemm_tn_add(kernels: &Kernels, products: Products<'_>, rows: Range<usize>, out: &mut Matrix) {
+    let Products { deltas, examples, .. } = products;
+    assert_eq!(out.rows(), deltas.columns(), "classes of the gradient");
+    assert_eq!(out.width(), examples.width(), "width of the gradient");
+    assert!(examples.rows() <= deltas.rows(), "{} examples, {} rows of deltas", examples.rows(), deltas.rows());
+    check_nonzeros(products);
+    assert!(rows.start <= rows.end && rows.end <= out.rows(), "{rows:?} of {} rows", out.rows());
+    let stride = out.stride();
+    kernels.gemm_tn_add(products, rows.clone(), out.memory_mut(), stride);
+    out.clear_padding(rows);
+}
+
+/// Multiplies the first rows of a matrix by another and adds: `out[row, ·] += Σ_i left[row, first + i] · right[i, ·]`.
+///
+/// # Shapes
+/// `left` [at least rows × at least first + n], `right` [n × columns], `out` [at least rows × columns].
+///
+/// # Numerics
+/// Fused multiply-add in increasing i from what stands in `out`: products with consecutive parts of `right` have the bits of
+/// one product with the whole.
+///
+/// # Panics
+/// If the shapes do not fit.
+///
+/// # Allocates
+/// Nothing.
+///
+/// # Example
+/// ```
+/// use rivalry_core::{Kernels, Matrix, ops};
+/// let (mut left, mut right, mut out) = (Matrix::zeros(1, 2), Matrix::zeros(2, 3), Matrix::zeros(1, 3));
+/// left.row_mut(0).copy_from_slice(&[1.0, 10.0]);
+/// right.row_mut(0).copy_from_slice(&[1.0, 2.0, 3.0]);
+/// right.row_mut(1).copy_from_slice(&[4.0, 5.0, 6.0]);
+/// ops::gemm_nn(Kernels::best(), &left, [1, 0], right.panel(0, 2), &mut out);
+/// assert_eq!(out.row(0), [41.0, 52.0, 63.0]);
+/// ```
+pub fn gemm_nn(kernels: &Kernels, left: &Matrix, [rows, first]: [usize; 2], right: Panel<'_>, out: &mut Matrix) {
+    assert!(rows <= left.rows() && rows <= out.rows(), "{rows} rows of {} and {}", left.rows(), out.rows());
+    assert!(first + right.rows() <= left.columns(), "{first} + {} of {} columns", right.rows(), left.columns());
+    assert_eq!(out.width(), right.width(), "width of the product");
+    let stride = out.stride();
+    let products = Products { deltas: left, examples: right, nonzeros: None };
+    kernels.gemm_nn(products, Window { rows: 0..rows, column: first }, out.memory_mut(), stride);
+    out.clear_padding(0..rows);
+}
+
 /// Takes a step of Adam with the gradient of a minibatch, as [`gemm_tn`] and then [`adam`] do, with the same bits. The
 /// gradient is never written to memory.
 ///
@@ -154,14 +232,10 @@ pub fn gemm_tn_adam(
     moments: [&mut Matrix; 2],
     weights: &mut Matrix,
 ) {
-    let Products { deltas, examples, nonzeros } = products;
-    check_shapes(deltas, examples, weights);
+    check_shapes(products.deltas, products.examples, weights);
     let shape = [weights.rows(), weights.columns()];
     assert!(moments.iter().all(|moment| [moment.rows(), moment.columns()] == shape), "shapes of the moments");
-    if let Some(nonzeros) = nonzeros {
-        let (found, expected) = (nonzeros.shape(), [examples.rows(), examples.width()]);
-        assert_eq!(found, expected, "the non-zeros are those of other examples [rows, vectors]");
-    }
+    check_nonzeros(products);
     let (stride, [first, second]) = (weights.stride(), moments);
     let memory = [first.memory_mut(), second.memory_mut()];
     kernels.gemm_tn_adam(products, step, memory, weights.memory_mut(), stride);
@@ -196,6 +270,14 @@ pub fn signed_power(kernels: &Kernels, rule: &Rule, weights: &Matrix, powers: &m
     assert_eq!([powers.rows(), powers.columns()], shape, "shapes of weights and powers");
     for row in 0..weights.rows() {
         rule.power(kernels, weights.lanes(row), powers.lanes_mut(row));
+    }
+}
+
+/// Refuses non-zeros that were recorded of other examples: the rest would be left out in silence.
+fn check_nonzeros(Products { examples, nonzeros, .. }: Products<'_>) {
+    if let Some(nonzeros) = nonzeros {
+        let (found, expected) = (nonzeros.shape(), [examples.rows(), examples.width()]);
+        assert_eq!(found, expected, "the non-zeros are those of other examples [rows, vectors]");
     }
 }
 
@@ -261,6 +343,104 @@ pub fn adam(kernels: &Kernels, step: AdamStep, gradient: &Matrix, moments: [&mut
     for matrix in [first, second, weights] {
         matrix.clear_padding(0..matrix.rows());
     }
+}
+
+/// Computes the logistic function of some rows, φ(v) = 1 / (1 + exp(−v)).
+///
+/// # Numerics
+/// Within 1e-7 of φ. Beyond |v| = 87 the exponential is that of 87.
+///
+/// # Panics
+/// If the matrices have different columns, or a row does not exist.
+///
+/// # Allocates
+/// Nothing.
+///
+/// # Example
+/// ```
+/// use rivalry_core::{Kernels, Matrix, ops};
+/// let mut rates = Matrix::zeros(1, 3);
+/// ops::logistic(Kernels::best(), &Matrix::zeros(1, 3), 0..1, &mut rates);
+/// assert_eq!(rates.row(0), [0.5; 3]);
+/// ```
+pub fn logistic(kernels: &Kernels, values: &Matrix, rows: Range<usize>, rates: &mut Matrix) {
+    assert_eq!(values.columns(), rates.columns(), "columns of values and rates");
+    for row in rows.clone() {
+        kernels.logistic(values.lanes(row), rates.lanes_mut(row));
+    }
+    rates.clear_padding(rows);
+}
+
+/// Computes φ(v + d) of some rows, and φ(v + d) − φ(v) in place of d, where φ is [`logistic`].
+///
+/// # Numerics
+/// The difference is not taken between rates: it has a relative error of about 1e-6, however small d is.
+///
+/// # Panics
+/// If the matrices have different columns, or a row does not exist.
+///
+/// # Allocates
+/// Nothing.
+///
+/// # Example
+/// ```
+/// use rivalry_core::{Kernels, Matrix, ops};
+/// let (values, mut changes, mut rates) = (Matrix::zeros(1, 1), Matrix::zeros(1, 1), Matrix::zeros(1, 1));
+/// changes.row_mut(0)[0] = 1e-20;
+/// ops::logistic_change(Kernels::best(), &values, 0..1, &mut changes, &mut rates);
+/// assert_eq!((changes.row(0)[0], rates.row(0)[0]), (0.25e-20, 0.5));
+/// ```
+pub fn logistic_change(
+    kernels: &Kernels,
+    values: &Matrix,
+    rows: Range<usize>,
+    changes: &mut Matrix,
+    rates: &mut Matrix,
+) {
+    assert!([changes.columns(), rates.columns()] == [values.columns(); 2], "columns of values, changes and rates");
+    for row in rows.clone() {
+        kernels.logistic_change(values.lanes(row), changes.lanes_mut(row), rates.lanes_mut(row));
+    }
+    changes.clear_padding(rows.clone());
+    rates.clear_padding(rows);
+}
+
+/// Takes one step of clipped states, `next = clip(state + ε (drive + bias − leak · state), 0, 1)`, and returns the largest
+/// |next − state|.
+///
+/// # Shapes
+/// One row of each of four matrices of the same number of columns; each matrix comes with the number of its row.
+///
+/// # Numerics
+/// A state that would be NaN becomes 0.
+///
+/// # Panics
+/// If the matrices have different columns, or a row does not exist.
+///
+/// # Allocates
+/// Nothing.
+///
+/// # Example
+/// ```
+/// use rivalry_core::{Kernels, Matrix, ops};
+/// let [mut state, mut drive, bias, mut next] = [(); 4].map(|()| Matrix::zeros(1, 2));
+/// state.row_mut(0).copy_from_slice(&[0.5, 0.5]);
+/// drive.row_mut(0).copy_from_slice(&[0.25, 9.0]);
+/// let step = ops::ClippedStep { epsilon: 0.5, leak: 1.0 };
+/// let largest = ops::clipped_step(Kernels::best(), step, [(&state, 0), (&drive, 0), (&bias, 0)], (&mut next, 0));
+/// assert_eq!(next.row(0), [0.375, 1.0]);
+/// assert_eq!(largest, 0.5);
+/// ```
+pub fn clipped_step(
+    kernels: &Kernels,
+    step: ClippedStep,
+    [state, drive, bias]: [(&Matrix, usize); 3],
+    (next, row): (&mut Matrix, usize),
+) -> f32 {
+    let columns = next.columns();
+    assert!([state, drive, bias].iter().all(|it| it.0.columns() == columns), "columns of the states");
+    let [state, drive, bias] = [state, drive, bias].map(|(matrix, row)| matrix.lanes(row));
+    kernels.clipped_step(step, state, [drive, bias], next.lanes_mut(row))
 }
 
 /// Runs `rounds` rounds of fused multiply-adds in registers on every thread and rerounds the number of
@@ -333,6 +513,16 @@ mod tests {
                 let products = Products { deltas: &deltas, examples: examples.panel(0, 6), nonzeros: None };
                 gemm_tn_adam(kernels, products, step, [&mut first, &mut second], &mut weights);
                 assert_padding(&format!("{what}, gemm_tn_adam"), &[&first, &second, &weights]);
+                let (mut changes, mut rates) = (hard(3, columns), hard(3, columns));
+                logistic_change(kernels, &hard(3, columns), 0..3, &mut changes, &mut rates);
+                assert_padding(&format!("{what}, logistic_change"), &[&changes, &rates]);
+                logistic(kernels, &hard(3, columns), 0..3, &mut rates);
+                assert_padding(&format!("{what}, logistic"), &[&rates]);
+                let deltas = hard(6, 3);
+                let products = Products { deltas: &deltas, examples: examples.panel(0, 6), nonzeros: None };
+                gemm_tn_add(kernels, products, 0..3, &mut gradient);
+                gemm_nn(kernels, &hard(3, 6), [3, 0], examples.panel(0, 6), &mut rates);
+                assert_padding(&format!("{what}, gemm_tn_add and gemm_nn"), &[&gradient, &rates]);
                 let mut out = hard(2 * columns.div_ceil(16), 5);
                 gemm_nt_blocks(kernels, hard(5, columns).panel(0, 5), hard(2, columns).panel(0, 2), 16, &mut out);
                 assert_padding(&format!("{what}, gemm_nt_blocks"), &[&out]);

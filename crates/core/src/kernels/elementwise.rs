@@ -99,27 +99,34 @@ pub(crate) fn power_loss<S: Simd>(simd: S, loss: PowerLoss, sums: &mut [Lanes], 
 /// exp(x) with x clamped so that the result is a normal number: 2^n · 2^f with |f| ≤ ½, 2^f by its Taylor polynomial of
 /// degree 7 (relative error below 1e-7).
 #[inline(always)]
-fn exp<S: Simd>(simd: S, x: S::F32x16) -> S::F32x16 {
+pub(super) fn exp<S: Simd>(simd: S, x: S::F32x16) -> S::F32x16 {
+    let [power, fraction, scale] = exp_parts(simd, x);
+    simd.mul_f32x16(simd.fma_f32x16(power, fraction, simd.splat_f32x16(1.0)), scale)
+}
+
+/// exp(x) − 1, with x clamped as by [`exp`], without the loss of digits that the subtraction has near 0: 2^n (2^f − 1) + (2^n − 1).
+#[inline(always)]
+pub(super) fn exp_minus_1<S: Simd>(simd: S, x: S::F32x16) -> S::F32x16 {
+    let [power, fraction, scale] = exp_parts(simd, x);
+    let below = simd.sub_f32x16(scale, simd.splat_f32x16(1.0));
+    simd.fma_f32x16(scale, simd.mul_f32x16(power, fraction), below)
+}
+
+/// (2^f − 1)/f, f and 2^n.
+#[inline(always)]
+fn exp_parts<S: Simd>(simd: S, x: S::F32x16) -> [S::F32x16; 3] {
     let scaled = simd.mul_f32x16(x, simd.splat_f32x16(std::f32::consts::LOG2_E));
     let y = simd.max_f32x16(simd.splat_f32x16(-126.0), simd.min_f32x16(simd.splat_f32x16(126.0), scaled));
     let integer = simd.round_f32x16(y);
     let fraction = simd.sub_f32x16(y, integer);
-    // (ln 2)^j / j! for j = 7 … 0.
-    const TAYLOR: [f32; 8] = [
-        1.525_273_4e-5,
-        1.540_353e-4,
-        1.333_355_8e-3,
-        9.618_129e-3,
-        5.550_411e-2,
-        0.240_226_5,
-        std::f32::consts::LN_2,
-        1.0,
-    ];
+    // (ln 2)^j / j! for j = 7 … 1.
+    const TAYLOR: [f32; 7] =
+        [1.525_273_4e-5, 1.540_353e-4, 1.333_355_8e-3, 9.618_129e-3, 5.550_411e-2, 0.240_226_5, std::f32::consts::LN_2];
     let mut power = simd.splat_f32x16(TAYLOR[0]);
     for coefficient in &TAYLOR[1..] {
         power = simd.fma_f32x16(power, fraction, simd.splat_f32x16(*coefficient));
     }
-    simd.mul_f32x16(power, simd.exp2_int_f32x16(integer))
+    [power, fraction, simd.exp2_int_f32x16(integer)]
 }
 
 /// One step of Adam (Kingma & Ba 2015), with the bias corrections worked into `rate` and `root`.

@@ -4,8 +4,9 @@
 //! |---|---|
 //! | this one | inputs as vectors of f32; the powers w′ |
 //! | `gemm_nt` | X Wᵀ in tiles; the products of a few rows with one example; the machine's peak |
-//! | `gemm_tn` | δᵀ X, written down or handed to Adam |
+//! | `gemm_tn` | δᵀ X, written down, added or handed to Adam; A B |
 //! | `elementwise` | rectified powers, the power loss, Adam |
+//! | `dynamics` | the logistic function and its change, a step of clipped states |
 //! | `quantise`, `pack` | weights as int8 levels, pixels as lists of non-zero groups |
 //! | `screen` | int8 scores with their error bounds |
 //! | `select` | top k, distinct maxima, units above a threshold |
@@ -15,6 +16,7 @@
 //! instructions enabled, so a body has to be inlined into it. What is not inlined would run without them.
 #![forbid(unsafe_code)]
 
+pub(crate) mod dynamics;
 pub(crate) mod elementwise;
 pub(crate) mod gemm_nt;
 pub(crate) mod gemm_tn;
