@@ -119,13 +119,34 @@ pub(crate) fn check_size(what: &str, value: usize, least: usize, most: usize) ->
     Err(Error::invalid(format!("{what} = {value} is not from {least} to {most}")))
 }
 
+/// Checks a real setting: finite and within bounds.
+pub(crate) fn check_real(what: &str, value: f64, [least, most]: [f64; 2]) -> Result<()> {
+    if value >= least && value <= most {
+        return Ok(());
+    }
+    Err(Error::invalid(format!("{what} = {value} is not from {least} to {most}")))
+}
+
+/// Checks a list that has one number per layer.
+pub(crate) fn check_count(what: &str, found: usize, expected: usize) -> Result<()> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(Error::invalid(format!("{what} has {found} numbers, the network needs {expected}")))
+}
+
 /// Checks that weights are finite, which they no longer are when training diverged.
 pub(crate) fn check_finite(what: &str, weights: &[f32]) -> Result<()> {
+    check_finite_or(what, weights, "lower readout_rates or beta")
+}
+
+/// As [`check_finite`], with what to do about it.
+pub(crate) fn check_finite_or(what: &str, weights: &[f32], hint: &'static str) -> Result<()> {
     match weights.iter().find(|weight| !weight.is_finite()) {
         None => Ok(()),
         Some(weight) => {
             let message = format!("training diverged: there is {weight} among the {what}");
-            Err(Error::Overflow { message, hint: "lower readout_rates or beta" })
+            Err(Error::Overflow { message, hint })
         }
     }
 }

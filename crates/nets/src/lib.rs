@@ -9,6 +9,7 @@
 //! | filters of image patches, and their features | [`PatchSample`], [`Whitening`], [`PatchLearner`], [`PatchEncoder`] |
 //! | linear readouts in closed form: ridge, squared-hinge SVM | [`LinearLearner`], [`NormalEquations`], [`LinearReadout`] |
 //! | the rival, all layers trained by backpropagation | [`Backprop`] |
+//! | rivals without backpropagation: equilibrium propagation, dendritic microcircuits | [`EquilibriumPropagation`], [`Microcircuit`] |
 //! | the controls: random directions, no hidden layer | [`random_layer`], [`Raw`] |
 //!
 //! Start at [`Learner`], [`Encoder`] and [`Classifier`]. All weights have the same bits for any number of threads and on
@@ -28,10 +29,13 @@ mod competitive {
     pub(crate) mod slow;
 }
 mod controls;
+mod dense;
+mod equilibrium;
 mod error;
 mod eval;
 mod learner;
 mod loss;
+mod microcircuit;
 mod optim;
 /// Filters of image patches, and the features that images have by them.
 mod patches {
@@ -64,9 +68,11 @@ pub use competitive::encoder::{FeatureSpec, LayerEncoder, mean_largest_current};
 pub use competitive::fast::{FastLearner, FastSpec};
 pub use competitive::slow::{HStarOf, SlowLearner, SlowSpec};
 pub use controls::{Raw, random_layer};
+pub use equilibrium::{EquilibriumPropagation, EquilibriumSpec, Particles, Signs};
 pub use error::{Error, Result};
 pub use learner::{Classifier, Encoder, Labelled, Learner, State, Tensor, Values};
 pub use loss::Head;
+pub use microcircuit::{Microcircuit, MicrocircuitSpec};
 pub use optim::Schedule;
 pub use patches::encoder::{Activation, PatchEncoder, PatchSpec, Pooled};
 pub use patches::filters::{FilterHealth, filter_health, k_means, random_filters, unit_filters};

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use rivalry_core::{Barrier, Compute, Inputs, Kernels, Matrix, Panel};
 use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// The parts of a network, one per worker.
 #[derive(Debug)]
@@ -39,11 +39,16 @@ impl<T: Send> Workers<T> {
 
     /// Lets all workers work on their parts at once.
     pub(crate) fn run(&self, compute: &Compute, work: impl Fn(&mut T, &Barrier) + Sync) {
+        self.run_numbered(compute, |_, part, barrier| work(part, barrier));
+    }
+
+    /// As [`Workers::run`], and tells each worker its number.
+    pub(crate) fn run_numbered(&self, compute: &Compute, work: impl Fn(usize, &mut T, &Barrier) + Sync) {
         // A new one for every call: after a panic that somebody caught, workers would stand at different turns of it.
         let barrier = compute.barrier();
         compute.map(|worker| {
             let _guard = barrier.guard();
-            work(&mut lock(&self.parts[worker]), &barrier);
+            work(worker, &mut lock(&self.parts[worker]), &barrier);
         });
     }
 
@@ -106,12 +111,79 @@ impl Exchange {
         }
     }
 
+    /// Stores numbers in a row, from a column on.
+    pub(crate) fn store(&self, row: usize, first: usize, values: &[f32]) {
+        for (to, value) in self.row(row)[first..].iter().zip(values) {
+            to.store(value.to_bits(), Relaxed);
+        }
+    }
+
+    /// Loads numbers of a row, from a column on.
+    pub(crate) fn load(&self, row: usize, first: usize, values: &mut [f32]) {
+        for (value, from) in values.iter_mut().zip(&self.row(row)[first..]) {
+            *value = f32::from_bits(from.load(Relaxed));
+        }
+    }
+
+    /// The number of rows.
+    pub(crate) fn rows(&self) -> usize {
+        self.values.len() / self.columns
+    }
+
     /// Copies the first columns into the rows of a matrix, as many of the rows of the exchange as that has columns.
     pub(crate) fn transpose(&self, columns: usize, to: &mut Matrix) {
         for column in 0..columns {
             let values = self.values[column..].iter().step_by(self.columns);
             for (to, value) in to.row_mut(column).iter_mut().zip(values) {
                 *to = f32::from_bits(value.load(Relaxed));
+            }
+        }
+    }
+}
+
+/// A value that its owner writes and everybody reads behind the next barrier, so that nobody waits for the lock.
+#[derive(Debug, Default)]
+pub(crate) struct Shared<T>(RwLock<T>);
+
+impl<T> Shared<T> {
+    pub(crate) fn new(value: T) -> Shared<T> {
+        Shared(RwLock::new(value))
+    }
+
+    pub(crate) fn read(&self) -> RwLockReadGuard<'_, T> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn write(&self) -> RwLockWriteGuard<'_, T> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn get_mut(&mut self) -> &mut T {
+        self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A matrix of which every worker writes its own columns, and all read the whole behind the next barrier.
+#[derive(Debug)]
+pub(crate) struct SharedColumns(Vec<(Range<usize>, Shared<Matrix>)>);
+
+impl SharedColumns {
+    /// Zeros [rows × columns], the columns of each worker given.
+    pub(crate) fn new(rows: usize, columns: impl Iterator<Item = Range<usize>>) -> SharedColumns {
+        SharedColumns(columns.map(|own| (own.clone(), Shared::new(Matrix::zeros(rows, own.len())))).collect())
+    }
+
+    /// The columns of a worker, to write to.
+    pub(crate) fn write(&self, worker: usize) -> RwLockWriteGuard<'_, Matrix> {
+        self.0[worker].1.write()
+    }
+
+    /// Copies some rows to the first rows of a matrix.
+    pub(crate) fn gather(&self, rows: Range<usize>, to: &mut Matrix) {
+        for (columns, part) in &self.0 {
+            let part = part.read();
+            for (to_row, row) in rows.clone().enumerate() {
+                to.row_mut(to_row)[columns.clone()].copy_from_slice(part.row(row));
             }
         }
     }
@@ -140,6 +212,11 @@ pub(crate) fn all_rows<'m>(kernels: &Kernels, inputs: &Inputs<'m>, staged: &'m m
         stage(kernels, inputs, 0..inputs.samples(), staged);
         staged.panel(0, inputs.samples())
     })
+}
+
+/// The rows that [`rows`] gave for samples that are staged already.
+pub(crate) fn staged_rows<'m>(inputs: &Inputs<'m>, samples: &'m [u32], staged: &'m Matrix) -> Panel<'m> {
+    inputs.panel().map_or_else(|| staged.panel(0, samples.len()), |panel| panel.gather(samples))
 }
 
 /// Copies samples, scaled, into the first rows of a matrix.

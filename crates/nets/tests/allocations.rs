@@ -2,8 +2,8 @@
 
 use rivalry_core::{Compute, Engine, Inputs, Kernels, Matrix, Random, Rule};
 use rivalry_nets::{
-    Backprop, BackpropSpec, FastLearner, FastSpec, HStarOf, Head, Labelled, Learner, Readout, ReadoutSpec, SlowLearner,
-    SlowSpec,
+    Backprop, BackpropSpec, EquilibriumPropagation, EquilibriumSpec, FastLearner, FastSpec, HStarOf, Head, Labelled, Learner,
+    Microcircuit, MicrocircuitSpec, Readout, ReadoutSpec, SlowLearner, SlowSpec,
 };
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
@@ -33,6 +33,17 @@ fn learners(compute: &Compute) -> Vec<(String, Box<dyn Learner>)> {
     let (inputs, hidden, batch) = (INPUTS, 100, BATCH);
     let spec = SlowSpec { inputs, hidden, p: 3.0, delta, w_inh, h_star, h_star_of, batch, init_sigma: 1.0 };
     learners.push(("slow".to_owned(), Box::new(SlowLearner::new(spec, &mut random).unwrap())));
+    let ours = EquilibriumSpec::ours(INPUTS, &[60], 10).unwrap();
+    let paper = EquilibriumSpec { tolerance: 0.01, ..EquilibriumSpec::paper(INPUTS, &[60, 40], 10).unwrap() };
+    for spec in [ours, paper] {
+        let spec = EquilibriumSpec { batch: BATCH, ..spec };
+        let name = format!("equilibrium propagation {:?}", spec.hidden);
+        learners.push((name, Box::new(EquilibriumPropagation::new(spec, &mut random, compute).unwrap())));
+    }
+    let spec = MicrocircuitSpec::ours(INPUTS, &[60, 40], 10).unwrap();
+    let spec = MicrocircuitSpec { batch: BATCH, average_after: Some(0), ..spec };
+    let network = Microcircuit::new(spec, &mut random, compute).unwrap();
+    learners.push(("microcircuit".to_owned(), Box::new(network)));
     learners
 }
 

@@ -3,8 +3,9 @@
 
 use rivalry_core::{Compute, Engine, Inputs, Kernels, Layer, Matrix, Random, Rule};
 use rivalry_nets::{
-    Backprop, BackpropSpec, Encoder, FastLearner, FastSpec, FeatureSpec, HStarOf, Head, Labelled, LayerEncoder,
-    Learner, Readout, ReadoutSpec, SlowLearner, SlowSpec, State, Tensor, Values, mean_largest_current,
+    Backprop, BackpropSpec, Encoder, EquilibriumPropagation, EquilibriumSpec, FastLearner, FastSpec, FeatureSpec, HStarOf, Head,
+    Labelled, LayerEncoder, Learner, Microcircuit, MicrocircuitSpec, Readout, ReadoutSpec, SlowLearner, SlowSpec, State,
+    Tensor, Values, mean_largest_current,
 };
 
 const SAMPLES: usize = 70;
@@ -57,6 +58,8 @@ enum Kind {
     Slow(f64, f64),
     Readout,
     Backprop(Head, Vec<usize>),
+    Equilibrium(EquilibriumSpec),
+    Microcircuit(MicrocircuitSpec),
 }
 
 fn kinds() -> Vec<Kind> {
@@ -71,6 +74,21 @@ fn kinds() -> Vec<Kind> {
         Kind::Backprop(Head::Softmax, vec![HIDDEN]),
         Kind::Backprop(POWER, vec![HIDDEN, 90]),
         Kind::Backprop(Head::Softmax, vec![50, HIDDEN, 170]),
+        Kind::Equilibrium(EquilibriumSpec { batch: BATCH, ..EquilibriumSpec::ours(INPUTS, &[90], CLASSES).unwrap() }),
+        Kind::Equilibrium(EquilibriumSpec {
+            batch: BATCH,
+            tolerance: 0.01,
+            ..EquilibriumSpec::paper(INPUTS, &[90, 50], CLASSES).unwrap()
+        }),
+        Kind::Microcircuit(MicrocircuitSpec {
+            batch: BATCH,
+            ..MicrocircuitSpec::ours(INPUTS, &[90], CLASSES).unwrap()
+        }),
+        Kind::Microcircuit(MicrocircuitSpec {
+            batch: BATCH,
+            average_after: Some(2),
+            ..MicrocircuitSpec::ours(INPUTS, &[90, 50], CLASSES).unwrap()
+        }),
     ]
 }
 
@@ -100,6 +118,8 @@ fn learner(kind: &Kind, seed: u64, compute: &Compute) -> Box<dyn Learner> {
             let spec = BackpropSpec { inputs: INPUTS, hidden, classes: CLASSES, head, batch: BATCH };
             Box::new(Backprop::new(spec, &mut random, compute).unwrap())
         }
+        Kind::Equilibrium(spec) => Box::new(EquilibriumPropagation::new(spec.clone(), &mut random, compute).unwrap()),
+        Kind::Microcircuit(spec) => Box::new(Microcircuit::new(spec.clone(), &mut random, compute).unwrap()),
     }
 }
 
