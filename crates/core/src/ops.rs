@@ -374,7 +374,8 @@ pub fn logistic(kernels: &Kernels, values: &Matrix, rows: Range<usize>, rates: &
 /// Computes φ(v + d) of some rows, and φ(v + d) − φ(v) in place of d, where φ is [`logistic`].
 ///
 /// # Numerics
-/// The difference is not taken between rates: it has a relative error of about 1e-6, however small d is.
+/// The difference is not taken between rates: it has a relative error of some 1e-6, however small d is, for |v| and |d| up to
+/// 40.
 ///
 /// # Panics
 /// If the matrices have different columns, or a row does not exist.

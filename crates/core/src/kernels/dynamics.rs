@@ -18,19 +18,22 @@ pub(crate) fn logistic<S: Simd>(simd: S, values: &[Lanes], rates: &mut [Lanes]) 
 
 /// φ(v + d) and φ(v + d) − φ(v), the latter in place of d.
 ///
-/// With E = exp(−v) and X = exp(−d) − 1: φ(v + d) = 1/(1 + E + E X), and the difference is −X E φ(v + d)/(1 + E). Nothing cancels,
-/// so it keeps the relative accuracy of d, however small that is.
+/// The difference is (1 − exp(−d)) (1 − φ(v)) φ(v + d). Nothing cancels, so it keeps the relative accuracy of d, however small
+/// that is.
 #[inline(always)]
 pub(crate) fn logistic_change<S: Simd>(simd: S, values: &[Lanes], changes: &mut [Lanes], rates: &mut [Lanes]) {
     let (zero, one) = (simd.splat_f32x16(0.0), simd.splat_f32x16(1.0));
     for ((values, changes), rates) in values.iter().zip(changes).zip(rates) {
-        let e = exp(simd, simd.sub_f32x16(zero, simd.load_f32x16(values)));
-        let x = exp_minus_1(simd, simd.sub_f32x16(zero, simd.load_f32x16(changes)));
-        let before = simd.add_f32x16(one, e);
-        let rate = simd.div_f32x16(one, simd.fma_f32x16(e, x, before));
-        let ratio = simd.div_f32x16(simd.mul_f32x16(e, rate), before);
+        let (v, d) = (simd.load_f32x16(values), simd.load_f32x16(changes));
+        let before = exp(simd, simd.sub_f32x16(zero, v));
+        let after = exp(simd, simd.sub_f32x16(zero, simd.add_f32x16(v, d)));
+        let rate = simd.div_f32x16(one, simd.add_f32x16(one, after));
+        let rest = simd.div_f32x16(before, simd.add_f32x16(one, before));
+        let growth = exp_minus_1(simd, simd.sub_f32x16(zero, d));
+        // Smaller than 1 first, so that the product stays in range.
+        let fall = simd.mul_f32x16(simd.mul_f32x16(growth, rest), rate);
         simd.store_f32x16(rate, rates);
-        simd.store_f32x16(simd.sub_f32x16(zero, simd.mul_f32x16(x, ratio)), changes);
+        simd.store_f32x16(simd.sub_f32x16(zero, fall), changes);
     }
 }
 

@@ -258,8 +258,8 @@ fn tile<S: Simd, const C: usize, const V: usize, const BY_EXAMPLE: bool>(
     let last = window.rows.end - 1;
     // A class behind the last one repeats it, and is not taken.
     let mut classes = [last; C];
-    for c in 0..C {
-        classes[c] = last.min(class + c);
+    for (c, of) in classes.iter_mut().enumerate() {
+        *of = last.min(class + c);
     }
     let mut rows: [&[f32]; C] = [&[]; C];
     let mut sums = [[simd.splat_f32x16(0.0); V]; C];
@@ -267,8 +267,8 @@ fn tile<S: Simd, const C: usize, const V: usize, const BY_EXAMPLE: bool>(
         if !BY_EXAMPLE {
             rows[c] = &deltas.lanes(classes[c]).as_flattened()[window.column..][..examples.rows()];
         }
-        for v in 0..V {
-            sums[c][v] = sink.start(simd, classes[c] * stride + i + v);
+        for (v, sum) in sums[c].iter_mut().enumerate() {
+            *sum = sink.start(simd, classes[c] * stride + i + v);
         }
     }
     let listed = nonzeros.and_then(|nonzeros| nonzeros.at(i, examples.rows()));

@@ -16,6 +16,7 @@
 
 mod relax;
 mod spec;
+mod step;
 
 pub use spec::{EquilibriumSpec, Particles, Signs};
 
@@ -462,100 +463,6 @@ impl Learner for EquilibriumPropagation {
 }
 
 impl EquilibriumPropagation {
-    /// Takes one step on one minibatch, all of `data`, from a given state: what an epoch of one minibatch does.
-    ///
-    /// Returns `weight.l`, `bias.l`, the ends `state.l` of the free phase, those of the nudged phase `nudged.l`, and with both
-    /// signs of β also `nudged_back.l`, the ends of the second.
-    ///
-    /// # Shapes
-    /// `state` has `weight.l` [units × units below], `bias.l` [units] and, with persistent particles, `state.l` [samples ×
-    /// units], where the free phase starts.
-    ///
-    /// # Errors
-    /// As [`EquilibriumPropagation::new`] and [`Learner::epoch`]; also if a tensor is missing or has another shape, or the
-    /// minibatch is empty or larger than `spec.batch`.
-    ///
-    /// # Example
-    /// ```
-    /// use rivalry_core::{Compute, Inputs, Kernels};
-    /// use rivalry_nets::{EquilibriumPropagation, EquilibriumSpec, Labelled, State, Tensor};
-    /// let spec = EquilibriumSpec { batch: 1, alphas: vec![0.1, 0.1], ..EquilibriumSpec::fixed(&[2, 1, 2])? };
-    /// let mut state = State::default();
-    /// for (name, shape, values) in [
-    ///     ("weight.1", vec![1, 2], vec![0.5, 0.5]),
-    ///     ("bias.1", vec![1], vec![0.0]),
-    ///     ("state.1", vec![1, 1], vec![0.0]),
-    ///     ("weight.2", vec![2, 1], vec![0.25, 0.75]),
-    ///     ("bias.2", vec![2], vec![0.0, 0.0]),
-    ///     ("state.2", vec![1, 2], vec![0.0, 0.0]),
-    /// ] {
-    ///     state.insert(name, Tensor::new(shape, values));
-    /// }
-    /// let data = Labelled { inputs: Inputs::f32(&[0.5, 0.5], 2)?, labels: &[0] };
-    /// let after = EquilibriumPropagation::step(&Compute::new(Some(1), Kernels::best())?, spec, &state, &data)?;
-    /// assert!(after.f32("weight.2", &[2, 1])?[0] > 0.25);
-    /// # Ok::<(), rivalry_nets::Error>(())
-    /// ```
-    pub fn step(compute: &Compute, spec: EquilibriumSpec, state: &State, data: &Labelled<'_>) -> Result<State> {
-        let samples = data.inputs.samples();
-        eval::check_size("the samples of a minibatch", samples, 1, spec.batch)?;
-        let mut network = EquilibriumPropagation::new(spec, &mut Random::keyed(0, "unused", 0), compute)?;
-        network.restore_tensors(state)?;
-        network.epoch(compute, data, &(0..samples as u32).collect::<Vec<u32>>(), 1.0)?;
-        let mut after = network.state();
-        after.counters.clear();
-        let settled: Vec<_> = network.settled.iter().map(Shared::read).collect();
-        let ends: [(&str, fn(&Settled) -> &[Matrix]); 3] =
-            [("state", |it| &it.free), ("nudged", |it| &it.nudged[0]), ("nudged_back", |it| &it.nudged[1])];
-        let count = if network.spec.signs == Signs::Both { 3 } else { 2 };
-        for (layer, &units) in network.spec.widths()[1..].iter().enumerate() {
-            for (name, states) in &ends[..count] {
-                let rows = settled.iter().flat_map(|settled| {
-                    let states = &states(settled)[layer];
-                    (0..settled.samples.len()).flat_map(|row| states.row(row).iter().copied())
-                });
-                let tensor = Tensor::new([samples, units], rows.collect::<Vec<f32>>());
-                after.insert(format!("{name}.{}", layer + 1), tensor);
-            }
-        }
-        Ok(after)
-    }
-
-    /// Takes weights, biases and particles from a state; nothing changes unless all are there.
-    fn restore_tensors(&mut self, state: &State) -> Result<()> {
-        let widths = self.spec.widths();
-        let has_particles = state.tensors.keys().any(|name| name.starts_with("state."));
-        let samples = state.tensors.get("state.1").and_then(|tensor| tensor.shape.first()).copied().unwrap_or_default();
-        let (mut layers, mut particles) = (Vec::new(), Vec::new());
-        for (layer, pair) in widths.windows(2).enumerate() {
-            let name = |kind: &str| format!("{kind}.{}", layer + 1);
-            layers.push((state.f32(&name("weight"), &[pair[1], pair[0]])?, state.f32(&name("bias"), &[pair[1]])?));
-            if self.spec.particles == Particles::Persistent && has_particles {
-                particles.push(state.f32(&name("state"), &[samples, pair[1]])?);
-            }
-        }
-        for units in &mut self.units {
-            let Units { ranges, layers: own_layers } = units.get_mut();
-            for ((own, rows), (weights, bias)) in ranges.iter().zip(own_layers).zip(&layers) {
-                let inputs = rows.weights.columns();
-                for (row, unit) in own.clone().enumerate() {
-                    rows.weights.row_mut(row).copy_from_slice(&weights[unit * inputs..][..inputs]);
-                }
-                rows.bias.copy_from_slice(&bias[own.clone()]);
-            }
-        }
-        self.particles = (!particles.is_empty()).then(|| {
-            let exchange = Exchange::new(samples, widths[1..].iter().sum());
-            let mut first = 0;
-            for (values, &units) in particles.iter().zip(&widths[1..]) {
-                values.chunks_exact(units).enumerate().for_each(|(row, states)| exchange.store(row, first, states));
-                first += units;
-            }
-            exchange
-        });
-        Ok(())
-    }
-
     fn check_finite(&self) -> Result<()> {
         for units in &self.units {
             for layer in &units.read().layers {

@@ -29,6 +29,9 @@ use sweep::{Learned, Published, Units, Worker};
 
 /// What to do when weights are no longer finite.
 const HINT: &str = "lower eta_up or eta_ip";
+/// Which potentials of the units of a worker are meant.
+type PotentialsOf = fn(&Units) -> &[Matrix];
+
 /// How often the weights of an epoch enter their mean.
 const POINTS: usize = 16;
 
@@ -166,7 +169,7 @@ impl Microcircuit {
         after.counters.clear();
         let parts = network.workers.lock();
         for (layer, &units) in network.spec.widths()[1..].iter().enumerate() {
-            let potentials: [(&str, fn(&Units) -> &[Matrix]); 2] = [("basal", |it| &it.basal), ("soma", |it| &it.soma)];
+            let potentials: [(&str, PotentialsOf); 2] = [("basal", |it| &it.basal), ("soma", |it| &it.soma)];
             for (name, of) in potentials {
                 let rows = (0..samples)
                     .flat_map(|row| parts.iter().flat_map(move |part| of(&part.units)[layer].row(row).iter().copied()));

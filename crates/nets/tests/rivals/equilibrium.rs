@@ -21,9 +21,9 @@ impl Exact {
     }
 
     /// Steps of one sample: `layers[0]` are the inputs, which are clamped.
-    fn relax(&self, layers: &mut Vec<Vec<f64>>, steps: usize, beta: f64, label: usize) {
+    fn relax(&self, layers: &mut [Vec<f64>], steps: usize, beta: f64, label: usize) {
         for _ in 0..steps {
-            let old = layers.clone();
+            let old = layers.to_vec();
             for l in 1..layers.len() {
                 for unit in 0..self.sizes[l] {
                     let row = &self.weights[l - 1][unit * self.sizes[l - 1]..][..self.sizes[l - 1]];
@@ -174,8 +174,8 @@ fn small_nudges_give_the_gradient_of_the_loss() {
     let sizes = [8, 6, 5, 3];
     let (mut before, (x, labels)) = (start(&sizes, 0.3), samples(8, 3, BATCH));
     // In the open interval, where the loss has a derivative.
-    for layer in 1..sizes.len() {
-        before.insert(format!("bias.{layer}"), Tensor::new([sizes[layer]], vec![0.35_f32; sizes[layer]]));
+    for (layer, &units) in sizes.iter().enumerate().skip(1) {
+        before.insert(format!("bias.{layer}"), Tensor::new([units], vec![0.35_f32; units]));
     }
     let mut gradient = Vec::new();
     for (l, name) in (1..sizes.len()).flat_map(|l| [(l, "weight"), (l, "bias")]) {
