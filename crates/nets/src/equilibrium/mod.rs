@@ -426,7 +426,7 @@ impl Learner for EquilibriumPropagation {
         vec![("free_steps", steps as f64 / count), ("residual", residual / count), ("dead_outputs", dead)]
     }
 
-    /// `weight.l` [units × units below] and `bias.l` [units] from l = 1 at the inputs up; with persistent particles, once there
+    /// `weight.l` [units × units below] and `bias.l` (one per unit) from l = 1 at the inputs up; with persistent particles, once there
     /// are any, `state.l` [samples × units]; the counters `minibatches` and `sign_seed`.
     fn state(&self) -> State {
         let (mut state, widths) = (State::default(), self.spec.widths());

@@ -18,7 +18,7 @@ impl EquilibriumPropagation {
     /// signs of β also `nudged_back.l`, the ends of the second.
     ///
     /// # Shapes
-    /// `state` has `weight.l` [units × units below], `bias.l` [units] and, with persistent particles, `state.l` [samples ×
+    /// `state` has `weight.l` [units × units below], `bias.l` (one per unit) and, with persistent particles, `state.l` [samples ×
     /// units], where the free phase starts.
     ///
     /// # Errors
@@ -32,7 +32,7 @@ impl EquilibriumPropagation {
     /// let spec = EquilibriumSpec { batch: 1, alphas: vec![0.1, 0.1], ..EquilibriumSpec::fixed(&[2, 1, 2])? };
     /// let mut state = State::default();
     /// for (name, shape, values) in [
-    ///     ("weight.1", vec![1, 2], vec![0.5, 0.5]),
+    ///     ("weight.1", vec![1, 2], vec![0.5_f32, 0.5]),
     ///     ("bias.1", vec![1], vec![0.0]),
     ///     ("state.1", vec![1, 1], vec![0.0]),
     ///     ("weight.2", vec![2, 1], vec![0.25, 0.75]),
