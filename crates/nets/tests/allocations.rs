@@ -2,8 +2,8 @@
 
 use rivalry_core::{Compute, Engine, Inputs, Kernels, Matrix, Random, Rule};
 use rivalry_nets::{
-    Backprop, BackpropSpec, EquilibriumPropagation, EquilibriumSpec, FastLearner, FastSpec, HStarOf, Head, Labelled, Learner,
-    Microcircuit, MicrocircuitSpec, Readout, ReadoutSpec, SlowLearner, SlowSpec,
+    Backprop, BackpropSpec, EquilibriumPropagation, EquilibriumSpec, FastLearner, FastSpec, HStarOf, Head, Labelled,
+    Learner, Microcircuit, MicrocircuitSpec, Readout, ReadoutSpec, SlowLearner, SlowSpec,
 };
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;

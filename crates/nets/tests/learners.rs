@@ -3,9 +3,9 @@
 
 use rivalry_core::{Compute, Engine, Inputs, Kernels, Layer, Matrix, Random, Rule};
 use rivalry_nets::{
-    Backprop, BackpropSpec, Encoder, EquilibriumPropagation, EquilibriumSpec, FastLearner, FastSpec, FeatureSpec, HStarOf, Head,
-    Labelled, LayerEncoder, Learner, Microcircuit, MicrocircuitSpec, Readout, ReadoutSpec, SlowLearner, SlowSpec, State,
-    Tensor, Values, mean_largest_current,
+    Backprop, BackpropSpec, Encoder, EquilibriumPropagation, EquilibriumSpec, FastLearner, FastSpec, FeatureSpec,
+    HStarOf, Head, Labelled, LayerEncoder, Learner, Microcircuit, MicrocircuitSpec, Readout, ReadoutSpec, SlowLearner,
+    SlowSpec, State, Tensor, Values, mean_largest_current,
 };
 
 const SAMPLES: usize = 70;
