@@ -250,7 +250,7 @@ impl Config {
         if network(&config) != network(&before) || config.labels_per_class != before.labels_per_class {
             config.published = None;
         }
-        config.method.check(&config)?;
+        methods::check(&config)?;
         Ok(config)
     }
 

@@ -16,6 +16,7 @@ use rivalry_nets::{Classifier, Encoder, State};
 use crate::config::Config;
 use crate::dataset::{Examples, Length};
 use crate::error::failure;
+use crate::methods::inputs_of;
 use crate::run::finish::read_trained;
 use crate::run::phases::readout_length;
 use crate::run::{CONFIG, TENSORS};
@@ -50,8 +51,7 @@ impl Network {
     /// # Errors
     /// There is neither a hidden layer nor a readout.
     pub(crate) fn new(config: Config, trained: State) -> anyhow::Result<Self> {
-        let first = ["weights", "weights.1", "readout"].into_iter().find_map(|name| trained.tensors.get(name));
-        let inputs = first.and_then(|tensor| tensor.shape.last().copied()).context("it has no weights")?;
+        let inputs = inputs_of(&trained)?;
         Ok(Self { config, trained, inputs })
     }
 
@@ -74,7 +74,7 @@ impl Network {
     /// The samples do not fit, or the run has no readout.
     pub(crate) fn predict(&self, compute: &Compute, samples: &Examples<'_>) -> anyhow::Result<(Vec<u8>, Matrix)> {
         self.check(samples)?;
-        if !self.trained.tensors.contains_key("readout") {
+        if self.config.readout_epochs == 0 && self.config.method.uses("readout_epochs") {
             let hint = "train with readout_epochs above 0, or use `rivalry features`";
             return Err(failure("the run has no readout, so it cannot predict classes", hint));
         }

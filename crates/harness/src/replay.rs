@@ -9,8 +9,8 @@ use anyhow::Context;
 use rivalry_core::{Inputs, Layer, Rates, Rule};
 use rivalry_data::npy::{self, Dtype, Npy};
 use rivalry_nets::{
-    Activation, ChannelOrder, Encoder, ImageShape, PatchEncoder, PatchSpec, Pooled, SlowLearner, SlowSpec, Tensor,
-    Whitening,
+    Activation, ChannelOrder, Encoder, EquilibriumPropagation, EquilibriumSpec, ImageShape, Labelled, Microcircuit,
+    MicrocircuitSpec, PatchEncoder, PatchSpec, Pooled, SlowLearner, SlowSpec, State, Tensor, Whitening,
 };
 use safetensors::SafeTensors;
 use serde::Deserialize;
@@ -20,7 +20,13 @@ use crate::error::failure;
 use crate::methods::ThresholdOf;
 
 /// The learners by name, and one step of each: from the tensors and settings of a file to its results.
-const LEARNERS: [(&str, Step); 3] = [("biological", biological), ("slow", slow), ("patches", patches)];
+const LEARNERS: [(&str, Step); 5] = [
+    ("biological", biological),
+    ("slow", slow),
+    ("patches", patches),
+    ("equilibrium-propagation", equilibrium),
+    ("dendritic-microcircuit", microcircuit),
+];
 
 /// One step.
 pub(crate) type Step = fn(&Case<'_>, &Compute) -> anyhow::Result<Vec<(String, Tensor)>>;
@@ -124,6 +130,50 @@ fn patches(case: &Case<'_>, compute: &Compute) -> anyhow::Result<Vec<(String, Te
     Ok(vec![("features".to_owned(), Tensor::new([samples, encoder.width()], features.to_rows()))])
 }
 
+/// Equilibrium propagation on one minibatch.
+fn equilibrium(case: &Case<'_>, compute: &Compute) -> anyhow::Result<Vec<(String, Tensor)>> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Settings {
+        #[serde(rename = "learner")]
+        _learner: String,
+        sizes: Vec<usize>,
+        minibatch: usize,
+        beta: f32,
+        epsilon: f32,
+        free_steps: usize,
+        nudged_steps: usize,
+        rates: Vec<f32>,
+    }
+    let Settings { sizes, minibatch, beta, epsilon, free_steps, nudged_steps, rates, .. } = case.settings()?;
+    let base = EquilibriumSpec::fixed(&sizes)?;
+    let spec = EquilibriumSpec { batch: minibatch, beta, epsilon, free_steps, nudged_steps, alphas: rates, ..base };
+    case.step_of_labels(|state, data| EquilibriumPropagation::step(&compute.core, spec, state, data))
+}
+
+/// A dendritic microcircuit on one minibatch.
+fn microcircuit(case: &Case<'_>, compute: &Compute) -> anyhow::Result<Vec<(String, Tensor)>> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Settings {
+        #[serde(rename = "learner")]
+        _learner: String,
+        sizes: Vec<usize>,
+        minibatch: usize,
+        lambdas: Vec<f32>,
+        lambda_interneuron: f32,
+        rates: Vec<f32>,
+        ip_rates: Vec<f32>,
+        on: f32,
+        off: f32,
+    }
+    let Settings { sizes, minibatch, lambdas, lambda_interneuron, rates, ip_rates, on, off, .. } = case.settings()?;
+    let base = MicrocircuitSpec::of_sizes(&sizes)?;
+    let (eta_up, eta_ip, targets) = (rates, ip_rates, [on, off]);
+    let spec = MicrocircuitSpec { batch: minibatch, lambdas, lambda_interneuron, eta_up, eta_ip, targets, ..base };
+    case.step_of_labels(|state, data| Microcircuit::step(&compute.core, spec, state, data))
+}
+
 /// A file of one step: its tensors and settings.
 pub(crate) struct Case<'a> {
     pub(crate) path: &'a Path,
@@ -137,6 +187,37 @@ impl Case<'_> {
             let message = format!("the settings of {} cannot be used: {error}", self.path.display());
             failure(message, "they are one JSON object under the metadata key `settings`")
         })
+    }
+
+    /// A step on labelled samples, from the other tensors as the state.
+    fn step_of_labels(
+        &self,
+        step: impl FnOnce(&State, &Labelled<'_>) -> rivalry_nets::Result<State>,
+    ) -> anyhow::Result<Vec<(String, Tensor)>> {
+        let inputs = self.array("inputs")?;
+        let [_, width] = inputs.matrix("[samples, inputs]")?;
+        let mut state = State::default();
+        for name in self.tensors.names().into_iter().filter(|name| !["inputs", "labels"].contains(name)) {
+            let array = self.array(name)?;
+            state.insert(name, Tensor::new(array.shape.clone(), array.floats()?.to_vec()));
+        }
+        let data = Labelled { inputs: inputs.inputs(width)?, labels: &self.labels()? };
+        Ok(step(&state, &data)?.tensors.into_iter().collect())
+    }
+
+    /// The classes of the samples, as whole numbers below 256.
+    fn labels(&self) -> anyhow::Result<Vec<u8>> {
+        let place = format!("the tensor `labels` of {}", self.path.display());
+        let view = self.tensors.tensor("labels").with_context(|| format!("cannot use {place}"))?;
+        let labels: Option<Vec<u8>> = match view.dtype() {
+            safetensors::Dtype::U8 => Some(view.data().to_vec()),
+            safetensors::Dtype::I32 => {
+                let labels = view.data().chunks_exact(4).map(bytemuck::pod_read_unaligned::<i32>);
+                labels.map(|label| u8::try_from(label).ok()).collect()
+            }
+            _ => None,
+        };
+        labels.ok_or_else(|| failure(format!("{place} does not hold classes"), "they are U8 or I32, from 0 to 255"))
     }
 
     fn array(&self, name: &str) -> anyhow::Result<Array> {

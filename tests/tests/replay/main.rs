@@ -117,7 +117,7 @@ fn weights_are_those_of_the_folder_of_cases() {
 }
 
 /// The learners that are driven by files of tensors.
-const LEARNERS: [&str; 3] = ["biological", "slow", "patches"];
+const LEARNERS: [&str; 5] = ["biological", "slow", "patches", "equilibrium-propagation", "dendritic-microcircuit"];
 
 /// Cases of other programs in the form that every learner has: `LEARNER/CASE/{in,out}.safetensors`. Weights that the step
 /// also had before may differ by a small share of the largest change of any of them.

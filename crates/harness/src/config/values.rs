@@ -132,6 +132,11 @@ impl Hidden {
         self.0[0]
     }
 
+    /// The inputs and the units of each layer, over samples of so many inputs.
+    pub(crate) fn widths_below(&self, inputs: usize) -> impl Iterator<Item = (usize, usize)> {
+        std::iter::once(inputs).chain(self.0.iter().copied()).zip(self.0.iter().copied())
+    }
+
     /// The cell of a CSV row: a number, or `500-500`.
     ///
     /// # Errors

@@ -84,13 +84,10 @@ impl Method for EndToEnd {
 
     /// The weights and their two moments, each also in the state, the checkpoint and its bytes.
     fn numbers(&self, config: &Config, inputs: usize, _features: usize) -> u64 {
-        let mut below = inputs;
-        let layers = config.hidden.sizes().iter().map(|&units| {
-            let numbers = (units as u64).saturating_mul((12 * below + config.readout_batch) as u64);
-            below = units;
-            numbers
-        });
-        layers.fold(0, u64::saturating_add)
+        let layers = config.hidden.widths_below(inputs);
+        let numbers =
+            layers.map(|(below, units)| (units as u64).saturating_mul((12 * below + config.readout_batch) as u64));
+        numbers.fold(0, u64::saturating_add)
     }
 
     fn passes(&self, config: &Config) -> f64 {

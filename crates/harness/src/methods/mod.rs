@@ -8,6 +8,9 @@
 
 mod backprop;
 mod biological;
+mod equilibrium;
+mod microcircuit;
+mod own;
 mod patches;
 mod random;
 mod shallow;
@@ -16,19 +19,21 @@ mod stacked;
 
 use std::fmt;
 
-pub(crate) use slow::ThresholdOf;
-
+use anyhow::Context;
 use rivalry_core::{Compute, Layer};
 use rivalry_data::Shape;
-use rivalry_nets::{Classifier, Encoder, State};
+use rivalry_nets::{Classifier, Encoder, Learner, State};
 use serde::de::{self, Deserialize, Deserializer};
 use serde::{Serialize, Serializer};
+
+use own::{OrAuto, own, refuse};
+pub(crate) use slow::ThresholdOf;
 
 use crate::config::{Config, nearest};
 use crate::error::failure;
 use crate::rows::Phase;
 use crate::run::Job;
-use crate::run::phases::{PhaseRun, shape_of, trained_readout};
+use crate::run::phases::{Data, PhaseRun, Rates, readout_length, shape_of, trained_readout};
 
 /// The keys of every method.
 const EVERYWHERE: [&str; 11] = [
@@ -166,15 +171,6 @@ pub trait Method: fmt::Debug + Sync {
     /// # Errors
     /// Settings that contradict each other.
     fn check(&self, config: &Config) -> anyhow::Result<()> {
-        let layers = config.hidden.sizes().len();
-        if self.uses("hidden") && layers > self.most_layers() {
-            let message =
-                format!("method {} has one hidden layer, hidden = {} names {layers}", self.name(), config.hidden);
-            return Err(failure(
-                message,
-                "hidden=500 is one layer of 500 units; method=end-to-end takes several layers",
-            ));
-        }
         if self.uses("k") && config.k > config.hidden.first() {
             let message = format!("k = {} needs as many hidden units, there are {}", config.k, config.hidden.first());
             return Err(failure(message, "the unit of rank k gets the anti-Hebbian update, so there must be k units"));
@@ -184,7 +180,7 @@ pub trait Method: fmt::Debug + Sync {
 }
 
 /// Every method; the paper's first.
-pub static METHODS: [&dyn Method; 10] = [
+pub static METHODS: [&dyn Method; 12] = [
     &biological::Biological,
     &backprop::END_TO_END,
     &backprop::END_TO_END_SOFTMAX,
@@ -195,6 +191,8 @@ pub static METHODS: [&dyn Method; 10] = [
     &patches::COMPETING,
     &patches::K_MEANS,
     &patches::RANDOM,
+    &equilibrium::Equilibrium,
+    &microcircuit::Dendritic,
 ];
 
 /// The paper's method.
@@ -214,13 +212,33 @@ pub fn method(name: &str) -> Result<&'static dyn Method, String> {
     })
 }
 
-/// The first hidden layer in a state.
+/// The hidden layer that sees the samples, or patches of them.
 ///
 /// # Errors
 /// The state is not one of this version.
 pub fn first_layer(state: &State) -> anyhow::Result<Option<Layer>> {
-    let name = ["weights", "weights.1"].into_iter().find(|name| state.tensors.contains_key(*name));
+    if let Ok([units, columns]) = shape_of(state, "up.1") {
+        // The last column is that of the constant input.
+        let rows = state.f32("up.1", &[units, columns])?.chunks_exact(columns);
+        let weights: Vec<f32> = rows.flat_map(|row| &row[..columns - 1]).copied().collect();
+        return Ok(Some(Layer::from_rows(units, columns - 1, &weights)?));
+    }
+    let name = ["weights", "weights.1", "weight.1"].into_iter().find(|name| state.tensors.contains_key(*name));
     name.map(|name| layer_of(state, name)).transpose()
+}
+
+/// The inputs of a sample, from trained tensors.
+///
+/// # Errors
+/// There are no weights.
+pub fn inputs_of(trained: &State) -> anyhow::Result<usize> {
+    if let Ok(shape) = trained.u32("image_shape", &[4]) {
+        return Ok(shape[..3].iter().map(|&axis| axis as usize).product());
+    }
+    match first_layer(trained)? {
+        Some(layer) => Ok(layer.inputs()),
+        None => shape_of(trained, "readout").map(|[_, inputs]| inputs).context("it has no weights"),
+    }
 }
 
 /// The layer whose weights have this name.
@@ -232,14 +250,50 @@ pub fn layer_of(state: &State, name: &str) -> anyhow::Result<Layer> {
     Ok(Layer::from_rows(hidden, inputs, state.f32(name, &[hidden, inputs])?)?)
 }
 
-/// The values of [`Method::own_keys`] as a method knows them.
-fn own<T: serde::de::DeserializeOwned>(config: &Config) -> Result<T, toml::de::Error> {
-    config.own.clone().try_into()
+/// The phase of a network that learns from labels in all layers.
+fn labelled_phase<'a>(job: &Job<'a>, learner: Box<dyn Learner + 'a>, rates: Rates) -> anyhow::Result<PhaseRun<'a>> {
+    let length = readout_length(job.config);
+    Ok(PhaseRun {
+        phase: Phase::EndToEnd,
+        rates,
+        order: "readout-order",
+        learner,
+        train: Data::samples(&job.splits.labelled, length)?,
+        evaluate: Some(Data::samples(&job.splits.evaluate, length)?),
+        kept: State::default(),
+    })
 }
 
-/// Refuses a value of one of these keys.
-fn refuse(key: &str, range: &str) -> toml::de::Error {
-    de::Error::custom(format!("{key} must be {range}"))
+/// Trained tensors with counters that were not kept.
+fn with_counters<const N: usize>(trained: &State, counters: [(&str, u64); N]) -> State {
+    let mut state = trained.clone();
+    state.counters.extend(counters.map(|(name, count)| (name.to_owned(), count)));
+    state
+}
+
+/// A method that learns in epochs of its own.
+fn needs_epochs(method: &dyn Method, config: &Config) -> anyhow::Result<()> {
+    if config.epochs > 0 {
+        return Ok(());
+    }
+    let message = format!("method {} needs epochs of at least 1", method.name());
+    Err(failure(message, "a network that has not learned predicts nothing"))
+}
+
+/// Checks what one key cannot know alone.
+///
+/// # Errors
+/// More hidden layers than the method can have; otherwise as [`Method::check`].
+pub fn check(config: &Config) -> anyhow::Result<()> {
+    let method = config.method;
+    let (layers, most) = (config.hidden.sizes().len(), method.most_layers());
+    if !method.uses("hidden") || layers <= most {
+        return method.check(config);
+    }
+    let (name, hidden) = (method.name(), &config.hidden);
+    let has = if most == 1 { "one hidden layer".to_owned() } else { format!("at most {most} hidden layers") };
+    let message = format!("method {name} has {has}, hidden = {hidden} names {layers}");
+    Err(failure(message, "hidden=500 is one layer of 500 units; method=end-to-end takes several layers"))
 }
 
 /// A method that has no hidden layer to stop after.

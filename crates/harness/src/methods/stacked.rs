@@ -115,13 +115,9 @@ impl Method for Stacked {
 
     /// Every layer, its powers and its checkpoint, what it learns from, then the features.
     fn numbers(&self, config: &Config, inputs: usize, features: usize) -> u64 {
-        let mut below = inputs;
-        let layers = config.hidden.sizes().iter().map(|&units| {
-            let numbers = (units as u64).saturating_mul((4 * below + 2 * features) as u64);
-            below = units;
-            numbers
-        });
-        layers.fold(0, u64::saturating_add)
+        let layers = config.hidden.widths_below(inputs);
+        let numbers = layers.map(|(below, units)| (units as u64).saturating_mul((4 * below + 2 * features) as u64));
+        numbers.fold(0, u64::saturating_add)
     }
 
     fn passes(&self, config: &Config) -> f64 {

@@ -59,6 +59,8 @@ fn files(
     }
     if let Some(Tensor { shape, values: Values::F32(values) }) = checkpoint.state.tensors.get("readout") {
         files.push((READOUT, Ok(npy::write_f32(shape, values))));
+    }
+    if checkpoint.metrics.iter().any(|row| row.phase != Phase::Unsupervised) {
         files.push((CURVES, curves(job, &checkpoint.metrics).map(String::into_bytes)));
         files.push((CONFUSION, confusion(job, checkpoint).map(String::into_bytes)));
     }
@@ -116,7 +118,9 @@ fn row(
 /// `weights.safetensors`: every layer by name, what a readout needs beside them (`units`: the hidden units that take part;
 /// `current_scale`), and in the metadata how the inputs of the first layer form an image.
 fn trained(checkpoint: &Checkpoint, shape: Shape) -> Vec<u8> {
-    let learning = |name: &str| name.ends_with("_moment") || name.starts_with("wins") || name.starts_with("balance");
+    let learning = |name: &str| {
+        name.ends_with("_moment") || ["wins", "balance", "state."].iter().any(|start| name.starts_with(start))
+    };
     let tensors = checkpoint.state.tensors.iter().filter(|(name, _)| !learning(name));
     let order = if shape.order == Order::Pixels { "pixels" } else { "planes" };
     let image = format!("{} {} {} {order}", shape.height, shape.width, shape.channels);

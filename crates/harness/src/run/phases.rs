@@ -43,6 +43,8 @@ pub enum Rates {
     Linear(f64),
     /// The same over each so many epochs: for layers that learn one after the other.
     LinearEach(f64, u32),
+    /// From the first number in the first epoch linearly to the second one in the last.
+    Between(f64, f64),
     /// Rates with their end epochs.
     Schedule(Schedule),
 }
@@ -53,6 +55,10 @@ impl Rates {
         match self {
             Self::Linear(first) => (first * (1.0 - f64::from(epoch) / f64::from(epochs))) as f32,
             Self::LinearEach(first, each) => Self::Linear(*first).rate(epoch % each, *each),
+            Self::Between(first, last) => {
+                let share = f64::from(epoch) / f64::from(epochs.saturating_sub(1).max(1));
+                (first + share * (last - first)) as f32
+            }
             Self::Schedule(schedule) => schedule.rate(epoch, epochs),
         }
     }
@@ -288,6 +294,11 @@ mod tests {
         assert_eq!([0, 1, 2, 3].map(|epoch| linear.rate(epoch, 4)), [0.04, 0.03, 0.02, 0.01]);
         let schedule = Rates::Schedule(Schedule::parse("1e-3:100,5e-4:150").unwrap());
         assert_eq!([schedule.rate(0, 3), schedule.rate(2, 3)], [1e-3, 5e-4]);
+        let between = Rates::Between(1.0, 0.1);
+        assert_eq!(
+            [(0, 3), (1, 3), (2, 3), (0, 1)].map(|(epoch, epochs)| between.rate(epoch, epochs)),
+            [1.0, 0.55, 0.1, 1.0]
+        );
         let each = Rates::LinearEach(0.04, 2);
         assert_eq!([0, 1, 2, 3].map(|epoch| each.rate(epoch, 4)), [0.04, 0.02, 0.04, 0.02]);
     }
