@@ -18,7 +18,7 @@ pub(crate) fn row(method: &str, seed: u64, test_error_pct: f64, published: f64, 
         task: "class".to_owned(),
         hidden: Some(2000.into()),
         seed,
-        readout_epochs: 60,
+        readout_epochs: Some(60),
         train_error_pct: Some(0.3),
         test_error_pct: Some(test_error_pct),
         published_test_error_pct: Some(published),
@@ -51,12 +51,11 @@ fn metrics(phase: Phase) -> String {
         epoch,
         rate: 0.04,
         train_error_pct: (phase != Phase::Unsupervised).then(|| 1.0 / f64::from(epoch)),
-        validation_error_pct: None,
         test_error_pct: (phase != Phase::Unsupervised).then(|| 1.0 + 1.0 / f64::from(epoch)),
         on_sphere: (phase == Phase::Unsupervised).then_some(200 * epoch as usize),
         negative_units: (phase == Phase::Unsupervised).then_some(70),
-        silent_units: None,
         epoch_ms: 1.0,
+        ..MetricsRow::default()
     };
     let mut rows: Vec<MetricsRow> = Vec::new();
     if phase == Phase::Readout {

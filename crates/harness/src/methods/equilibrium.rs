@@ -93,7 +93,7 @@ impl Method for Equilibrium {
         let mut random = Random::keyed(config.seed, "weights", 0);
         let network = EquilibriumPropagation::new(spec, &mut random, &job.compute.core)?;
         let last = if own::<Settings>(config)?.recipe == Recipe::Paper { 1.0 } else { 0.1 };
-        labelled_phase(job, Box::new(network), Rates::Between(1.0, last))
+        labelled_phase(job, Box::new(network), Rates::Shares { warm_up: 0, last })
     }
 
     fn classifier(&self, config: &Config, trained: &State, compute: &Compute) -> anyhow::Result<Box<dyn Classifier>> {

@@ -21,6 +21,8 @@ struct Settings {
     lambdas: OrAuto<f32>,
     /// η of each layer, from the lowest up.
     layer_rates: OrAuto<f32>,
+    /// Epochs of growing rates at the start.
+    warm_up: u32,
     /// The share of the epochs after which predictions use the mean of the weights; 1 for never.
     average_from: f64,
 }
@@ -54,7 +56,7 @@ impl Method for Dendritic {
     }
 
     fn own_keys(&self) -> &'static [&'static str] {
-        &["lambdas", "layer_rates", "average_from"]
+        &["lambdas", "layer_rates", "warm_up", "average_from"]
     }
 
     fn check_own(&self, config: &Config) -> Result<(), toml::de::Error> {
@@ -71,7 +73,7 @@ impl Method for Dendritic {
         let config = job.config;
         let spec = spec(config, job.splits.labelled.inputs(), job.splits.classes)?;
         let network = Microcircuit::new(spec, &mut Random::keyed(config.seed, "weights", 0), &job.compute.core)?;
-        labelled_phase(job, Box::new(network), Rates::Between(1.0, 0.1))
+        labelled_phase(job, Box::new(network), Rates::Shares { warm_up: own::<Settings>(config)?.warm_up, last: 0.1 })
     }
 
     fn classifier(&self, config: &Config, trained: &State, compute: &Compute) -> anyhow::Result<Box<dyn Classifier>> {

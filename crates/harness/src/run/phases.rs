@@ -43,8 +43,14 @@ pub enum Rates {
     Linear(f64),
     /// The same over each so many epochs: for layers that learn one after the other.
     LinearEach(f64, u32),
-    /// From the first number in the first epoch linearly to the second one in the last.
-    Between(f64, f64),
+    /// Shares of a learner's own rates: from 1 in the first epoch linearly to `last` in the last, and over the first
+    /// `warm_up` epochs less than that, growing in equal steps.
+    Shares {
+        /// Epochs before the full rate.
+        warm_up: u32,
+        /// The share in the last epoch.
+        last: f64,
+    },
     /// Rates with their end epochs.
     Schedule(Schedule),
 }
@@ -55,9 +61,10 @@ impl Rates {
         match self {
             Self::Linear(first) => (first * (1.0 - f64::from(epoch) / f64::from(epochs))) as f32,
             Self::LinearEach(first, each) => Self::Linear(*first).rate(epoch % each, *each),
-            Self::Between(first, last) => {
-                let share = f64::from(epoch) / f64::from(epochs.saturating_sub(1).max(1));
-                (first + share * (last - first)) as f32
+            Self::Shares { warm_up, last } => {
+                let done = f64::from(epoch) / f64::from(epochs.saturating_sub(1).max(1));
+                let warm = (f64::from(epoch + 1) / f64::from(warm_up + 1)).min(1.0);
+                (warm * (1.0 + done * (last - 1.0))) as f32
             }
             Self::Schedule(schedule) => schedule.rate(epoch, epochs),
         }
@@ -294,11 +301,12 @@ mod tests {
         assert_eq!([0, 1, 2, 3].map(|epoch| linear.rate(epoch, 4)), [0.04, 0.03, 0.02, 0.01]);
         let schedule = Rates::Schedule(Schedule::parse("1e-3:100,5e-4:150").unwrap());
         assert_eq!([schedule.rate(0, 3), schedule.rate(2, 3)], [1e-3, 5e-4]);
-        let between = Rates::Between(1.0, 0.1);
+        let shares = |warm_up, epoch, epochs| Rates::Shares { warm_up, last: 0.1 }.rate(epoch, epochs);
         assert_eq!(
-            [(0, 3), (1, 3), (2, 3), (0, 1)].map(|(epoch, epochs)| between.rate(epoch, epochs)),
+            [(0, 3), (1, 3), (2, 3), (0, 1)].map(|(epoch, epochs)| shares(0, epoch, epochs)),
             [1.0, 0.55, 0.1, 1.0]
         );
+        assert_eq!([shares(1, 0, 3), shares(1, 1, 3)], [0.5, 0.55]);
         let each = Rates::LinearEach(0.04, 2);
         assert_eq!([0, 1, 2, 3].map(|epoch| each.rate(epoch, 4)), [0.04, 0.02, 0.04, 0.02]);
     }

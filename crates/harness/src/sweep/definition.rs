@@ -68,6 +68,13 @@ pub(crate) const PARTS: &[Part] = parts! {
     "hidden-sweep", "Test error against the number of hidden units": "hidden-sweep";
     "few-labels", "Test error against labels per class": "few-labels";
     "tasks", "One learned layer, several tasks": "tasks";
+    "slow", "The slow hidden dynamics beside the fast rule": "slow";
+    "stacked", "Layers on top of each other": "stacked";
+    "patches", "Filters of image patches beside k-means and random patches, both data sets":
+        "patches" "cifar10-patches" "cifar10-patches-1600";
+    "equilibrium", "Equilibrium propagation, the paper's recipe and ours": "equilibrium";
+    "microcircuit", "Dendritic microcircuits": "microcircuit";
+    "rivals", "Backpropagation on the networks of its rivals": "rivals";
     "searches", "The searches on a split of the training set that chose the settings, and CIFAR-10's best point on the test set":
         "mnist-grid" "mnist-search" "mnist-long" "cifar10-grid" "cifar10-long" "cifar10-winner" "cifar10-search";
 };
