@@ -4,14 +4,15 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::methods::METHODS;
+
 /// The keys of `--set` and of a TOML file, as `train --help` lists them.
 const KEYS: &str = "\
 Keys of --set and of a TOML file (a file starts from the protocol of its dataset; config.toml of a run is such a file):
   dataset           mnist, cifar10, synthetic, a directory with your own images and labels (IDX or npy), or one X.npy
-  method            biological, end-to-end (backpropagation), end-to-end-softmax, random (a layer that learns nothing),
-                    shallow (no hidden layer); sets the defaults of its protocol, and keys without effect are refused
+  method            how the network learns (below); it sets the defaults of its protocol, and refuses keys without effect
   task              class, parity, half (layer on the lower half of the classes, readout on the upper)
-  hidden            hidden units; 500,500 for two layers (end-to-end)
+  hidden            hidden units, or filters of patches; 500,500 for two layers
   p k delta         exponent of the Lebesgue norm >= 1; rank >= 2 of the unit that gets the anti-Hebbian update, and its
                     strength >= 0
   balance           off, or a number above 0: anti-Hebbian updates of a unit per win (1 prevents that all units collapse)
@@ -28,11 +29,31 @@ Keys of --set and of a TOML file (a file starts from the protocol of its dataset
   validation        share of the training set held out; above 0 the test set is not touched
   split             shuffled (seeded, the same share of every class) or file-order: which samples these take
   seed              of every random number
-  experiment        the name in the CSV files";
+  experiment        the name in the CSV files
+
+Keys of one method (METHODOLOGY.md has their equations):
+  w_inh h_star h_star_of                    slow: inhibition, plasticity threshold, max (a share of the largest h) or value
+  readout_on                                stacked: top, all
+  patch patches cells                       patches*: side of a patch, how many are drawn, cells along a side of the image
+  activation readout lambda steps           patches*: triangle or relu; svm or ridge, its penalty, the steps of the svm
+  recipe free_steps nudged_steps nudging    equilibrium-propagation: ours or paper, steps of both phases, beta
+  layer_rates tolerance                     the same: a rate for each layer; the largest change that ends the free phase
+  lambdas layer_rates                       dendritic-microcircuit: the strength of the dendrite and the rate, for each layer
+  warm_up average_from                      the same: epochs of growing rates; the share of the epochs after which weights
+                                            are averaged for predictions
+
+Methods:
+";
+
+/// The help behind the flags: the keys, then the methods of the registry.
+fn keys() -> String {
+    let methods = METHODS.iter().map(|method| format!("  {:<24}{}\n", method.name(), method.summary()));
+    methods.fold(KEYS.to_owned(), |text, line| text + &line)
+}
 
 /// Arguments of `rivalry train`.
 #[derive(Debug, Args)]
-#[command(after_help = KEYS)]
+#[command(after_help = keys())]
 pub struct TrainArgs {
     /// A named experiment (mnist, cifar10, synthetic) or a TOML file
     #[arg(value_name = "NAME|FILE.toml")]
