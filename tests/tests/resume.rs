@@ -7,7 +7,7 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use common::{Place, write_digits};
-use rivalry::rows::Phase;
+use rivalry::rows::{MetricsRow, Phase, from_csv};
 use rivalry::run::checkpoint::Checkpoint;
 
 const SETTINGS: [&str; 10] = [
@@ -80,18 +80,23 @@ fn finish(place: &Place, settings: &[&str], out: &str) {
     common::Ended::new(start(place, settings, out, "2").wait_with_output().unwrap()).succeeded();
 }
 
-/// `metrics.csv` without its last column, the only one that holds times.
-fn metrics(place: &Place, out: &str) -> Vec<String> {
+/// The rows of `metrics.csv` without their times.
+fn metrics(place: &Place, out: &str) -> Vec<MetricsRow> {
     let text = std::fs::read_to_string(place.file(out).join("metrics.csv")).unwrap();
-    text.lines().map(|line| line.rsplit_once(',').unwrap().0.to_owned()).collect()
+    let rows = from_csv::<MetricsRow>(&text, "metrics").unwrap();
+    rows.into_iter().map(|row| MetricsRow { epoch_ms: 0.0, ..row }).collect()
 }
 
 /// `whole` and `killed` ended alike.
 #[track_caller]
 fn assert_same_bits(place: &Place) {
     for name in ["weights.npy", "readout.npy", "weights.safetensors", "config.toml", "fields.png"] {
-        let read = |out: &str| std::fs::read(place.file(out).join(name)).unwrap();
-        assert!(read("whole") == read("killed"), "{name} differs");
+        // Not every network has a readout of its own.
+        let read = |out: &str| std::fs::read(place.file(out).join(name)).ok();
+        assert!(
+            read("whole") == read("killed") && (read("whole").is_some() || name == "readout.npy"),
+            "{name} differs"
+        );
     }
     assert_eq!(metrics(place, "whole"), metrics(place, "killed"));
 }
@@ -107,6 +112,33 @@ fn a_killed_end_to_end_run_ends_with_the_same_bits() {
     }
     finish(&place, &END_TO_END, "killed");
     assert_same_bits(&place);
+}
+
+/// Patches need images with a shape, which the digits of these tests do not have.
+const PATCHES: &[&str] =
+    &["dataset=synthetic", "train_samples=300", "method=patches", "hidden=20", "patches=3000", "patch=6", "epochs=30"];
+
+/// The other learners, and where their runs are killed: in the second layer of the stack, and with weights averaged.
+const OTHERS: [(&[&str], (Phase, u32)); 5] = [
+    (&["method=slow", "hidden=60", "epochs=30", "readout_epochs=5"], (Phase::Unsupervised, 7)),
+    (&["method=stacked", "hidden=60,40", "epochs=15", "readout_epochs=5"], (Phase::Unsupervised, 20)),
+    (PATCHES, (Phase::Unsupervised, 5)),
+    (&["method=equilibrium-propagation", "hidden=40", "recipe=paper", "epochs=30"], (Phase::EndToEnd, 5)),
+    (&["method=dendritic-microcircuit", "hidden=40,30", "epochs=30"], (Phase::EndToEnd, 22)),
+];
+
+#[test]
+fn killed_runs_of_the_other_learners_end_with_the_same_bits() {
+    for (settings, kill) in OTHERS {
+        let place = Place::new();
+        write_digits(&place, "digits", 2000, 300);
+        let settings = [&["dataset=digits"], settings].concat();
+        finish(&place, &settings, "whole");
+        kill_at(&place, &settings, "killed", "1", kill);
+        assert!(!place.file("killed/result.csv").exists());
+        finish(&place, &settings, "killed");
+        assert_same_bits(&place);
+    }
 }
 
 #[test]

@@ -49,7 +49,7 @@ pub(super) const COMPETING: Patches = Patches {
     name: "patches",
     summary: "filters of image patches by the paper's rule, pooled, then a linear readout",
     phases: &[Phase::Unsupervised, Phase::Readout],
-    keys: &[&["hidden"], RULE],
+    keys: &[&["hidden", "power_n"], RULE],
     filters: None,
 };
 
@@ -57,7 +57,7 @@ pub(super) const K_MEANS: Patches = Patches {
     name: "patches-k-means",
     summary: "the same with the centroids of k-means as filters",
     phases: &[Phase::Readout],
-    keys: &[&["hidden"]],
+    keys: &[&["hidden", "power_n"]],
     filters: Some(|config, compute, patches| {
         k_means(compute, patches, config.hidden.first(), ROUNDS, &mut Random::keyed(config.seed, "weights", 0))
     }),
@@ -67,7 +67,7 @@ pub(super) const RANDOM: Patches = Patches {
     name: "patches-random",
     summary: "the same with random patches as filters",
     phases: &[Phase::Readout],
-    keys: &[&["hidden"]],
+    keys: &[&["hidden", "power_n"]],
     filters: Some(|config, _, patches| {
         random_filters(patches, config.hidden.first(), &mut Random::keyed(config.seed, "weights", 0))
     }),
@@ -217,7 +217,7 @@ impl Method for Patches {
     }
 
     fn readout_keys(&self) -> Vec<&'static str> {
-        vec!["activation", "cells", "readout", "lambda", "steps", "labels_per_class"]
+        vec!["power_n", "activation", "cells", "readout", "lambda", "steps", "labels_per_class"]
     }
 
     fn phases(&self) -> &'static [Phase] {
