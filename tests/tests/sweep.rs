@@ -50,6 +50,37 @@ fn place() -> Place {
     place
 }
 
+/// The other methods that learn a layer first, with a key that only their readout reads, and its values.
+const SHARED: [(&[&str], &str, [&str; 2]); 3] = [
+    (&["method=slow", "hidden=20", "epochs=2", "readout_epochs=2"], "beta", ["1", "2"]),
+    (&["method=stacked", "hidden=20,10", "epochs=2", "readout_epochs=2"], "readout_on", ["top", "all"]),
+    (&["method=patches", "hidden=20", "patches=2000", "patch=6", "epochs=2"], "cells", ["2", "3"]),
+];
+
+#[test]
+fn points_of_every_method_that_learns_a_layer_have_the_bits_of_train() {
+    for (settings, key, values) in SHARED {
+        let place = place();
+        let sets = [&["train_samples=300"], settings].concat();
+        let all: Vec<&str> = sets.iter().flat_map(|set| ["--set", set]).collect();
+        let vary = format!("{key}={}", values.join(","));
+        place.run(&[&["sweep", "synthetic", "--vary", &vary, "--out", "all.csv"], &all[..]].concat()).succeeded();
+        let swept = rows(&place.file("all.csv"));
+        assert_eq!(swept[0].learn_s, swept[1].learn_s, "{settings:?}: the layer is learned once");
+        for (row, value) in swept.iter().zip(values) {
+            let set = format!("{key}={value}");
+            let train = ["train", "synthetic", "--out", value, "--set", &set];
+            place.run(&[&train, &all[..]].concat()).succeeded();
+            let alone = &rows(&place.file(&format!("{value}/result.csv")))[0];
+            assert_eq!(
+                (row.test_error_pct, row.train_error_pct, &row.weights_sha256, &row.own),
+                (alone.test_error_pct, alone.train_error_pct, &alone.weights_sha256, &alone.own),
+                "{settings:?} {set}"
+            );
+        }
+    }
+}
+
 #[test]
 fn each_point_has_the_bits_of_train_though_the_layer_is_learned_once() {
     let place = place();

@@ -74,7 +74,7 @@ impl Network {
     /// The samples do not fit, or the run has no readout.
     pub(crate) fn predict(&self, compute: &Compute, samples: &Examples<'_>) -> anyhow::Result<(Vec<u8>, Matrix)> {
         self.check(samples)?;
-        if self.config.readout_epochs == 0 && self.config.method.uses("readout_epochs") {
+        if !self.config.method.learns_from_labels(&self.config) {
             let hint = "train with readout_epochs above 0, or use `rivalry features`";
             return Err(failure("the run has no readout, so it cannot predict classes", hint));
         }

@@ -83,6 +83,10 @@ pub fn run(job: &Job<'_>) -> anyhow::Result<Outcome> {
         None => Checkpoint::new(phases[0], method.start(job)?, identity),
     };
     let mut saver = Saver::new(job);
+    if checkpoint.epoch == 0 && !checkpoint.state.tensors.is_empty() {
+        // What a method starts from may have taken its time, such as k-means.
+        saver.save(&checkpoint);
+    }
     let left = phases.iter().skip_while(|phase| **phase != checkpoint.phase).copied();
     for phase in left.collect::<Vec<_>>() {
         if phase != checkpoint.phase {
@@ -110,7 +114,11 @@ pub fn run(job: &Job<'_>) -> anyhow::Result<Outcome> {
 /// Memory that is not there would end the program without a word, so the large arrays are counted first.
 fn check_memory(job: &Job<'_>, memory_mib: Option<u64>) -> anyhow::Result<()> {
     let (config, splits) = (job.config, job.splits);
-    let features = if config.readout_epochs > 0 { splits.labelled.samples() + splits.evaluate.samples() } else { 0 };
+    let features = if config.method.learns_from_labels(config) {
+        splits.labelled.samples() + splits.evaluate.samples()
+    } else {
+        0
+    };
     let numbers = config.method.numbers(config, splits.learn.inputs(), features);
     let gib = |mib: u64| format!("{:.1} GiB", mib as f64 / 1024.0);
     match (numbers.saturating_mul(4) >> 20, memory_mib) {

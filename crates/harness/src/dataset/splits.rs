@@ -79,10 +79,14 @@ impl<'a> Splits<'a> {
         if config.method.uses("batch") {
             fits("batch", config.batch, self.learn.samples(), "training")?;
         }
-        if config.readout_epochs == 0 {
+        if !config.method.learns_from_labels(config) {
             return Ok(());
         }
-        fits("readout_batch", config.readout_batch, self.labelled.samples(), "labelled")?;
+        if config.method.uses("readout_batch") {
+            fits("readout_batch", config.readout_batch, self.labelled.samples(), "labelled")?;
+        } else if config.method.uses("batch") {
+            fits("batch", config.batch, self.labelled.samples(), "labelled")?;
+        }
         if self.evaluate.samples() == 0 {
             let message = format!("no held-out example belongs to a class of task = {}", config.task);
             return Err(failure(message, "hold out more examples, or evaluate on the test set with validation=0"));
@@ -120,7 +124,10 @@ impl Divided {
     fn new(dataset: &Dataset, config: &Config) -> anyhow::Result<Self> {
         let (task, found) = (config.task, dataset.classes);
         if dataset.train.labels().is_empty() {
-            let needs = if config.readout_epochs > 0 {
+            let method = config.method;
+            let needs = if method.learns_from_labels(config) && !method.uses("readout_epochs") {
+                format!("method {method}")
+            } else if config.readout_epochs > 0 {
                 "training a readout (readout_epochs above 0)".to_owned()
             } else if task != Task::Class {
                 format!("task = {task}")
@@ -132,7 +139,7 @@ impl Divided {
             let message = format!("{needs} needs labels, and {} has none", dataset.name);
             return Err(failure(
                 message,
-                "set readout_epochs=0 for the unsupervised phase alone, or use labelled data",
+                "give labelled data; method=biological with readout_epochs=0 learns a hidden layer without labels",
             ));
         }
         let lower = if task == Task::Half { found / 2 } else { 0 };

@@ -47,7 +47,7 @@ fn spec(config: &Config, inputs: usize, classes: usize) -> anyhow::Result<Equili
         free_steps: settings.free_steps.one("free_steps")?.unwrap_or(base.free_steps),
         nudged_steps: settings.nudged_steps.one("nudged_steps")?.unwrap_or(base.nudged_steps),
         beta: settings.nudging.one("nudging")?.unwrap_or(base.beta),
-        alphas: settings.layer_rates.list().unwrap_or(base.alphas),
+        alphas: settings.layer_rates.each("layer_rates", hidden.len() + 1)?.unwrap_or(base.alphas),
         tolerance: settings.tolerance,
         ..base
     })
@@ -92,6 +92,7 @@ impl Method for Equilibrium {
         let spec = spec(config, job.splits.labelled.inputs(), job.splits.classes)?;
         let mut random = Random::keyed(config.seed, "weights", 0);
         let network = EquilibriumPropagation::new(spec, &mut random, &job.compute.core)?;
+        // The paper keeps its rates; ours end at a tenth.
         let last = if own::<Settings>(config)?.recipe == Recipe::Paper { 1.0 } else { 0.1 };
         labelled_phase(job, Box::new(network), Rates::Shares { warm_up: 0, last })
     }
@@ -123,6 +124,6 @@ impl Method for Equilibrium {
 
     fn check(&self, config: &Config) -> anyhow::Result<()> {
         needs_epochs(self, config)?;
-        spec(config, 1, 2).map(drop)
+        Ok(spec(config, 1, 2)?.check()?)
     }
 }

@@ -30,11 +30,12 @@ struct Settings {
 fn spec(config: &Config, inputs: usize, classes: usize) -> anyhow::Result<MicrocircuitSpec> {
     let settings: Settings = own(config)?;
     let base = MicrocircuitSpec::ours(inputs, config.hidden.sizes(), classes)?;
-    let eta_up = settings.layer_rates.list().unwrap_or(base.eta_up);
+    let layers = config.hidden.sizes().len() + 1;
+    let eta_up = settings.layer_rates.each("layer_rates", layers)?.unwrap_or(base.eta_up);
     let averages = settings.average_from < 1.0;
     Ok(MicrocircuitSpec {
         batch: config.batch,
-        lambdas: settings.lambdas.list().unwrap_or(base.lambdas),
+        lambdas: settings.lambdas.each("lambdas", layers)?.unwrap_or(base.lambdas),
         eta_ip: MicrocircuitSpec::eta_ip_of(&eta_up, base.lambda_interneuron),
         eta_up,
         average_after: averages.then(|| (settings.average_from * f64::from(config.epochs)) as u64),
@@ -61,6 +62,9 @@ impl Method for Dendritic {
 
     fn check_own(&self, config: &Config) -> Result<(), toml::de::Error> {
         let settings: Settings = own(config)?;
+        if settings.warm_up > 1_000_000 {
+            return Err(refuse("warm_up", "from 0 to 1000000"));
+        }
         let in_range = (0.0..=1.0).contains(&settings.average_from);
         if in_range { Ok(()) } else { Err(refuse("average_from", "from 0 to 1")) }
     }
@@ -105,6 +109,6 @@ impl Method for Dendritic {
 
     fn check(&self, config: &Config) -> anyhow::Result<()> {
         needs_epochs(self, config)?;
-        spec(config, 1, 2).map(drop)
+        Ok(spec(config, 1, 2)?.check()?)
     }
 }

@@ -89,6 +89,11 @@ pub trait Method: fmt::Debug + Sync {
         [FEATURES, READOUT, LOSS, &["labels_per_class"]].concat()
     }
 
+    /// Whether a tensor of the state belongs to the readout: the hidden layer does not depend on it.
+    fn is_of_readout(&self, tensor: &str) -> bool {
+        tensor.starts_with("readout") || ["units", "current_scale"].contains(&tensor)
+    }
+
     /// The phases of a run, in order.
     fn phases(&self) -> &'static [Phase];
 
@@ -144,6 +149,11 @@ pub trait Method: fmt::Debug + Sync {
     /// The epochs of a phase.
     fn epochs(&self, config: &Config, phase: Phase) -> u32 {
         if phase == Phase::Unsupervised { config.epochs } else { config.readout_epochs }
+    }
+
+    /// Whether a run learns from labels, in a readout or in all layers.
+    fn learns_from_labels(&self, config: &Config) -> bool {
+        self.phases().iter().any(|&phase| phase != Phase::Unsupervised && self.epochs(config, phase) > 0)
     }
 
     /// Whether a key has an effect; the cells of one that has none stay empty.
@@ -293,7 +303,7 @@ pub fn check(config: &Config) -> anyhow::Result<()> {
     let (name, hidden) = (method.name(), &config.hidden);
     let has = if most == 1 { "one hidden layer".to_owned() } else { format!("at most {most} hidden layers") };
     let message = format!("method {name} has {has}, hidden = {hidden} names {layers}");
-    Err(failure(message, "hidden=500 is one layer of 500 units; method=end-to-end takes several layers"))
+    Err(failure(message, "hidden=500 is one layer of 500 units; end-to-end and stacked take any number of layers"))
 }
 
 /// A method that has no hidden layer to stop after.

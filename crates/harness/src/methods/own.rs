@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, Error};
 
 use crate::config::Config;
+use crate::error::failure;
 
 /// The values of [`Method::own_keys`](super::Method::own_keys) as a method knows them.
 pub(super) fn own<T: DeserializeOwned>(config: &Config) -> Result<T, toml::de::Error> {
@@ -55,8 +56,14 @@ impl<T: Copy> OrAuto<T> {
     }
 
     /// A value for each layer; nothing for `auto`.
-    pub(super) fn list(&self) -> Option<Vec<T>> {
-        self.0.clone()
+    pub(super) fn each(&self, key: &str, layers: usize) -> anyhow::Result<Option<Vec<T>>> {
+        match &self.0 {
+            Some(values) if values.len() != layers => {
+                let message = format!("`{key}` has {} values, this network needs {layers}", values.len());
+                Err(failure(message, "one for each layer, the output layer too, or auto"))
+            }
+            values => Ok(values.clone()),
+        }
     }
 }
 
@@ -74,9 +81,17 @@ mod tests {
     fn a_value_is_one_or_one_for_each_layer_or_left_to_the_recipe() {
         let read = |text: &str| toml::from_str::<Settings>(text);
         let settings = read("steps = 20\nrates = '0.1, 0.05'").unwrap();
-        assert_eq!((settings.steps.one("steps").unwrap(), settings.rates.list()), (Some(20), Some(vec![0.1, 0.05])));
+        assert_eq!(
+            (settings.steps.one("steps").unwrap(), settings.rates.each("rates", 2).unwrap()),
+            (Some(20), Some(vec![0.1, 0.05]))
+        );
         let settings = read("steps = 'auto'\nrates = [1, 2.5]").unwrap();
-        assert_eq!((settings.steps.one("steps").unwrap(), settings.rates.list()), (None, Some(vec![1.0, 2.5])));
+        assert_eq!(
+            (settings.steps.one("steps").unwrap(), settings.rates.each("rates", 2).unwrap()),
+            (None, Some(vec![1.0, 2.5]))
+        );
+        let error = settings.rates.each("rates", 3).unwrap_err().to_string();
+        assert_eq!(error, "`rates` has 2 values, this network needs 3");
         assert!(settings.rates.one("rates").unwrap_err().message().contains("rates must be auto, or one number"));
         assert!(read("steps = 'many'\nrates = 1").err().unwrap().message().contains("it takes auto"));
     }

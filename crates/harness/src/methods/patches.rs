@@ -6,16 +6,16 @@
 //! 3. Features of every image, standardised by the training images; the readout in one step.
 
 use anyhow::Context;
-use rivalry_core::{Compute, Layer, Matrix, Random};
+use rivalry_core::{Compute, Inputs, Layer, Matrix, Random};
 use rivalry_data::{Order, Shape};
 use rivalry_nets::{
     Activation, ChannelOrder, Classifier, Encoder, FastLearner, ImageShape, LinearLearner, LinearLoss, LinearReadout,
-    PatchEncoder, PatchLearner, PatchSample, PatchSpec, Pooled, Schedule, Standardisation, State, SvmSpec, Tensor,
-    Whitening, k_means, random_filters, unit_filters,
+    PatchEncoder, PatchLearner, PatchSample, PatchSpec, Pooled, Standardisation, State, SvmSpec, Tensor, Whitening,
+    k_means, random_filters, unit_filters,
 };
 use serde::Deserialize;
 
-use super::biological::fast_spec;
+use super::biological::{fast_spec, rule};
 use super::{Method, RULE, first_layer, own, refuse};
 use crate::config::Config;
 use crate::dataset::Length;
@@ -79,10 +79,10 @@ struct Settings {
     patch: usize,
     /// How many patches are drawn.
     patches: usize,
-    activation: Shown,
+    activation: ActivationKey,
     /// Cells along a side of the image.
     cells: usize,
-    readout: Solved,
+    readout: ReadoutKey,
     /// Penalty on the weights of the readout.
     lambda: f64,
     /// Steps of the SVM.
@@ -91,22 +91,22 @@ struct Settings {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum Shown {
+enum ActivationKey {
     Triangle,
     Relu,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum Solved {
+enum ReadoutKey {
     Ridge,
     Svm,
 }
 
 fn spec(config: &Config, settings: &Settings, shape: ImageShape) -> PatchSpec {
     let activation = match settings.activation {
-        Shown::Triangle => Activation::Triangle,
-        Shown::Relu => Activation::Relu { power_n: config.power_n },
+        ActivationKey::Triangle => Activation::Triangle,
+        ActivationKey::Relu => Activation::Relu { power_n: config.power_n },
     };
     let Settings { patch, cells, .. } = *settings;
     PatchSpec { shape, side: patch, stride: 1, activation, cells, pooled: Pooled::Root }
@@ -129,15 +129,15 @@ impl Patches {
             let message = format!("method {} needs images of pixels from 0 to 255", self.name);
             return Err(failure(message, "give u8 images with their shape: [samples, height, width, channels]"));
         };
-        let flat = order == Order::Planes;
-        let order = if flat { ChannelOrder::Planes } else { ChannelOrder::Pixels };
+        let is_planes = order == Order::Planes;
+        let order = if is_planes { ChannelOrder::Planes } else { ChannelOrder::Pixels };
         let shape = ImageShape { height, width, channels, order };
         let settings: Settings = own(config)?;
         let mut random = Random::keyed(config.seed, "patches", 0);
         let sample = PatchSample::draw(images, shape, settings.patch, settings.patches, &mut random)?;
         let whitening = Whitening::fit(compute, &sample, VAR_FLOOR, EPSILON)?;
         let mut state = whitening.state();
-        let axes = [height as u32, width as u32, channels as u32, u32::from(!flat)];
+        let axes = [height as u32, width as u32, channels as u32, u32::from(!is_planes)];
         state.insert("image_shape", Tensor::new([4], axes.to_vec()));
         Ok((whitening.apply(compute, &sample)?, state))
     }
@@ -169,13 +169,14 @@ impl Patches {
         let mut kept = encoder.state();
         kept.tensors.remove("filters");
         let loss = match settings.readout {
-            Solved::Ridge => LinearLoss::Ridge(settings.lambda),
-            Solved::Svm => LinearLoss::Svm(SvmSpec { lambda: settings.lambda, steps: settings.steps }),
+            ReadoutKey::Ridge => LinearLoss::Ridge(settings.lambda),
+            ReadoutKey::Svm => LinearLoss::Svm(SvmSpec { lambda: settings.lambda, steps: settings.steps }),
         };
         let learner = LinearLearner::new(train.view()?.inputs.inputs(), job.splits.classes, loss);
         Ok(PhaseRun {
             phase: Phase::Readout,
-            rates: Rates::Schedule(Schedule::parse("1:1")?),
+            // Solved in one epoch, which has no rate.
+            rates: Rates::Linear(1.0),
             order: "readout-order",
             learner: Box::new(learner),
             train,
@@ -218,6 +219,10 @@ impl Method for Patches {
 
     fn readout_keys(&self) -> Vec<&'static str> {
         vec!["power_n", "activation", "cells", "readout", "lambda", "steps", "labels_per_class"]
+    }
+
+    fn is_of_readout(&self, tensor: &str) -> bool {
+        tensor.starts_with("readout") || tensor.starts_with("feature_")
     }
 
     fn phases(&self) -> &'static [Phase] {
@@ -266,11 +271,32 @@ impl Method for Patches {
         Ok(Box::new(LinearReadout::from_state(trained, inputs, classes)?))
     }
 
+    /// Patches are no bytes, so every filter is scored. What does not fit the images is refused before anything is made.
+    fn engine(&self, job: &Job<'_>) -> anyhow::Result<&'static str> {
+        let (Shape { height, width, .. }, settings) = (job.splits.shape, own::<Settings>(job.config)?);
+        let side = height.min(width);
+        if settings.patch > side {
+            let message = format!("patch = {} is larger than the images, which are {height} × {width}", settings.patch);
+            return Err(failure(message, format!("set patch={side} or less")));
+        }
+        let positions = side - settings.patch + 1;
+        if settings.cells > positions {
+            let message = format!("cells = {} are more than the {positions} positions of a patch", settings.cells);
+            return Err(failure(message, format!("set cells={positions} or less")));
+        }
+        if self.filters.is_some() {
+            return Ok("");
+        }
+        let zeros = [0.0; 1];
+        Ok(job.compute.engine.on(&Inputs::f32(&zeros, 1)?, rule(job.config)?.ranks())?.name())
+    }
+
     /// The patches, the features, and the square of their number twice.
     fn numbers(&self, config: &Config, inputs: usize, features: usize) -> u64 {
         let Ok(Settings { patch, patches, cells, .. }) = own(config) else { return 0 };
         let width = (config.hidden.first() * cells * cells) as u64;
-        let values = (patch * patch * (1 + inputs / 3072 * 2) * patches) as u64;
+        // A patch has at most three channels, or all of the image.
+        let values = ((3 * patch * patch).min(inputs) * patches) as u64;
         let squares = width.saturating_mul(width).saturating_mul(2);
         width.saturating_mul(features as u64).saturating_add(squares).saturating_add(values)
     }

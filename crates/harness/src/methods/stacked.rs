@@ -2,13 +2,14 @@
 //! on the top layer or on all of them side by side.
 
 use anyhow::Context;
-use rivalry_core::Random;
+use rivalry_core::{Inputs, Random};
 use rivalry_nets::{Encoder, FeatureSpec, LayerEncoder, ReadoutOn, StackEncoder, StackLearner, StackSpec, State};
 use serde::Deserialize;
 
 use super::biological::rule;
 use super::{LENGTH, LOSS, Method, READOUT, RULE, layer_of, own};
 use crate::config::{Config, CurrentScale};
+use crate::dataset::Length;
 use crate::error::failure;
 use crate::rows::Phase;
 use crate::run::Job;
@@ -72,7 +73,7 @@ impl Method for Stacked {
         own::<Settings>(config).map(drop)
     }
 
-    /// Upper layers learn from features, so these are no matter of the readout alone.
+    /// Upper layers learn from the features of lower ones, so the keys of features are not among these.
     fn readout_keys(&self) -> Vec<&'static str> {
         [READOUT, LOSS, self.own_keys(), &["labels_per_class"]].concat()
     }
@@ -111,6 +112,16 @@ impl Method for Stacked {
 
     fn encoder(&self, config: &Config, trained: &State) -> anyhow::Result<Option<Box<dyn Encoder>>> {
         Ok(Some(Box::new(encoder(config, trained)?)))
+    }
+
+    /// That of the lowest layer; the others learn from numbers that are no bytes, which only the dense engine scores.
+    fn engine(&self, job: &Job<'_>) -> anyhow::Result<&'static str> {
+        let features = Inputs::f32(&[0.0], 1)?;
+        let (engine, ranks) = (job.compute.engine, rule(job.config)?.ranks());
+        if job.config.hidden.sizes().len() > 1 {
+            engine.on(&features, ranks)?;
+        }
+        Ok(engine.on(&job.splits.learn.scaled(Length::AsItIs)?.view()?, ranks)?.name())
     }
 
     /// Every layer, its powers and its checkpoint, what it learns from, then the features.

@@ -59,12 +59,12 @@ impl Checkpoint {
 
     /// The learned layer as the start of another run, whose settings differ in the readout alone. None when the layer is not
     /// finished, or when what is learned is not a layer alone.
-    pub fn into_layer_of(self, identity: Identity) -> Option<Self> {
+    pub fn into_layer_of(self, identity: Identity, is_of_readout: impl Fn(&str) -> bool) -> Option<Self> {
         if self.phase != Phase::Readout {
             return None;
         }
         let mut state = State::default();
-        let of_layer = |name: &str| !name.starts_with("readout") && !["units", "current_scale"].contains(&name);
+        let of_layer = |name: &str| !is_of_readout(name);
         state.tensors.extend(self.state.tensors.into_iter().filter(|(name, _)| of_layer(name)));
         state.counters.extend(self.state.counters.into_iter().filter(|(name, _)| of_layer(name)));
         let metrics = self.metrics.into_iter().filter(|row| row.phase == Phase::Unsupervised).collect();
@@ -255,12 +255,13 @@ mod tests {
 
     #[test]
     fn a_layer_is_handed_on_without_its_readout() {
-        let layer = checkpoint().into_layer_of(identity("other")).unwrap();
+        let of_readout = |name: &str| crate::methods::paper().is_of_readout(name);
+        let layer = checkpoint().into_layer_of(identity("other"), of_readout).unwrap();
         assert_eq!(layer.state.tensors.keys().collect::<Vec<_>>(), ["weights", "wins"]);
         assert_eq!((layer.epoch, layer.metrics.len(), layer.state.counters.len()), (0, 1, 0));
         assert_eq!((layer.epoch_ms.len(), layer.revisions.len()), (2, 2));
         let unfinished = Checkpoint { phase: Phase::Unsupervised, ..checkpoint() };
-        assert!(unfinished.into_layer_of(identity("other")).is_none());
+        assert!(unfinished.into_layer_of(identity("other"), of_readout).is_none());
     }
 
     #[test]

@@ -20,6 +20,7 @@ use rivalry_nets::{State, Values};
 use super::checkpoint::Checkpoint;
 use super::phases::{Data, PhaseRun};
 use super::{CHECKPOINT, Job, METRICS};
+use crate::config::Config;
 use crate::dataset::Evaluated;
 use crate::error::failure;
 use crate::output;
@@ -86,7 +87,7 @@ pub(super) fn run(job: &Job<'_>, checkpoint: &mut Checkpoint, saver: &mut Saver<
                     diagnose(&mut row, &learner.diagnostics());
                 }
             }
-            if let Some(warning) = collapse(&row, config.hidden.first()).filter(|_| !warned) {
+            if let Some(warning) = collapse(&row, units_of(&row, config)).filter(|_| !warned) {
                 progress.suspend(|| output::note(job.common, &warning));
                 warned = true;
             }
@@ -131,6 +132,12 @@ fn diagnose(row: &mut MetricsRow, diagnostics: &[(&'static str, f64)]) {
 /// Four significant digits: residuals and errors of prediction span many orders of magnitude.
 fn significant(value: f64) -> String {
     format!("{value:.3e}").parse().map_or_else(|_| value.to_string(), |short: f64| short.to_string())
+}
+
+/// The units of the layer that a row is about.
+fn units_of(row: &MetricsRow, config: &Config) -> usize {
+    let layer = row.own.get("layer").and_then(|layer| layer.parse::<usize>().ok()).unwrap_or(1);
+    config.hidden.sizes().get(layer - 1).copied().unwrap_or(config.hidden.first())
 }
 
 /// Warns when hardly a unit is left that inputs without negative numbers can drive. Too large a Δ or rate does that to all

@@ -76,7 +76,8 @@ fn row(
     let config = job.config;
     // Units of a network that knows no p-sphere are neither on nor off it.
     let diagnostics = layer.filter(|_| config.method.has_sphere()).map(|layer| layer.diagnostics(config.p));
-    let silent = checkpoint.metrics.iter().rev().find_map(|row| row.silent_units);
+    // Of several layers, the one that learned last.
+    let units = checkpoint.metrics.iter().rev().find(|row| row.on_sphere.is_some());
     let last = checkpoint.metrics.iter().rev().find(|row| row.phase != Phase::Unsupervised);
     let times = &checkpoint.epoch_ms;
     let test_error_pct = last.and_then(|row| row.test_error_pct);
@@ -94,9 +95,9 @@ fn row(
         test_error_pct,
         published_test_error_pct: published.map(|published| published.test_error_pct),
         published_source: published.map(|published| published.source.clone()).unwrap_or_default(),
-        on_sphere: diagnostics.map(|counts| counts.on_sphere),
-        negative_units: diagnostics.map(|counts| counts.negative_units),
-        silent_units: silent,
+        on_sphere: units.map_or(diagnostics.map(|counts| counts.on_sphere), |row| row.on_sphere),
+        negative_units: units.map_or(diagnostics.map(|counts| counts.negative_units), |row| row.negative_units),
+        silent_units: units.and_then(|row| row.silent_units),
         learn_s: (!times.is_empty()).then(|| rounded(times.iter().sum::<f64>() / 1e3)),
         readout_s: read_out.then(|| rounded(checkpoint.readout_s)),
         epoch_ms: median(times).map(rounded),

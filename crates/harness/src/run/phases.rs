@@ -63,7 +63,7 @@ impl Rates {
             Self::LinearEach(first, each) => Self::Linear(*first).rate(epoch % each, *each),
             Self::Shares { warm_up, last } => {
                 let done = f64::from(epoch) / f64::from(epochs.saturating_sub(1).max(1));
-                let warm = (f64::from(epoch + 1) / f64::from(warm_up + 1)).min(1.0);
+                let warm = (f64::from(epoch + 1) / (f64::from(*warm_up) + 1.0)).min(1.0);
                 (warm * (1.0 + done * (last - 1.0))) as f32
             }
             Self::Schedule(schedule) => schedule.rate(epoch, epochs),

@@ -354,7 +354,9 @@ fn take_over(source: &Pending<'_>, folder: &RunFolder, config: &Config, dataset_
         return Ok(false);
     }
     let ours = Identity { config_sha256: config.digest(), ..theirs };
-    let Some(checkpoint) = found.into_layer_of(ours) else { return Ok(false) };
+    let Some(checkpoint) = found.into_layer_of(ours, |name| config.method.is_of_readout(name)) else {
+        return Ok(false);
+    };
     files::create_folder(folder.path())?;
     // Settings first, as a run does: a folder with a checkpoint always says what it is of.
     folder.write(CONFIG, config.to_toml().as_bytes())?;

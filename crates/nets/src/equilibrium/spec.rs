@@ -119,7 +119,11 @@ impl EquilibriumSpec {
         Ok(EquilibriumSpec { hidden: hidden.to_vec(), alphas, signs: Signs::Fixed, ..spec })
     }
 
-    pub(super) fn check(&self) -> Result<()> {
+    /// Checks that a network can be made of it.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with the first value that is out of range.
+    pub fn check(&self) -> Result<()> {
         check_size("the length of a sample", self.inputs, 1, 1 << 31)?;
         check_size("the number of hidden layers", self.hidden.len(), 1, 64)?;
         self.hidden.iter().try_for_each(|&units| check_size("hidden", units, 1, 1 << 31))?;

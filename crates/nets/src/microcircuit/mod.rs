@@ -295,7 +295,7 @@ impl Learner for Microcircuit {
     /// `mean_apical`, mean |v^A| over the hidden units and the last minibatch; `self_prediction_error`, mean |W^IP_k − W^up_{k+1}|.
     fn diagnostics(&self) -> Vec<(&'static str, f64)> {
         let parts = self.workers.lock();
-        let (mut apical, mut potentials, mut difference, mut weights) = (0.0, 0, 0.0, 0);
+        let (mut apical, mut potentials, mut difference, mut weights) = (0.0, 0_u64, 0.0, 0_u64);
         for layer in 0..self.spec.hidden.len() {
             for sample in 0..self.samples {
                 for v in parts.iter().flat_map(|part| part.units.apical[layer].row(sample)) {
@@ -314,8 +314,8 @@ impl Learner for Microcircuit {
                 }
             }
         }
-        let apical = apical / f64::from(potentials.max(1));
-        vec![("mean_apical", apical), ("self_prediction_error", difference / f64::from(weights.max(1)))]
+        let apical = apical / potentials.max(1) as f64;
+        vec![("mean_apical", apical), ("self_prediction_error", difference / weights.max(1) as f64)]
     }
 
     /// For k = 1 … N `up.k` [units × units below + 1], and for each hidden layer `ip.k` [units above × units + 1], `down.k` and

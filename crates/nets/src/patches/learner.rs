@@ -30,10 +30,12 @@ impl Learner for PatchLearner {
         Ok(())
     }
 
-    /// Those of [`FastLearner::diagnostics`]; and after an epoch the dead filters (without the largest activation on any patch
+    /// Those of [`FastLearner::diagnostics`] but the units of negative mean; and after an epoch the dead filters (without the largest activation on any patch
     /// of the sample) and the duplicates (a cosine above 0.99 with an earlier filter).
     fn diagnostics(&self) -> Vec<(&'static str, f64)> {
+        // Whitened patches have both signs, so a filter of negative mean is as good as any.
         let mut diagnostics = self.fast.diagnostics();
+        diagnostics.retain(|(name, _)| *name != "negative_units");
         if let Some(health) = &self.health {
             diagnostics.push(("dead_filters", health.dead as f64));
             diagnostics.push(("duplicate_filters", health.duplicates as f64));
