@@ -115,7 +115,7 @@ pub enum Command {
     Info(InfoArgs),
     /// List, download or verify the data sets
     Data(DataArgs),
-    /// One run: unsupervised layer, then readout
+    /// One run, by any method; by default the unsupervised layer, then the readout
     Train(TrainArgs),
     /// The paper's tables and figures, ours beside the published numbers
     Reproduce(ReproduceArgs),

@@ -89,7 +89,7 @@ pub struct ReproduceArgs {
     /// Which table or figure
     #[arg(default_value = "mnist", value_parser = parts())]
     pub what: String,
-    /// A short protocol: `all` takes about ten minutes (what is run when neither is given)
+    /// A short protocol: `all` takes some ten minutes (what is run when neither is given)
     #[arg(long, conflicts_with = "paper")]
     pub quick: bool,
     /// The paper's protocol in full for tables; for sweeps what their files say
@@ -118,7 +118,7 @@ pub struct ReproduceArgs {
 fn methods() -> String {
     let (names, paper) = (METHODS.map(Method::name).join(", "), paper());
     format!(
-        "Which methods a table has, comma separated: {names} ({paper} when left out; with `all --paper` all but the softmax)"
+        "Which methods a table has, comma separated: {names} ({paper} when left out; with `all --paper` those of the table)"
     )
 }
 
