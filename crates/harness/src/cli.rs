@@ -1,19 +1,15 @@
 //! Every command and flag that a user can type, and nothing else: what they do is in `cmd/<verb>.rs`.
 
 mod bench;
-mod data;
-mod network;
 mod sweep;
 mod train;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use serde::Deserialize;
 
+pub use crate::common::{Common, Engine, Isa};
 pub use bench::{BenchAction, BenchArgs, BenchRunArgs, PeersArgs, Place, Selection};
-pub use data::{DataAction, DataArgs, SetName};
-pub use network::{Application, FeaturesArgs, PredictArgs};
 pub(crate) use sweep::EVERYTHING;
 pub use sweep::{ReproduceArgs, SweepAction, SweepArgs};
 pub use train::TrainArgs;
@@ -34,78 +30,6 @@ pub struct Cli {
     /// Flags that every command takes.
     #[command(flatten)]
     pub common: Common,
-}
-
-/// Flags that every command takes.
-#[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Common flags")]
-pub struct Common {
-    /// Threads to use (all cores when left out); the results do not depend on it
-    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub threads: Option<u16>,
-    /// Instruction set of the kernels
-    #[arg(long, global = true, value_enum, default_value_t)]
-    pub isa: Isa,
-    /// How scores are computed; the results do not depend on it
-    #[arg(long, global = true, value_enum, default_value_t)]
-    pub engine: Engine,
-    /// Seed of every random number (weights, order of examples, readout)
-    #[arg(long, global = true, value_name = "N")]
-    pub seed: Option<u64>,
-    /// Results as JSON
-    #[arg(long, global = true)]
-    pub json: bool,
-    /// No progress, no notes
-    #[arg(long, global = true)]
-    pub quiet: bool,
-    /// Never use the network
-    #[arg(long, global = true)]
-    pub offline: bool,
-    /// Search data sets here first (then in $RIVALRY_DATA, data/ and the user's cache folder)
-    #[arg(long, global = true, value_name = "DIR")]
-    pub data: Option<PathBuf>,
-}
-
-/// Instruction set of the kernels.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum Isa {
-    /// The best that this CPU has.
-    #[default]
-    Auto,
-    /// AVX-512 with AMX for int8 scores.
-    Amx,
-    /// AVX-512 with VNNI.
-    Avx512,
-    /// AVX2 with FMA.
-    Avx2,
-    /// Any CPU.
-    Portable,
-}
-
-impl Isa {
-    /// The name as typed, which is also the name of the kernels.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Amx => "amx",
-            Self::Avx512 => "avx512",
-            Self::Avx2 => "avx2",
-            Self::Portable => "portable",
-        }
-    }
-}
-
-/// How scores are computed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Engine {
-    /// Screened for u8 inputs, dense otherwise.
-    #[default]
-    Auto,
-    /// Every score in f32.
-    Dense,
-    /// int8 scores for every unit, f32 scores only for those that can matter.
-    Screened,
 }
 
 /// What to do.
@@ -243,4 +167,84 @@ mod tests {
             assert_eq!(error.exit_code(), 2, "--threads {count}");
         }
     }
+}
+
+/// Arguments of `rivalry data`.
+#[derive(Debug, Args)]
+pub struct DataArgs {
+    /// What to do with the data sets.
+    #[command(subcommand)]
+    pub action: DataAction,
+}
+
+/// What to do with the data sets.
+#[derive(Debug, Subcommand)]
+pub enum DataAction {
+    /// Show which sets are there, and where
+    List,
+    /// Download a set, or copy it from --from; a set that is there is verified
+    Fetch {
+        /// The set
+        #[arg(value_enum)]
+        name: SetName,
+        /// Take the files from this directory or URL, not from the mirrors
+        #[arg(long, value_name = "DIR|URL")]
+        from: Option<String>,
+    },
+    /// Compare the content of a set with the known SHA-256
+    Verify {
+        /// The set
+        #[arg(value_enum)]
+        name: SetName,
+    },
+}
+
+/// The data sets that the program knows by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SetName {
+    /// MNIST handwritten digits.
+    Mnist,
+    /// CIFAR-10 photographs.
+    Cifar10,
+    /// The generated digits.
+    Synthetic,
+}
+
+/// A trained run and the samples that it is applied to.
+#[derive(Debug, Args)]
+pub struct Application {
+    /// The folder of a finished run
+    #[arg(value_name = "RUN_DIR")]
+    pub run: PathBuf,
+    /// Samples, u8 or f32: [samples, inputs], [samples, height, width] or [samples, height, width, channels]
+    #[arg(long, value_name = "X.npy")]
+    pub inputs: PathBuf,
+    /// Overwrite files that exist
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Arguments of `rivalry features`.
+#[derive(Debug, Args)]
+pub struct FeaturesArgs {
+    /// The run and the samples.
+    #[command(flatten)]
+    pub application: Application,
+    /// Where the features go, f32 [samples, width]
+    #[arg(long, value_name = "H.npy")]
+    pub out: PathBuf,
+}
+
+/// Arguments of `rivalry predict`.
+#[derive(Debug, Args)]
+pub struct PredictArgs {
+    /// The run and the samples.
+    #[command(flatten)]
+    pub application: Application,
+    /// Where the predicted classes go, u8, one for each sample
+    #[arg(long, value_name = "Y.npy")]
+    pub out: PathBuf,
+    /// Where the scores of every class go, f32 [samples, classes]
+    #[arg(long, value_name = "S.npy")]
+    pub scores: Option<PathBuf>,
 }

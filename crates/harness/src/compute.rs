@@ -2,7 +2,7 @@
 
 use rivalry_core::{Engine, Kernels, Layer, Learner, Rule};
 
-use crate::cli::{self, Common};
+use crate::common::{self, Common};
 
 /// Threads, kernels and engine. Results do not depend on any of them.
 #[derive(Debug)]
@@ -33,12 +33,12 @@ impl Compute {
     }
 }
 
-impl From<cli::Engine> for Engine {
-    fn from(engine: cli::Engine) -> Self {
+impl From<common::Engine> for Engine {
+    fn from(engine: common::Engine) -> Self {
         match engine {
-            cli::Engine::Auto => Self::Auto,
-            cli::Engine::Dense => Self::Dense,
-            cli::Engine::Screened => Self::Screened,
+            common::Engine::Auto => Self::Auto,
+            common::Engine::Dense => Self::Dense,
+            common::Engine::Screened => Self::Screened,
         }
     }
 }

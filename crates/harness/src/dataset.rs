@@ -24,7 +24,7 @@ use rivalry_data::{Dataset, Lookup, Name, Network};
 pub use examples::{Examples, Length, Scaled};
 pub use splits::{Evaluated, Splits};
 
-use crate::cli::Common;
+use crate::common::Common;
 use crate::config::Config;
 use crate::error::failure;
 use crate::progress;

@@ -7,7 +7,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`cli`] | every command and flag |
+//! | [`cli`], [`common`] | every command and flag; those of every command |
 //! | [`config`] | what is run: keys, TOML files, `--set`, the named experiments |
 //! | [`dataset`] | where data is looked for, and the splits of it that a run uses |
 //! | [`compute`] | threads and kernels |
@@ -27,6 +27,7 @@
 pub mod bench;
 pub mod cli;
 mod cmd;
+pub mod common;
 pub mod compute;
 pub mod config;
 pub mod dataset;

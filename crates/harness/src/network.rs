@@ -16,9 +16,8 @@ use rivalry_nets::{Classifier, Encoder, State};
 use crate::config::Config;
 use crate::dataset::{Examples, Length};
 use crate::error::failure;
-use crate::methods::inputs_of;
-use crate::run::finish::read_trained;
 use crate::run::phases::readout_length;
+use crate::run::tensors::{inputs_of, read_trained};
 use crate::run::{CONFIG, TENSORS};
 
 /// A trained run.

@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Write};
 
 use anyhow::Context;
 
-use crate::cli::Common;
+use crate::common::Common;
 use crate::error::StdoutClosed;
 
 /// Writes a result to stdout and flushes it. A reader that has gone away ends the program quietly.

@@ -8,7 +8,7 @@ use std::io::{IsTerminal, Write};
 
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
 
-use crate::cli::Common;
+use crate::common::Common;
 
 /// Redraws per second: epochs can be shorter than the eye can follow.
 const REDRAWS_PER_SECOND: u8 = 10;

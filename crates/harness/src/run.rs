@@ -11,6 +11,7 @@
 //! | [`folder`] | the run folder, its lock, what may be written when |
 //! | [`checkpoint`] | all that the rest of a run depends on, as one file |
 //! | [`phases`] | what a phase works with; [`methods`](crate::methods) put it together |
+//! | [`tensors`] | what was learned, by name |
 //! | `epochs` | the one loop over the epochs of a phase |
 //! | `finish` | the row and the files at the end |
 
@@ -19,40 +20,20 @@ mod epochs;
 pub(crate) mod finish;
 pub mod folder;
 pub mod phases;
+pub mod tensors;
+
+pub use phases::Job;
 
 pub use folder::{
     CHECKPOINT, CONFIG, CONFUSION, CURVES, ENVIRONMENT, Existing, FIELDS, FILES, METRICS, READOUT, RESULT, RunFolder,
     TENSORS, WEIGHTS,
 };
 
-use crate::cli::Common;
-use crate::compute::Compute;
-use crate::config::Config;
-use crate::dataset::Splits;
 use crate::env::Environment;
 use crate::error::failure;
 use crate::rows::{Phase, ResultRow};
 use checkpoint::{Checkpoint, Identity};
 use epochs::Saver;
-
-/// What is to be run, on what, where.
-#[derive(Debug, Clone, Copy)]
-pub struct Job<'a> {
-    /// The settings.
-    pub config: &'a Config,
-    /// The samples.
-    pub splits: &'a Splits<'a>,
-    /// Digest of the data they come from.
-    pub dataset_sha256: &'a str,
-    /// Where it is written.
-    pub folder: &'a RunFolder,
-    /// Threads, kernels and engine.
-    pub compute: &'a Compute,
-    /// What the column `err` says beside the numbers; empty when there is nothing to say.
-    pub remark: &'a str,
-    /// Flags.
-    pub common: &'a Common,
-}
 
 /// A run that came to its end.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use rivalry_core::{Inputs, Random};
 use rivalry_data::{Dataset, Lookup, Name, Network, Values, synthetic};
 
 use super::definition::{Data, Product};
-use crate::cli::Common;
+use crate::common::Common;
 use crate::dataset;
 use crate::error::failure;
 use crate::progress;

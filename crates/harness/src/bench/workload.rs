@@ -152,7 +152,7 @@ mod tests {
     use super::*;
     use crate::bench::definition::{Case, parse};
     use crate::bench::measure::{Measured, Verdict, measure};
-    use crate::cli::Common;
+    use crate::common::Common;
     use crate::env::Environment;
 
     /// A benchmark of each kind with data, small enough for the portable kernels.

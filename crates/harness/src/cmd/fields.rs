@@ -11,9 +11,9 @@ use crate::cli::{Common, FieldsArgs};
 use crate::config::Config;
 use crate::error::failure;
 use crate::files;
-use crate::methods::first_layer;
 use crate::output;
-use crate::run::finish::{draw_fields, read_trained};
+use crate::run::finish::draw_fields;
+use crate::run::tensors::{first_layer, read_trained};
 use crate::run::{CONFIG, TENSORS, WEIGHTS};
 
 /// Runs the command.

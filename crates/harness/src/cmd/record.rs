@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::Common;
+use crate::common::Common;
 use crate::env::Environment;
 use crate::error::failure;
 use crate::files;

@@ -5,11 +5,12 @@ use anyhow::Context;
 use rivalry_core::{Compute, Random};
 use rivalry_nets::{Backprop, BackpropSpec, Classifier, Head, Learner, Schedule, State};
 
-use super::{LENGTH, LOSS, Method, READOUT, first_layer, needs_labels};
+use super::{LENGTH, LOSS, Method, READOUT, needs_labels};
 use crate::config::Config;
 use crate::rows::Phase;
-use crate::run::Job;
-use crate::run::phases::{Data, PhaseRun, Rates, readout_length, shape_of, with_moments};
+use crate::run::phases::Job;
+use crate::run::phases::{Data, PhaseRun, Rates, readout_length};
+use crate::run::tensors::{first_layer, shape_of, with_moments};
 
 /// Backpropagation with one of the losses.
 #[derive(Debug)]

@@ -8,8 +8,9 @@ use serde::Deserialize;
 use super::{Method, OrAuto, labelled_phase, needs_epochs, own, refuse, with_counters};
 use crate::config::Config;
 use crate::rows::Phase;
-use crate::run::Job;
-use crate::run::phases::{PhaseRun, Rates, shape_of};
+use crate::run::phases::Job;
+use crate::run::phases::{PhaseRun, Rates};
+use crate::run::tensors::shape_of;
 
 /// See the module.
 #[derive(Debug)]

@@ -19,8 +19,7 @@ mod stacked;
 
 use std::fmt;
 
-use anyhow::Context;
-use rivalry_core::{Compute, Layer};
+use rivalry_core::Compute;
 use rivalry_data::Shape;
 use rivalry_nets::{Classifier, Encoder, Learner, State};
 use serde::de::{self, Deserialize, Deserializer};
@@ -32,8 +31,8 @@ pub(crate) use slow::ThresholdOf;
 use crate::config::{Config, nearest};
 use crate::error::failure;
 use crate::rows::Phase;
-use crate::run::Job;
-use crate::run::phases::{Data, PhaseRun, Rates, readout_length, shape_of, trained_readout};
+use crate::run::phases::Job;
+use crate::run::phases::{Data, PhaseRun, Rates, readout_length, trained_readout};
 
 /// The keys of every method.
 const EVERYWHERE: [&str; 11] = [
@@ -220,44 +219,6 @@ pub fn method(name: &str) -> Result<&'static dyn Method, String> {
         let meant = nearest(name, &names).map(|meant| format!(", did you mean `{meant}`?")).unwrap_or_default();
         format!("there is no method `{name}`{meant} (the methods are {})", names.join(", "))
     })
-}
-
-/// The hidden layer that sees the samples, or patches of them.
-///
-/// # Errors
-/// The state is not one of this version.
-pub fn first_layer(state: &State) -> anyhow::Result<Option<Layer>> {
-    if let Ok([units, columns]) = shape_of(state, "up.1") {
-        // The last column is that of the constant input.
-        let rows = state.f32("up.1", &[units, columns])?.chunks_exact(columns);
-        let weights: Vec<f32> = rows.flat_map(|row| &row[..columns - 1]).copied().collect();
-        return Ok(Some(Layer::from_rows(units, columns - 1, &weights)?));
-    }
-    let name = ["weights", "weights.1", "weight.1"].into_iter().find(|name| state.tensors.contains_key(*name));
-    name.map(|name| layer_of(state, name)).transpose()
-}
-
-/// The inputs of a sample, from trained tensors.
-///
-/// # Errors
-/// There are no weights.
-pub fn inputs_of(trained: &State) -> anyhow::Result<usize> {
-    if let Ok(shape) = trained.u32("image_shape", &[4]) {
-        return Ok(shape[..3].iter().map(|&axis| axis as usize).product());
-    }
-    match first_layer(trained)? {
-        Some(layer) => Ok(layer.inputs()),
-        None => shape_of(trained, "readout").map(|[_, inputs]| inputs).context("it has no weights"),
-    }
-}
-
-/// The layer whose weights have this name.
-///
-/// # Errors
-/// The state does not have it.
-pub fn layer_of(state: &State, name: &str) -> anyhow::Result<Layer> {
-    let [hidden, inputs] = shape_of(state, name)?;
-    Ok(Layer::from_rows(hidden, inputs, state.f32(name, &[hidden, inputs])?)?)
 }
 
 /// The phase of a network that learns from labels in all layers.

@@ -16,13 +16,14 @@ use rivalry_nets::{
 use serde::Deserialize;
 
 use super::biological::{fast_spec, rule};
-use super::{Method, RULE, first_layer, own, refuse};
+use super::{Method, RULE, own, refuse};
 use crate::config::Config;
 use crate::dataset::Length;
 use crate::error::failure;
 use crate::rows::Phase;
-use crate::run::Job;
-use crate::run::phases::{Data, PhaseRun, Rates, shape_of};
+use crate::run::phases::Job;
+use crate::run::phases::{Data, PhaseRun, Rates};
+use crate::run::tensors::{first_layer, shape_of};
 
 /// The floor of the variance of a patch, and ε of the whitening, for pixels 0 … 255 (Coates, Ng & Lee 2011).
 const VAR_FLOOR: f64 = 10.0;

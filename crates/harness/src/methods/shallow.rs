@@ -5,8 +5,9 @@ use rivalry_nets::{Encoder, Raw, State};
 use super::{LENGTH, LOSS, Method, READOUT, needs_labels};
 use crate::config::Config;
 use crate::rows::Phase;
-use crate::run::Job;
-use crate::run::phases::{Data, PhaseRun, readout, readout_length, shape_of};
+use crate::run::phases::Job;
+use crate::run::phases::{Data, PhaseRun, readout, readout_length};
+use crate::run::tensors::shape_of;
 
 /// See the module.
 #[derive(Debug)]

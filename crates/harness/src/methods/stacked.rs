@@ -7,13 +7,14 @@ use rivalry_nets::{Encoder, FeatureSpec, LayerEncoder, ReadoutOn, StackEncoder, 
 use serde::Deserialize;
 
 use super::biological::rule;
-use super::{LENGTH, LOSS, Method, READOUT, RULE, layer_of, own};
+use super::{LENGTH, LOSS, Method, READOUT, RULE, own};
 use crate::config::{Config, CurrentScale};
 use crate::dataset::Length;
 use crate::error::failure;
 use crate::rows::Phase;
-use crate::run::Job;
-use crate::run::phases::{Data, PhaseRun, Rates, layer_phase, number_of, readout, readout_length};
+use crate::run::phases::Job;
+use crate::run::phases::{Data, PhaseRun, Rates, layer_phase, readout, readout_length};
+use crate::run::tensors::{layer_of, number_of};
 
 /// See the module.
 #[derive(Debug)]

@@ -3,30 +3,25 @@
 //! Every file is tried, whatever happened to the others, and `result.csv` is written only when all of them are there: a
 //! folder with that file is complete, and one without it is completed from its checkpoint by `--resume`.
 
-use std::collections::BTreeMap;
-
 use anyhow::Context;
 use rivalry_core::Layer;
 use rivalry_data::{Order, Shape, npy};
 use rivalry_nets::{Tensor, Values};
-use safetensors::SafeTensors;
 use sha2::{Digest, Sha256};
 
-use super::checkpoint::{Checkpoint, serialize, tensors};
+use super::checkpoint::Checkpoint;
 use super::epochs::check_finite;
+use super::tensors::{first_layer, trained};
 use super::{CONFUSION, CURVES, FIELDS, Job, METRICS, Outcome, READOUT, RESULT, TENSORS, WEIGHTS};
 use crate::dataset::Evaluated;
 use crate::env::Environment;
 use crate::files::hex;
-use crate::methods::{first_layer, paper};
+use crate::methods::paper;
 use crate::network::{Network, confusion_csv};
 use crate::plot::fields::{DEFAULT_UNITS, Tile, receptive_fields, shown};
 use crate::plot::lines::{Epoch, error_curves};
 use crate::rows::{MetricsRow, Phase, ResultRow, rounded, to_csv};
 use crate::statistics::median;
-
-/// The metadata of `weights.safetensors` that says how inputs form an image.
-const IMAGE: &str = "image";
 
 /// Makes the row and writes the files.
 pub(super) fn run(job: &Job<'_>, checkpoint: &Checkpoint, environment: &Environment) -> anyhow::Result<Outcome> {
@@ -114,39 +109,6 @@ fn row(
         err: job.remark.to_owned(),
         ..ResultRow::of_settings(config)
     })
-}
-
-/// `weights.safetensors`: every layer by name, what a readout needs beside them (`units`: the hidden units that take part;
-/// `current_scale`), and in the metadata how the inputs of the first layer form an image.
-fn trained(checkpoint: &Checkpoint, shape: Shape) -> Vec<u8> {
-    let learning = |name: &str| {
-        name.ends_with("_moment") || ["wins", "balance", "state."].iter().any(|start| name.starts_with(start))
-    };
-    let tensors = checkpoint.state.tensors.iter().filter(|(name, _)| !learning(name));
-    let order = if shape.order == Order::Pixels { "pixels" } else { "planes" };
-    let image = format!("{} {} {} {order}", shape.height, shape.width, shape.channels);
-    serialize(tensors.map(|(name, tensor)| (name.as_str(), tensor)), BTreeMap::from([(IMAGE.to_owned(), image)]))
-}
-
-/// The tensors of a `weights.safetensors`, and the shape of the images.
-///
-/// # Errors
-/// It is not such a file.
-pub(crate) fn read_trained(bytes: &[u8]) -> anyhow::Result<(BTreeMap<String, Tensor>, Option<Shape>)> {
-    let (_, header) = SafeTensors::read_metadata(bytes)?;
-    let shape = header.metadata().as_ref().and_then(|metadata| metadata.get(IMAGE)).and_then(|image| {
-        let words: Vec<&str> = image.split(' ').collect();
-        let [height, width, channels, order] = words[..] else { return None };
-        let order = if order == "pixels" { Order::Pixels } else { Order::Planes };
-        Some(Shape {
-            height: height.parse().ok()?,
-            width: width.parse().ok()?,
-            channels: channels.parse().ok()?,
-            order,
-        })
-    });
-    let tensors = tensors(&SafeTensors::deserialize(bytes)?).map_err(anyhow::Error::msg)?;
-    Ok((tensors, shape))
 }
 
 /// The receptive fields of the first units, of those on the p-sphere where there is one; and how many are shown.

@@ -8,15 +8,36 @@ use rivalry_nets::{
 };
 use rivalry_nets::{Tensor, mean_largest_current};
 
-use super::Job;
+use super::folder::RunFolder;
+use super::tensors::{first_layer, number_of, shape_of, with_moments};
+use crate::common::Common;
+use crate::compute;
 use crate::config::{Config, CurrentScale, OffSphere, UnitLength};
-use crate::dataset::{Examples, Length, Scaled};
+use crate::dataset::{Examples, Length, Scaled, Splits};
 use crate::error::failure;
-use crate::methods::first_layer;
 use crate::rows::Phase;
 
 /// Standard deviation of the initial readout weights.
 const INIT_SIGMA: f64 = 0.01;
+
+/// What is to be run, on what, where.
+#[derive(Debug, Clone, Copy)]
+pub struct Job<'a> {
+    /// The settings.
+    pub config: &'a Config,
+    /// The samples.
+    pub splits: &'a Splits<'a>,
+    /// Digest of the data they come from.
+    pub dataset_sha256: &'a str,
+    /// Where it is written.
+    pub folder: &'a RunFolder,
+    /// Threads, kernels and engine.
+    pub compute: &'a compute::Compute,
+    /// What the column `err` says beside the numbers; empty when there is nothing to say.
+    pub remark: &'a str,
+    /// Flags.
+    pub common: &'a Common,
+}
 
 /// A phase that is ready to go.
 pub struct PhaseRun<'a> {
@@ -206,38 +227,6 @@ pub fn trained_readout(config: &Config, trained: &State, compute: &Compute) -> a
     let mut readout = Readout::new(spec, &mut Random::keyed(config.seed, "readout-weights", 0), compute)?;
     readout.restore(&with_moments(trained))?;
     Ok(readout)
-}
-
-/// A tensor of one f64 number, if it is there.
-pub fn number_of(trained: &State, name: &str) -> Option<f64> {
-    match trained.tensors.get(name) {
-        Some(Tensor { values: rivalry_nets::Values::F64(numbers), .. }) => numbers.first().copied(),
-        _ => None,
-    }
-}
-
-/// The shape of a matrix among trained tensors.
-///
-/// # Errors
-/// It is not there.
-pub fn shape_of(trained: &State, name: &str) -> anyhow::Result<[usize; 2]> {
-    let shape = trained.tensors.get(name).and_then(|tensor| tensor.shape[..].try_into().ok());
-    shape.with_context(|| format!("it has no matrix `{name}`"))
-}
-
-/// Trained tensors with what training needs beside them: the moments of Adam as 0 where they were not kept.
-#[must_use]
-pub fn with_moments(trained: &State) -> State {
-    let mut state = trained.clone();
-    let learned = |name: &str| name.starts_with("weights") || name == "readout";
-    for (name, tensor) in trained.tensors.iter().filter(|(name, _)| learned(name)) {
-        for moment in ["_first_moment", "_second_moment"] {
-            let zeros = || Tensor::new(tensor.shape.clone(), vec![0.0_f32; tensor.shape.iter().product()]);
-            state.tensors.entry(format!("{name}{moment}")).or_insert_with(zeros);
-        }
-    }
-    state.counters.entry("readout_steps".to_owned()).or_insert(0);
-    state
 }
 
 fn readout_spec(config: &Config, inputs: usize, classes: usize) -> ReadoutSpec {

@@ -20,7 +20,7 @@ use toml::Table;
 
 use super::merge::{Manifest, read_rows};
 use super::{Definition, Point, Shard};
-use crate::cli::Common;
+use crate::common::Common;
 use crate::compute::Compute;
 use crate::config::{Config, Task, UnitLength};
 use crate::dataset::{Datasets, Splits};
