@@ -289,6 +289,9 @@ impl Config {
 
     /// The settings that determine the run and differ, as `key ours here, theirs there`.
     pub fn differences(&self, other: &Self) -> Vec<String> {
+        if self.method != other.method {
+            return vec![format!("method {} here, {} there", self.method, other.method)];
+        }
         let (ours, theirs) = (self.table(&NAMES), other.table(&NAMES));
         let shown = |table: &Table, key: &str| table.get(key).map_or("nothing".to_owned(), ToString::to_string);
         let keys = ours.keys().chain(theirs.keys().filter(|key| !ours.contains_key(*key)));
@@ -484,7 +487,7 @@ impl Layers {
         let shown = value.to_string();
         self.0.insert(key.to_owned(), value);
         let refuse = |error: toml::de::Error| {
-            let message = format!("`{key}` cannot be {shown} ({place}): {}", error.message());
+            let message = format!("`{key}` cannot be {shown} ({place}): {}", plain(error.message()));
             failure(message, "`rivalry train --help` lists every key and its values")
         };
         let config = self.typed().map_err(refuse)?;
@@ -526,6 +529,14 @@ pub(crate) fn parse_toml(text: &str, place: &str) -> anyhow::Result<Table> {
         let message = format!("{place} line {line} is not TOML: {}", error.message());
         failure(message, "one `key = value` a line; texts in quotes")
     })
+}
+
+/// A message of serde without the types of this language.
+fn plain(message: &str) -> String {
+    let wholes = ["expected usize", "expected u64", "expected u32"];
+    let text =
+        wholes.iter().fold(message.to_owned(), |text, word| text.replace(word, "expected a whole number from 0"));
+    ["expected f64", "expected f32"].iter().fold(text, |text, word| text.replace(word, "expected a number"))
 }
 
 /// `FILE line 3`, or the file alone where the key cannot be found.

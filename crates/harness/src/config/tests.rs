@@ -133,7 +133,11 @@ fn every_bad_value_names_key_place_and_range() {
         ("p=0.9", "`p` must be a number of at least 1, not 0.9 (--set)"),
         ("p=nan", "`p` must be a number of at least 1, not nan"),
         ("p=inf", "`p` must be a number of at least 1, not inf"),
-        ("p=many", "`p` cannot be \"many\" (--set)"),
+        ("p=many", "`p` cannot be \"many\" (--set): invalid type: string \"many\", expected a number"),
+        (
+            "batch=many",
+            "`batch` cannot be \"many\" (--set): invalid type: string \"many\", expected a whole number from 0",
+        ),
         ("k=1", "`k` must be from 2"),
         ("k=2001", "k = 2001 needs as many hidden units, there are 2000"),
         ("method=backprop", "`method` cannot be \"backprop\" (--set): there is no method `backprop`"),
@@ -221,6 +225,33 @@ fn settings_win_over_the_protocol_of_a_method_wherever_they_stand() {
     let file = from_text("dataset = 'mnist'\nreadout_epochs = 5\nmethod = 'end-to-end'\n").unwrap();
     assert_eq!((file.readout_epochs, file.readout_rates.as_str()), (5, "1e-3:300"));
     assert_eq!(resolve(&["method=random", "method=shallow"]).unwrap().method, method("shallow").unwrap());
+}
+
+#[test]
+fn keys_of_one_method_are_checked_by_it_and_stand_in_its_file_and_digest() {
+    for (sets, expected) in [
+        (["method=slow", "w_inh=-1"], "`w_inh` cannot be -1 (--set): w_inh must be a number of at least 0"),
+        (["method=slow", "h_star_of=mean"], "`h_star_of` cannot be \"mean\" (--set): unknown variant `mean`"),
+        (["method=slow", "w_in=1"], "there is no key `w_in` (--set)"),
+        (["method=random", "w_inh=1"], "method random does not use `w_inh` (--set)"),
+        (["method=stacked", "epochs=0"], "method stacked needs epochs of at least 1"),
+        (["method=stacked", "hidden=2000,5"], "k = 7 needs as many units in every layer, one has 5"),
+        (["method=patches", "cells=0"], "`cells` cannot be 0 (--set): cells must be from 1 to 1024"),
+        (["method=patches", "lambda=0"], "`lambda` cannot be 0 (--set): lambda must be above 0"),
+        (["method=equilibrium-propagation", "free_steps=0"], "free_steps must be auto, or from 1 to 1048576"),
+        (["method=equilibrium-propagation", "layer_rates=0.1"], "`layer_rates` has 1 values, this network needs 2"),
+        (["method=equilibrium-propagation", "nudging=1000"], "beta = 1000 is not from -100 to 100"),
+        (["method=dendritic-microcircuit", "hidden=5,5,5"], "has at most 2 hidden layers, hidden = 5-5-5 names 3"),
+        (["method=dendritic-microcircuit", "average_from=2"], "average_from must be from 0 to 1"),
+    ] {
+        let error = resolve(&sets).unwrap_err().to_string();
+        assert!(error.contains(expected), "{sets:?}: {error}");
+    }
+    let slow = resolve(&["method=slow", "w_inh=0.5"]).unwrap();
+    assert!(slow.to_toml().contains("w_inh = 0.5\n") && !slow.to_toml().contains("free_steps"), "{}", slow.to_toml());
+    assert_ne!(slow.digest(), resolve(&["method=slow"]).unwrap().digest());
+    assert_eq!(slow.differences(&resolve(&["method=slow"]).unwrap()), ["w_inh 0.5 here, 0.9 there"]);
+    assert_eq!(slow.differences(&resolve(&[]).unwrap()), ["method slow here, biological there"]);
 }
 
 #[test]
