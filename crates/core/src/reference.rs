@@ -102,7 +102,7 @@ fn learn(
 /// # Example
 /// ```
 /// use rivalry_core::reference;
-/// // One active unit: h = I, and the other one is pushed to I − w_inh h.
+/// // One active unit has h = I; it inhibits the other one to I − w_inh h.
 /// let h = reference::hidden_dynamics(&[2.0, 0.5], 0.5, 0.1, 1000);
 /// assert!((h[0] - 2.0).abs() < 1e-9 && (h[1] + 0.5).abs() < 1e-9);
 /// ```

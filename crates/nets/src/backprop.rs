@@ -19,7 +19,7 @@
 mod block;
 
 use crate::error::Result;
-use crate::eval::{self, check_epoch, check_finite, check_inputs, check_labels, check_out, check_size};
+use crate::eval::{self, check_epoch, check_finite, check_inputs, check_out, check_size};
 use crate::learner::{Classifier, Labelled, Learner, State, Tensor};
 use crate::loss::{Head, Loss};
 use crate::optim::Adam;
@@ -334,9 +334,7 @@ impl Learner for Backprop {
     /// finite. Nothing is learned then.
     fn epoch(&mut self, compute: &Compute, data: &Labelled<'_>, order: &[u32], rate: f32) -> Result<()> {
         self.workers.check(compute)?;
-        check_inputs(&data.inputs, self.spec.inputs)?;
-        check_labels(data, self.spec.classes)?;
-        check_epoch(order, data.inputs.samples(), rate)?;
+        check_epoch(data, [self.spec.inputs, self.spec.classes], order, rate)?;
         let (this, kernels) = (&*self, compute.kernels());
         this.workers.run(compute, |own, barrier| {
             // Taken out, because the rows of a minibatch borrow it while the rest of the part changes.

@@ -99,11 +99,24 @@ pub(crate) fn check_out(out: &Matrix, samples: usize, columns: usize) -> Result<
     Err(Error::invalid(format!("the output matrix is {rows} x {found}, the results are {samples} x {columns}")))
 }
 
-/// Checks what an epoch is given beside its data.
-pub(crate) fn check_epoch(order: &[u32], samples: usize, rate: f32) -> Result<()> {
-    if let Some(sample) = order.iter().find(|&&sample| sample as usize >= samples) {
-        return Err(Error::invalid(format!("the order names sample {sample}, but there are only {samples}")));
+/// Checks what an epoch of learning from labels is given; a network has so many inputs and classes.
+pub(crate) fn check_epoch(data: &Labelled<'_>, [inputs, classes]: [usize; 2], order: &[u32], rate: f32) -> Result<()> {
+    check_inputs(&data.inputs, inputs)?;
+    check_labels(data, classes)?;
+    check_order(order, data.inputs.samples())?;
+    check_rate(rate)
+}
+
+/// Checks that every number in an order is that of a sample.
+pub(crate) fn check_order(order: &[u32], samples: usize) -> Result<()> {
+    match order.iter().find(|&&sample| sample as usize >= samples) {
+        Some(sample) => Err(Error::invalid(format!("the order names sample {sample}, but there are only {samples}"))),
+        None => Ok(()),
     }
+}
+
+/// Checks a learning rate.
+pub(crate) fn check_rate(rate: f32) -> Result<()> {
     if rate.is_finite() && rate >= 0.0 {
         Ok(())
     } else {

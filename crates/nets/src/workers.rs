@@ -141,7 +141,7 @@ impl Exchange {
     }
 }
 
-/// A value that its owner writes and everybody reads behind the next barrier, so that nobody waits for the lock.
+/// A value that its owner writes and all workers read after the next barrier, so that none waits for the lock.
 #[derive(Debug, Default)]
 pub(crate) struct Shared<T>(RwLock<T>);
 

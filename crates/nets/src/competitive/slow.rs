@@ -18,7 +18,7 @@
 mod steady_state;
 
 use crate::error::{Error, Result};
-use crate::eval::{check_inputs, check_size};
+use crate::eval::{check_inputs, check_order, check_rate, check_size};
 use crate::learner::{Labelled, Learner, State, Tensor};
 use crate::workers::Exchange;
 use rivalry_core::{Barrier, Compute, Inputs, Kernels, Layer, Matrix, Random, Rates, Rule, ops, range_of};
@@ -210,7 +210,8 @@ impl SlowLearner {
         if matches!(rates, Rates::PerMinibatch(rates) if rates.len() != minibatches) {
             return Err(Error::invalid(format!("{minibatches} minibatches have {} rates", given.len())));
         }
-        given.iter().try_for_each(|&rate| crate::eval::check_epoch(order, inputs.samples(), rate))
+        check_order(order, inputs.samples())?;
+        given.iter().try_for_each(|&rate| check_rate(rate))
     }
 
     /// Takes weights and counts of all parts.

@@ -22,7 +22,7 @@ pub use spec::{EquilibriumSpec, Particles, Signs};
 
 use crate::dense::{DenseRows, Pending};
 use crate::error::{Error, Result};
-use crate::eval::{self, check_epoch, check_finite_or, check_inputs, check_labels, check_out};
+use crate::eval::{self, check_epoch, check_finite_or, check_inputs, check_out};
 use crate::learner::{Classifier, Labelled, Learner, State, Tensor};
 use crate::workers::{Exchange, Shared, SharedColumns, Workers, all_rows, rows, staged_rows};
 use relax::{Ended, Network, Nudge, Relaxation, Units, copy_rows};
@@ -64,7 +64,7 @@ pub struct EquilibriumPropagation {
     /// W_1 x + b_1 of the present minibatch [batch × units].
     first: SharedColumns,
     /// The samples of each worker at the end of their phases.
-    settled: Vec<Shared<Settled>>,
+    fixed_points: Vec<Shared<FixedPoints>>,
     /// The states of all layers side by side, a row per training sample, where they persist.
     particles: Option<Exchange>,
     health: Health,
@@ -83,7 +83,7 @@ struct Health {
 
 /// The samples of a worker at the end of their phases: the states of each layer [samples × units].
 #[derive(Debug)]
-struct Settled {
+struct FixedPoints {
     samples: Range<usize>,
     free: Vec<Matrix>,
     /// With β, and with −β where there are two nudged phases.
@@ -143,14 +143,14 @@ impl EquilibriumPropagation {
         });
         let capacity = spec.batch.div_ceil(threads);
         let states = || widths[1..].iter().map(|&units| Matrix::zeros(capacity, units)).collect();
-        let settled =
-            || Settled { samples: 0..0, free: states(), nudged: [states(), states()], ended: Ended::default() };
+        let points =
+            || FixedPoints { samples: 0..0, free: states(), nudged: [states(), states()], ended: Ended::default() };
         let mut network = EquilibriumPropagation {
             sign_seed: 0,
             minibatches: 0,
             workers: Workers::new(compute, |worker| Memory::new(&spec, threads, &units[worker].read())),
             first: SharedColumns::new(spec.batch, (0..threads).map(|worker| range(0, worker))),
-            settled: (0..threads).map(|_| Shared::new(settled())).collect(),
+            fixed_points: (0..threads).map(|_| Shared::new(points())).collect(),
             particles: None,
             health: Health::default(),
             units,
@@ -185,7 +185,7 @@ impl EquilibriumPropagation {
         agreement: &mut Agreement<'_>,
     ) {
         let Memory { relaxation, labels, .. } = memory;
-        let mut settled = self.settled[worker].write();
+        let mut points = self.fixed_points[worker].write();
         let own = range_of(minibatch.len(), 1, worker, self.units.len());
         let (samples, own_samples) = (own.len(), &minibatch[own.clone()]);
         labels.clear();
@@ -196,22 +196,22 @@ impl EquilibriumPropagation {
             Some(particles) => self.load(particles, own_samples, &mut relaxation.states),
             None => relaxation.clear(samples),
         }
-        settled.ended =
+        points.ended =
             relaxation.free_phase(kernels, network, &self.spec, samples, |residual| agreement.largest(residual));
-        settled.samples = own;
-        copy_rows(&relaxation.states, &mut settled.free, samples);
+        points.samples = own;
+        copy_rows(&relaxation.states, &mut points.free, samples);
         if let Some(particles) = &self.particles {
             self.store(particles, own_samples, &relaxation.states);
         }
         let phases = if self.spec.signs == Signs::Both { 2 } else { 1 };
         for (phase, beta) in [beta, -beta].into_iter().enumerate().take(phases) {
             if phase > 0 {
-                copy_rows(&settled.free, &mut relaxation.states, samples);
+                copy_rows(&points.free, &mut relaxation.states, samples);
             }
             for _ in 0..self.spec.nudged_steps {
                 relaxation.step(kernels, network, samples, Some(Nudge { beta, labels }));
             }
-            copy_rows(&relaxation.states, &mut settled.nudged[phase], samples);
+            copy_rows(&relaxation.states, &mut points.nudged[phase], samples);
         }
     }
 
@@ -238,11 +238,11 @@ impl EquilibriumPropagation {
     /// Writes δ of the own units, and the states that they meet, of a minibatch whose phases have ended.
     fn contrast(&self, memory: &mut Memory, units: &Units, factor: f32, samples: usize) {
         let both = self.spec.signs == Signs::Both;
-        for settled in &self.settled {
-            let settled = settled.read();
-            let plus = &settled.nudged[0];
-            let minus = if both { &settled.nudged[1] } else { &settled.free };
-            for (row, sample) in settled.samples.clone().enumerate() {
+        for points in &self.fixed_points {
+            let points = points.read();
+            let plus = &points.nudged[0];
+            let minus = if both { &points.nudged[1] } else { &points.free };
+            for (row, sample) in points.samples.clone().enumerate() {
                 for (layer, own) in units.ranges.iter().enumerate() {
                     let factor = self.spec.alphas[layer] * factor;
                     let [plus_own, minus_own] = [plus, minus].map(|states| &states[layer].row(row)[own.clone()]);
@@ -312,12 +312,12 @@ impl EquilibriumPropagation {
     /// Notes how the phases of a minibatch ended.
     fn observe(&self, health: &mut Health) {
         let (mut residual, mut steps) = (0.0_f32, 0);
-        for settled in &self.settled {
-            let settled = settled.read();
-            residual = residual.max(settled.ended.residual);
-            steps = settled.ended.steps;
-            let outputs = &settled.free[self.spec.hidden.len()];
-            for row in 0..settled.samples.len() {
+        for points in &self.fixed_points {
+            let points = points.read();
+            residual = residual.max(points.ended.residual);
+            steps = points.ended.steps;
+            let outputs = &points.free[self.spec.hidden.len()];
+            for row in 0..points.samples.len() {
                 health.alive.iter_mut().zip(outputs.row(row)).for_each(|(alive, output)| *alive |= *output > 0.0);
             }
         }
@@ -343,7 +343,7 @@ impl EquilibriumPropagation {
     }
 }
 
-/// How workers agree on the largest of their numbers: three slots in turn, so that nobody clears what another still reads.
+/// How workers agree on the largest of their numbers: three slots in rotation, so that no worker clears a number that another still reads.
 struct Agreement<'a> {
     slots: &'a [AtomicU32; 3],
     barrier: &'a Barrier,
@@ -356,7 +356,7 @@ impl Agreement<'_> {
         let slot = &self.slots[self.round % 3];
         slot.fetch_max(own.to_bits(), Relaxed);
         self.barrier.wait();
-        // Everybody read the slot before this one in front of the barrier, and it is needed behind the next one.
+        // All workers read the previous slot before the barrier; it is used again after the next one.
         self.slots[(self.round + 2) % 3].store(0, Relaxed);
         self.round += 1;
         f32::from_bits(slot.load(Relaxed))
@@ -382,9 +382,7 @@ impl Learner for EquilibriumPropagation {
     /// then); [`Error::Overflow`] if weights are no longer finite.
     fn epoch(&mut self, compute: &Compute, data: &Labelled<'_>, order: &[u32], rate: f32) -> Result<()> {
         self.workers.check(compute)?;
-        check_inputs(&data.inputs, self.spec.inputs)?;
-        check_labels(data, self.spec.classes)?;
-        check_epoch(order, data.inputs.samples(), rate)?;
+        check_epoch(data, [self.spec.inputs, self.spec.classes], order, rate)?;
         self.prepare_particles(data.inputs.samples())?;
         let (this, kernels) = (&*self, compute.kernels());
         let minibatches = order.len().div_ceil(this.spec.batch);

@@ -1,7 +1,7 @@
 //! One step from a given state, through the same code as training; and how a network takes over the tensors of a state.
 
 use super::relax::Units;
-use super::{EquilibriumPropagation, EquilibriumSpec, Particles, Settled, Signs};
+use super::{EquilibriumPropagation, EquilibriumSpec, FixedPoints, Particles, Signs};
 use crate::error::Result;
 use crate::eval::check_size;
 use crate::learner::{Labelled, Learner, State, Tensor};
@@ -9,7 +9,7 @@ use crate::workers::{Exchange, Shared};
 use rivalry_core::{Compute, Matrix, Random};
 
 /// Which states of the samples of a worker are meant.
-type StatesOf = fn(&Settled) -> &[Matrix];
+type StatesOf = fn(&FixedPoints) -> &[Matrix];
 
 impl EquilibriumPropagation {
     /// Takes one step on one minibatch, all of `data`, from a given state: what an epoch of one minibatch does.
@@ -54,15 +54,15 @@ impl EquilibriumPropagation {
         network.epoch(compute, data, &(0..samples as u32).collect::<Vec<u32>>(), 1.0)?;
         let mut after = network.state();
         after.counters.clear();
-        let settled: Vec<_> = network.settled.iter().map(Shared::read).collect();
+        let points: Vec<_> = network.fixed_points.iter().map(Shared::read).collect();
         let ends: [(&str, StatesOf); 3] =
             [("state", |it| &it.free), ("nudged", |it| &it.nudged[0]), ("nudged_back", |it| &it.nudged[1])];
         let count = if network.spec.signs == Signs::Both { 3 } else { 2 };
         for (layer, &units) in network.spec.widths()[1..].iter().enumerate() {
             for (name, states) in &ends[..count] {
-                let rows = settled.iter().flat_map(|settled| {
-                    let states = &states(settled)[layer];
-                    (0..settled.samples.len()).flat_map(|row| states.row(row).iter().copied())
+                let rows = points.iter().flat_map(|points| {
+                    let states = &states(points)[layer];
+                    (0..points.samples.len()).flat_map(|row| states.row(row).iter().copied())
                 });
                 let tensor = Tensor::new([samples, units], rows.collect::<Vec<f32>>());
                 after.insert(format!("{name}.{}", layer + 1), tensor);

@@ -19,7 +19,7 @@ pub use spec::MicrocircuitSpec;
 
 use crate::dense::DenseRows;
 use crate::error::Result;
-use crate::eval::{self, check_epoch, check_finite_or, check_inputs, check_labels, check_out};
+use crate::eval::{self, check_epoch, check_finite_or, check_inputs, check_out};
 use crate::learner::{Classifier, Labelled, Learner, State, Tensor};
 use crate::workers::{Workers, all_rows, rows, staged_rows};
 use rivalry_core::ops::{self, NonZeros};
@@ -253,9 +253,7 @@ impl Learner for Microcircuit {
     /// then); [`Error::Overflow`](crate::Error::Overflow) if weights are no longer finite.
     fn epoch(&mut self, compute: &Compute, data: &Labelled<'_>, order: &[u32], rate: f32) -> Result<()> {
         self.workers.check(compute)?;
-        check_inputs(&data.inputs, self.spec.inputs)?;
-        check_labels(data, self.spec.classes)?;
-        check_epoch(order, data.inputs.samples(), rate)?;
+        check_epoch(data, [self.spec.inputs, self.spec.classes], order, rate)?;
         let (this, kernels) = (&*self, compute.kernels());
         let averaging = this.spec.average_after.is_some_and(|after| this.epochs >= after);
         let minibatches = order.len().div_ceil(this.spec.batch);

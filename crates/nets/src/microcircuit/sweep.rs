@@ -237,7 +237,7 @@ impl Units {
         }
         let mut rates = worker.published.interneuron_rates[layer].write(worker.number);
         ops::logistic_change(worker.kernels, interneurons, 0..samples, deltas, &mut rates);
-        // v^I is not needed any more, so it makes room for rates that nobody reads.
+        // v^I is not needed any more, so rates that are never read overwrite it.
         ops::logistic_change(worker.kernels, soma, 0..samples, &mut differences, interneurons);
         scale(deltas, samples, worker.spec.eta_ip[layer] * rate);
     }

@@ -11,7 +11,7 @@
 //!    meanwhile: a minibatch lies anywhere in memory.
 
 use crate::error::{Error, Result};
-use crate::eval::{self, check_epoch, check_finite, check_inputs, check_labels, check_out, check_size};
+use crate::eval::{self, check_epoch, check_finite, check_inputs, check_out, check_size};
 use crate::learner::{Classifier, Labelled, Learner, State, Tensor};
 use crate::loss::{Head, Loss};
 use crate::optim::Adam;
@@ -196,9 +196,7 @@ impl Learner for Readout {
     /// then.
     fn epoch(&mut self, compute: &Compute, data: &Labelled<'_>, order: &[u32], rate: f32) -> Result<()> {
         self.workers.check(compute)?;
-        check_inputs(&data.inputs, self.spec.inputs)?;
-        check_labels(data, self.spec.classes)?;
-        check_epoch(order, data.inputs.samples(), rate)?;
+        check_epoch(data, [self.spec.inputs, self.spec.classes], order, rate)?;
         let (this, kernels) = (&*self, compute.kernels());
         let staged = if data.inputs.panel().is_some() { 0 } else { this.spec.batch };
         this.workers.run(compute, |own, barrier| {

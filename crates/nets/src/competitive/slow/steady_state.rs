@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn edges() {
-        // Nothing is driven: nobody inhibits.
+        // No unit is driven, so none inhibits.
         assert_eq!(activities(&[-1.0, -0.5], 0.9), [-1.0, -0.5]);
         assert_eq!(activities(&[0.0, 0.0], 2.0), [0.0, 0.0]);
         // Equal currents are all active for w < 1; the lowest unit wins for w ≥ 1.
