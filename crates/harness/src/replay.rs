@@ -55,14 +55,7 @@ fn biological(case: &Case<'_>, compute: &Compute) -> anyhow::Result<Vec<(String,
     }
     let Settings { p, k, delta, balance, batch } = case.settings()?;
     let rule = Rule::new(p, k, delta)?.with_balance(balance)?;
-    let pass = Pass {
-        weights: case.array("weights")?,
-        inputs: case.array("inputs")?,
-        rates: case.array("rates")?,
-        batch,
-        rule,
-    };
-    let (shape, learned) = pass.learn(compute)?;
+    let (shape, learned) = case.pass(batch)?.learn_fast(rule, compute)?;
     Ok(vec![("weights".to_owned(), Tensor::new(shape, learned))])
 }
 
@@ -79,17 +72,14 @@ fn slow(case: &Case<'_>, compute: &Compute) -> anyhow::Result<Vec<(String, Tenso
         batch: usize,
     }
     let Settings { p, delta, w_inh, h_star, h_star_of, batch } = case.settings()?;
-    let (weights, inputs, rates) = (case.array("weights")?, case.array("inputs")?, case.array("rates")?);
-    let [hidden, width] = weights.matrix("[hidden, inputs]")?;
-    let (h_star_of, init_sigma) = (h_star_of.into(), 1.0);
-    let spec = SlowSpec { inputs: width, hidden, p, delta, w_inh, h_star, h_star_of, batch, init_sigma };
-    let mut learner = SlowLearner::from_layer(spec, Layer::from_rows(hidden, width, weights.floats()?)?)?;
-    let [samples, _] = inputs.matrix("[samples, inputs]")?;
-    let rates = rates.rates()?;
-    check_samples(&inputs, batch, rates.len(), samples)?;
-    let order: Vec<u32> = (0..samples as u32).collect();
-    learner.learn(&compute.core, &inputs.inputs(width)?, &order, Rates::PerMinibatch(rates))?;
-    Ok(vec![("weights".to_owned(), Tensor::new([hidden, width], learner.layer().to_rows()))])
+    let (shape, learned) = case.pass(batch)?.learn(|layer, inputs, order, rates| {
+        let (width, hidden, h_star_of, init_sigma) = (layer.inputs(), layer.hidden(), h_star_of.into(), 1.0);
+        let spec = SlowSpec { inputs: width, hidden, p, delta, w_inh, h_star, h_star_of, batch, init_sigma };
+        let mut learner = SlowLearner::from_layer(spec, layer)?;
+        learner.learn(&compute.core, inputs, order, Rates::PerMinibatch(rates))?;
+        Ok(learner.layer().to_rows())
+    })?;
+    Ok(vec![("weights".to_owned(), Tensor::new(shape, learned))])
 }
 
 /// The features of images by given filters, before root and standardisation.
@@ -205,7 +195,7 @@ impl Case<'_> {
         Ok(step(&state, &data)?.tensors.into_iter().collect())
     }
 
-    /// The classes of the samples, as whole numbers below 256.
+    /// The classes of the samples, integers below 256.
     fn labels(&self) -> anyhow::Result<Vec<u8>> {
         let place = format!("the tensor `labels` of {}", self.path.display());
         let view = self.tensors.tensor("labels").with_context(|| format!("cannot use {place}"))?;
@@ -218,6 +208,12 @@ impl Case<'_> {
             _ => None,
         };
         labels.ok_or_else(|| failure(format!("{place} does not hold classes"), "they are U8 or I32, from 0 to 255"))
+    }
+
+    /// A pass over the samples of the file.
+    fn pass(&self, batch: usize) -> anyhow::Result<Pass> {
+        let (weights, inputs, rates) = (self.array("weights")?, self.array("inputs")?, self.array("rates")?);
+        Ok(Pass { weights, inputs, rates, batch })
     }
 
     fn array(&self, name: &str) -> anyhow::Result<Array> {
@@ -312,36 +308,47 @@ impl Array {
     }
 }
 
-/// One pass of the fast rule over consecutive minibatches in file order.
+/// One pass of a rule over consecutive minibatches in file order.
 pub(crate) struct Pass {
     pub(crate) weights: Array,
     pub(crate) inputs: Array,
     pub(crate) rates: Array,
     pub(crate) batch: usize,
-    pub(crate) rule: Rule,
 }
 
 impl Pass {
-    /// The shape of the weights and what they become.
-    pub(crate) fn learn(&self, compute: &Compute) -> anyhow::Result<([usize; 2], Vec<f32>)> {
+    /// The shape of the weights and what they become by the fast rule.
+    pub(crate) fn learn_fast(&self, rule: Rule, compute: &Compute) -> anyhow::Result<([usize; 2], Vec<f32>)> {
+        self.learn(|layer, inputs, order, rates| {
+            let hidden = layer.hidden();
+            if rule.k() > hidden {
+                let message = format!("k = {} needs as many hidden units, the weights have {hidden}", rule.k());
+                let hint = "the unit of rank k gets the anti-Hebbian update, so there must be k units";
+                return Err(failure(message, hint));
+            }
+            let mut learner = compute.learner(layer, rule, self.batch)?;
+            learner.learn(&compute.core, inputs, order, Rates::PerMinibatch(rates))?;
+            Ok(learner.layer().to_rows())
+        })
+    }
+
+    /// The shape of the weights and what they become by a rule: a function of the layer, the samples, their order and the
+    /// rates, once all of these are known to fit.
+    fn learn(
+        &self,
+        rule: impl FnOnce(Layer, &Inputs<'_>, &[u32], &[f32]) -> anyhow::Result<Vec<f32>>,
+    ) -> anyhow::Result<([usize; 2], Vec<f32>)> {
         let [hidden, width] = self.weights.matrix("[hidden, inputs]")?;
         let [samples, found] = self.inputs.matrix("[samples, inputs]")?;
         if found != width {
             let message = format!("{} has {found} inputs a sample, the weights have {width}", self.inputs.place);
             return Err(failure(message, "weights are [hidden, inputs], inputs are [samples, inputs]"));
         }
-        if self.rule.k() > hidden {
-            let message = format!("k = {} needs as many hidden units, the weights have {hidden}", self.rule.k());
-            return Err(failure(message, "the unit of rank k gets the anti-Hebbian update, so there must be k units"));
-        }
         let rates = self.rates.rates()?;
         check_samples(&self.inputs, self.batch, rates.len(), samples)?;
         let layer = Layer::from_rows(hidden, width, self.weights.floats()?)?;
-        let inputs = self.inputs.inputs(width)?;
-        let mut learner = compute.learner(layer, self.rule, self.batch)?;
         let order: Vec<u32> = (0..samples as u32).collect();
-        learner.learn(&compute.core, &inputs, &order, Rates::PerMinibatch(rates))?;
-        let learned = learner.layer().to_rows();
+        let learned = rule(layer, &self.inputs.inputs(width)?, &order, rates)?;
         if !learned.iter().all(|weight| weight.is_finite()) {
             let hint = "smaller rates, weights or inputs keep numbers in range";
             return Err(failure("the new weights hold NaN or infinity; nothing was written", hint));

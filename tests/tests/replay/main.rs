@@ -163,6 +163,27 @@ fn floats(path: &Path) -> BTreeMap<String, Vec<f64>> {
 }
 
 #[test]
+fn inputs_of_another_width_than_the_weights_are_refused_for_every_rule() {
+    let place = Place::new();
+    let zeros = vec![0_u8; 4 * 24];
+    let view = |shape: &[usize]| {
+        let bytes = &zeros[..4 * shape.iter().product::<usize>()];
+        safetensors::tensor::TensorView::new(safetensors::Dtype::F32, shape.to_vec(), bytes).unwrap()
+    };
+    let tensors = || [("weights", view(&[4, 6])), ("inputs", view(&[8, 3])), ("rates", view(&[2]))];
+    for (learner, settings) in [
+        ("biological", r#"{"p": 2.0, "k": 2, "delta": 0.1, "batch": 4}"#),
+        ("slow", r#"{"p": 2.0, "delta": 0.1, "w_inh": 0.9, "h_star": 0.5, "h_star_of": "max", "batch": 4}"#),
+    ] {
+        let metadata = std::collections::HashMap::from([("settings".to_owned(), settings.to_owned())]);
+        place.write("in.safetensors", safetensors::serialize(tensors(), Some(metadata)).unwrap());
+        place
+            .run(&["replay", learner, "--in", "in.safetensors", "--out", "out.safetensors"])
+            .failed_with("has 3 inputs a sample, the weights have 6");
+    }
+}
+
+#[test]
 fn a_file_of_a_step_that_cannot_be_used_is_one_line() {
     let place = Place::new();
     place.write("in.safetensors", b"not tensors");

@@ -58,8 +58,8 @@ fn replay_arrays(args: &ReplayArgs, common: &Common) -> anyhow::Result<()> {
     };
     let rule = Rule::new(p, k, delta)?;
     let weights = Array::of_npy(&weights_path)?;
-    let pass = Pass { inputs: Array::of_npy(&inputs_path)?, rates: Array::of_npy(&rates_path)?, weights, batch, rule };
-    let (shape, learned) = pass.learn(&Compute::new(common)?)?;
+    let pass = Pass { inputs: Array::of_npy(&inputs_path)?, rates: Array::of_npy(&rates_path)?, weights, batch };
+    let (shape, learned) = pass.learn_fast(rule, &Compute::new(common)?)?;
     files::write(&args.out, &npy::write_f32(&shape, &learned))?;
     if common.json {
         let minibatches = pass.rates.shape[0];
