@@ -533,9 +533,9 @@ pub(crate) fn parse_toml(text: &str, place: &str) -> anyhow::Result<Table> {
 
 /// A message of serde without the types of this language.
 fn plain(message: &str) -> String {
-    let wholes = ["expected usize", "expected u64", "expected u32"];
+    let integers = ["expected usize", "expected u64", "expected u32"];
     let text =
-        wholes.iter().fold(message.to_owned(), |text, word| text.replace(word, "expected a whole number from 0"));
+        integers.iter().fold(message.to_owned(), |text, word| text.replace(word, "expected an integer of at least 0"));
     ["expected f64", "expected f32"].iter().fold(text, |text, word| text.replace(word, "expected a number"))
 }
 

@@ -222,6 +222,11 @@ pub fn rounded(value: f64) -> f64 {
     (value * 1e4).round() / 1e4
 }
 
+/// Four significant digits: residuals and errors of prediction span many orders of magnitude.
+pub(crate) fn significant(value: f64) -> String {
+    format!("{value:.3e}").parse().map_or_else(|_| value.to_string(), |short: f64| short.to_string())
+}
+
 /// The columns of a row type: the header that serde and csv make of its fields.
 pub fn columns<Row: Serialize + Default>() -> Vec<String> {
     let mut writer = csv::Writer::from_writer(Vec::new());
@@ -378,6 +383,7 @@ mod tests {
         assert_eq!(error_pct(1, 3).to_string(), "33.3333");
         assert_eq!(error_pct(0, 5), 0.0);
         assert_eq!((shortest(0.04), shortest(1e-5)), (0.04, 1e-5));
+        assert_eq!((significant(20.0), significant(0.000_123_456)), ("20".to_owned(), "0.0001235".to_owned()));
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! result: the row and the files
 //! ```
 //!
-//! | room | holds |
+//! | module | holds |
 //! |---|---|
 //! | [`folder`] | the run folder, its lock, what may be written when |
 //! | [`checkpoint`] | all that the rest of a run depends on, as one file |

@@ -136,7 +136,7 @@ fn every_bad_value_names_key_place_and_range() {
         ("p=many", "`p` cannot be \"many\" (--set): invalid type: string \"many\", expected a number"),
         (
             "batch=many",
-            "`batch` cannot be \"many\" (--set): invalid type: string \"many\", expected a whole number from 0",
+            "`batch` cannot be \"many\" (--set): invalid type: string \"many\", expected an integer of at least 0",
         ),
         ("k=1", "`k` must be from 2"),
         ("k=2001", "k = 2001 needs as many hidden units, there are 2000"),

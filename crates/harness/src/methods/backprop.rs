@@ -5,11 +5,10 @@ use anyhow::Context;
 use rivalry_core::{Compute, Random};
 use rivalry_nets::{Backprop, BackpropSpec, Classifier, Head, Learner, Schedule, State};
 
-use super::{LENGTH, LOSS, Method, READOUT, needs_labels};
+use super::{LENGTH, LOSS, Method, NO_LAYER, READOUT, labelled_phase, needs_epochs};
 use crate::config::Config;
 use crate::rows::Phase;
-use crate::run::phases::Job;
-use crate::run::phases::{Data, PhaseRun, Rates, readout_length};
+use crate::run::phases::{Job, PhaseRun, Rates};
 use crate::run::tensors::{first_layer, shape_of, with_moments};
 
 /// Backpropagation with one of the losses.
@@ -59,20 +58,11 @@ impl Method for EndToEnd {
         &[Phase::EndToEnd]
     }
 
-    fn begin<'a>(&self, phase: Phase, job: &Job<'a>, _state: &State) -> anyhow::Result<PhaseRun<'a>> {
+    fn begin<'a>(&self, _phase: Phase, job: &Job<'a>, _state: &State) -> anyhow::Result<PhaseRun<'a>> {
         let (config, splits) = (job.config, job.splits);
         let spec = self.spec(config, splits.labelled.inputs(), splits.classes);
         let network = Backprop::new(spec, &mut Random::keyed(config.seed, "weights", 0), &job.compute.core)?;
-        let length = readout_length(config);
-        Ok(PhaseRun {
-            phase,
-            rates: Rates::Schedule(Schedule::parse(&config.readout_rates)?),
-            order: "readout-order",
-            learner: Box::new(network),
-            train: Data::samples(&splits.labelled, length)?,
-            evaluate: Some(Data::samples(&splits.evaluate, length)?),
-            kept: State::default(),
-        })
+        labelled_phase(job, Box::new(network), Rates::Schedule(Schedule::parse(&config.readout_rates)?))
     }
 
     fn classifier(&self, config: &Config, trained: &State, compute: &Compute) -> anyhow::Result<Box<dyn Classifier>> {
@@ -100,6 +90,6 @@ impl Method for EndToEnd {
     }
 
     fn check(&self, config: &Config) -> anyhow::Result<()> {
-        needs_labels(self, config)
+        needs_epochs(self, "readout_epochs", config.readout_epochs, NO_LAYER)
     }
 }

@@ -10,8 +10,7 @@ use super::{FEATURES, LENGTH, LOSS, Method, READOUT, RULE};
 use crate::config::{Balance, Config};
 use crate::dataset::Length;
 use crate::rows::Phase;
-use crate::run::phases::Job;
-use crate::run::phases::{PhaseRun, Rates, layer_encoder, layer_phase, readout_of_layer};
+use crate::run::phases::{Job, PhaseRun, Rates, layer_encoder, layer_phase, readout_of_layer};
 
 /// See the module.
 #[derive(Debug)]

@@ -8,8 +8,7 @@ use serde::Deserialize;
 use super::{Method, OrAuto, labelled_phase, needs_epochs, own, refuse, with_counters};
 use crate::config::Config;
 use crate::rows::Phase;
-use crate::run::phases::Job;
-use crate::run::phases::{PhaseRun, Rates};
+use crate::run::phases::{Job, PhaseRun, Rates};
 use crate::run::tensors::shape_of;
 
 /// See the module.
@@ -124,7 +123,7 @@ impl Method for Equilibrium {
     }
 
     fn check(&self, config: &Config) -> anyhow::Result<()> {
-        needs_epochs(self, config)?;
+        needs_epochs(self, "epochs", config.epochs, "a network that has not learned predicts nothing")?;
         Ok(spec(config, 1, 2)?.check()?)
     }
 }

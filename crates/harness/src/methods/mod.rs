@@ -31,11 +31,10 @@ pub(crate) use slow::ThresholdOf;
 use crate::config::{Config, nearest};
 use crate::error::failure;
 use crate::rows::Phase;
-use crate::run::phases::Job;
-use crate::run::phases::{Data, PhaseRun, Rates, readout_length, trained_readout};
+use crate::run::phases::{Data, Job, PhaseRun, Rates, readout_length, trained_readout};
 
 /// The keys of every method.
-const EVERYWHERE: [&str; 11] = [
+const EVERYWHERE: &[&str] = &[
     "experiment",
     "dataset",
     "method",
@@ -46,7 +45,6 @@ const EVERYWHERE: [&str; 11] = [
     "split",
     "seed",
     "published",
-    "tolerance_pct",
 ];
 /// The keys of the fast rule.
 const RULE: &[&str] = &["p", "k", "delta", "balance", "epochs", "batch", "rate", "init_sigma"];
@@ -157,7 +155,7 @@ pub trait Method: fmt::Debug + Sync {
 
     /// Whether a key has an effect; the cells of one that has none stay empty.
     fn uses(&self, key: &str) -> bool {
-        EVERYWHERE.contains(&key) || self.own_keys().contains(&key) || self.keys().concat().contains(&key)
+        [EVERYWHERE, self.own_keys()].iter().chain(self.keys()).any(|keys| keys.contains(&key))
     }
 
     /// Whether units converge to a p-sphere.
@@ -242,13 +240,15 @@ fn with_counters<const N: usize>(trained: &State, counters: [(&str, u64); N]) ->
     state
 }
 
-/// A method that learns in epochs of its own.
-fn needs_epochs(method: &dyn Method, config: &Config) -> anyhow::Result<()> {
-    if config.epochs > 0 {
+/// Why a method without an unsupervised layer needs epochs.
+const NO_LAYER: &str = "this method has no hidden layer to stop after";
+
+/// Refuses 0 epochs; the hint says why.
+fn needs_epochs(method: &dyn Method, key: &str, epochs: u32, hint: &str) -> anyhow::Result<()> {
+    if epochs > 0 {
         return Ok(());
     }
-    let message = format!("method {} needs epochs of at least 1", method.name());
-    Err(failure(message, "a network that has not learned predicts nothing"))
+    Err(failure(format!("method {} needs {key} of at least 1", method.name()), hint))
 }
 
 /// Checks what one key cannot know alone.
@@ -265,15 +265,6 @@ pub fn check(config: &Config) -> anyhow::Result<()> {
     let has = if most == 1 { "one hidden layer".to_owned() } else { format!("at most {most} hidden layers") };
     let message = format!("method {name} has {has}, hidden = {hidden} names {layers}");
     Err(failure(message, "hidden=500 is one layer of 500 units; end-to-end and stacked take any number of layers"))
-}
-
-/// A method that has no hidden layer to stop after.
-fn needs_labels(method: &dyn Method, config: &Config) -> anyhow::Result<()> {
-    if config.readout_epochs > 0 {
-        return Ok(());
-    }
-    let message = format!("method {} needs readout_epochs of at least 1", method.name());
-    Err(failure(message, "this method has no hidden layer to stop after"))
 }
 
 impl PartialEq for dyn Method {

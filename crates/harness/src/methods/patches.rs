@@ -21,8 +21,7 @@ use crate::config::Config;
 use crate::dataset::Length;
 use crate::error::failure;
 use crate::rows::Phase;
-use crate::run::phases::Job;
-use crate::run::phases::{Data, PhaseRun, Rates};
+use crate::run::phases::{Data, Job, PhaseRun, Rates};
 use crate::run::tensors::{first_layer, shape_of};
 
 /// The floor of the variance of a patch, and ε of the whitening, for pixels 0 … 255 (Coates, Ng & Lee 2011).

@@ -5,8 +5,7 @@ use rivalry_nets::{Encoder, State, Tensor, random_layer};
 use super::{FEATURES, LENGTH, LOSS, Method, READOUT};
 use crate::config::Config;
 use crate::rows::Phase;
-use crate::run::phases::Job;
-use crate::run::phases::{PhaseRun, layer_encoder, readout_of_layer};
+use crate::run::phases::{Job, PhaseRun, layer_encoder, readout_of_layer};
 
 /// See the module.
 #[derive(Debug)]

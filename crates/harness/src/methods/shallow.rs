@@ -2,11 +2,10 @@
 
 use rivalry_nets::{Encoder, Raw, State};
 
-use super::{LENGTH, LOSS, Method, READOUT, needs_labels};
+use super::{LENGTH, LOSS, Method, NO_LAYER, READOUT, needs_epochs};
 use crate::config::Config;
 use crate::rows::Phase;
-use crate::run::phases::Job;
-use crate::run::phases::{Data, PhaseRun, readout, readout_length};
+use crate::run::phases::{Data, Job, PhaseRun, readout, readout_length};
 use crate::run::tensors::shape_of;
 
 /// See the module.
@@ -53,6 +52,6 @@ impl Method for Shallow {
     }
 
     fn check(&self, config: &Config) -> anyhow::Result<()> {
-        needs_labels(self, config)
+        needs_epochs(self, "readout_epochs", config.readout_epochs, NO_LAYER)
     }
 }

@@ -7,8 +7,7 @@ use serde::Deserialize;
 use super::{FEATURES, LENGTH, LOSS, Method, READOUT, own, refuse};
 use crate::config::Config;
 use crate::rows::Phase;
-use crate::run::phases::Job;
-use crate::run::phases::{PhaseRun, Rates, layer_encoder, layer_phase, readout_of_layer};
+use crate::run::phases::{Job, PhaseRun, Rates, layer_encoder, layer_phase, readout_of_layer};
 
 /// See the module.
 #[derive(Debug)]

@@ -7,13 +7,12 @@ use rivalry_nets::{Encoder, FeatureSpec, LayerEncoder, ReadoutOn, StackEncoder, 
 use serde::Deserialize;
 
 use super::biological::rule;
-use super::{LENGTH, LOSS, Method, READOUT, RULE, own};
+use super::{LENGTH, LOSS, Method, READOUT, RULE, needs_epochs, own};
 use crate::config::{Config, CurrentScale};
 use crate::dataset::Length;
 use crate::error::failure;
 use crate::rows::Phase;
-use crate::run::phases::Job;
-use crate::run::phases::{Data, PhaseRun, Rates, layer_phase, readout, readout_length};
+use crate::run::phases::{Data, Job, PhaseRun, Rates, layer_phase, readout, readout_length};
 use crate::run::tensors::{layer_of, number_of};
 
 /// See the module.
@@ -150,12 +149,7 @@ impl Method for Stacked {
     }
 
     fn check(&self, config: &Config) -> anyhow::Result<()> {
-        if config.epochs == 0 {
-            return Err(failure(
-                "method stacked needs epochs of at least 1",
-                "every layer learns for that many epochs",
-            ));
-        }
+        needs_epochs(self, "epochs", config.epochs, "every layer learns for that many epochs")?;
         match config.hidden.sizes().iter().find(|&&units| units < config.k) {
             Some(units) => {
                 let message = format!("k = {} needs as many units in every layer, one has {units}", config.k);

@@ -25,7 +25,7 @@ use crate::dataset::Evaluated;
 use crate::error::failure;
 use crate::output;
 use crate::progress::Progress;
-use crate::rows::{MetricsRow, Phase, error_pct, rounded, shortest, to_csv};
+use crate::rows::{MetricsRow, Phase, error_pct, rounded, shortest, significant, to_csv};
 
 /// How often a phase is measured: a diagnosis costs a copy of the weights, an evaluation a pass over all samples.
 const DIAGNOSES: u32 = 50;
@@ -127,11 +127,6 @@ fn diagnose(row: &mut MetricsRow, diagnostics: &[(&'static str, f64)]) {
             _ => drop(row.own.insert(name.to_owned(), significant(value))),
         }
     }
-}
-
-/// Four significant digits: residuals and errors of prediction span many orders of magnitude.
-fn significant(value: f64) -> String {
-    format!("{value:.3e}").parse().map_or_else(|_| value.to_string(), |short: f64| short.to_string())
 }
 
 /// The units of the layer that a row is about.

@@ -69,10 +69,17 @@ fn row(
     environment: &Environment,
 ) -> anyhow::Result<ResultRow> {
     let config = job.config;
-    // Units of a network that knows no p-sphere are neither on nor off it.
-    let diagnostics = layer.filter(|_| config.method.has_sphere()).map(|layer| layer.diagnostics(config.p));
-    // Of several layers, the one that learned last.
-    let units = checkpoint.metrics.iter().rev().find(|row| row.on_sphere.is_some());
+    let measured = checkpoint.metrics.iter().rev().find(|row| row.on_sphere.is_some());
+    let [on_sphere, negative_units, silent_units] = match (measured, layer) {
+        // Of several layers, the one that learned last.
+        (Some(row), _) => [row.on_sphere, row.negative_units, row.silent_units],
+        (None, Some(layer)) if config.method.has_sphere() => {
+            let counts = layer.diagnostics(config.p);
+            [Some(counts.on_sphere), Some(counts.negative_units), None]
+        }
+        // Units of a network that knows no p-sphere are neither on nor off it.
+        _ => [None; 3],
+    };
     let last = checkpoint.metrics.iter().rev().find(|row| row.phase != Phase::Unsupervised);
     let times = &checkpoint.epoch_ms;
     let test_error_pct = last.and_then(|row| row.test_error_pct);
@@ -90,9 +97,9 @@ fn row(
         test_error_pct,
         published_test_error_pct: published.map(|published| published.test_error_pct),
         published_source: published.map(|published| published.source.clone()).unwrap_or_default(),
-        on_sphere: units.map_or(diagnostics.map(|counts| counts.on_sphere), |row| row.on_sphere),
-        negative_units: units.map_or(diagnostics.map(|counts| counts.negative_units), |row| row.negative_units),
-        silent_units: units.and_then(|row| row.silent_units),
+        on_sphere,
+        negative_units,
+        silent_units,
         learn_s: (!times.is_empty()).then(|| rounded(times.iter().sum::<f64>() / 1e3)),
         readout_s: read_out.then(|| rounded(checkpoint.readout_s)),
         epoch_ms: median(times).map(rounded),
