@@ -2,6 +2,7 @@
 
 #![allow(dead_code, unreachable_pub, reason = "every test binary compiles its own copy and uses a part of it")]
 
+use rivalry_nets::{State, Tensor, Values};
 use safetensors::SafeTensors;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -62,6 +63,29 @@ impl Case {
 
     pub fn f32(&self, tensor: &str) -> Vec<f32> {
         floats(&self.input, tensor)
+    }
+
+    /// The tensors before and after the step; labels, which are i32, as u32.
+    pub fn states(&self) -> [State; 2] {
+        [&self.input, &self.output].map(|file| {
+            let mut state = State::default();
+            for (name, view) in SafeTensors::deserialize(file).unwrap().iter() {
+                let words = view.data().chunks_exact(4).map(|word| <[u8; 4]>::try_from(word).unwrap());
+                let values = match view.dtype() {
+                    safetensors::Dtype::F32 => Values::F32(words.map(f32::from_le_bytes).collect()),
+                    safetensors::Dtype::I32 => Values::U32(words.map(u32::from_le_bytes).collect()),
+                    other => panic!("{}: {name} is {other:?}", self.name),
+                };
+                state.insert(name, Tensor::new(view.shape(), values));
+            }
+            state
+        })
+    }
+
+    /// The numbers of a list among the settings.
+    pub fn numbers(&self, key: &str) -> Vec<f64> {
+        let list = self.settings[key].as_array().unwrap_or_else(|| panic!("{}: no list {key}", self.name));
+        list.iter().map(|value| value.as_f64().unwrap()).collect()
     }
 
     /// Compares with a tensor of the expected output; NaN is never close.

@@ -1,6 +1,8 @@
 //! The rivals that learn without backpropagation: single steps against cases of other programs and against naive loops in f64,
 //! and what the theory promises of them.
 
+#[path = "../cases/mod.rs"]
+mod cases;
 mod conformance;
 mod equilibrium;
 mod microcircuit;
