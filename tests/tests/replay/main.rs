@@ -165,7 +165,7 @@ fn floats(path: &Path) -> BTreeMap<String, Vec<f64>> {
 #[test]
 fn inputs_of_another_width_than_the_weights_are_refused_for_every_rule() {
     let place = Place::new();
-    let zeros = vec![0_u8; 4 * 24];
+    let zeros = [0_u8; 4 * 24];
     let view = |shape: &[usize]| {
         let bytes = &zeros[..4 * shape.iter().product::<usize>()];
         safetensors::tensor::TensorView::new(safetensors::Dtype::F32, shape.to_vec(), bytes).unwrap()
