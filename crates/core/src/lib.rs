@@ -37,6 +37,7 @@ pub mod ops;
 mod random;
 pub mod reference;
 mod rule;
+mod strips;
 mod vector;
 
 pub use compute::{Barrier, Compute, range_of};
@@ -50,4 +51,5 @@ pub use rule::layer::{Diagnostics, Layer};
 pub use rule::parameters::{Engine, Rule};
 pub use rule::top_k::TopK;
 pub use rule::{Learner, Rates};
+pub use strips::Strips;
 pub use vector::{LANES, Lanes};

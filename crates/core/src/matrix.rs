@@ -57,6 +57,15 @@ impl Matrix {
         &mut self.lanes_mut(row).as_flattened_mut()[..columns]
     }
 
+    /// Copies a row to another.
+    ///
+    /// # Panics
+    /// If one of them is not below [`Matrix::rows`].
+    pub fn copy_row(&mut self, from: usize, to: usize) {
+        assert!(from.max(to) < self.rows, "rows {from} and {to} of a matrix of {} rows", self.rows);
+        self.memory.copy_within(from * self.stride..(from + 1) * self.stride, to * self.stride);
+    }
+
     /// All rows to write to, without their padding: what several threads write at once, each its own rows.
     pub fn rows_mut(&mut self) -> impl Iterator<Item = &mut [f32]> {
         let (columns, stride) = (self.columns, (self.stride * LANES).max(1));

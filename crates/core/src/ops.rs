@@ -4,14 +4,14 @@
 //! | name | result |
 //! |---|---|
 //! | [`gemm_nt`], [`gemm_nt_into`], [`gemm_nt_blocks`] | X Wᵀ: rows times rows, as forward passes need it |
-//! | [`gemm_tn`], [`gemm_tn_add`], [`gemm_tn_adam`] | δᵀ X: a weight gradient, written down or used at once |
-//! | [`gemm_nn`] | A B, added to what is there |
+//! | [`gemm_tn`], [`gemm_tn_adam`] | δᵀ X: a weight gradient, written down or used at once |
 //! | [`signed_power`] | w′ = sgn(w) \|w\|^(p−1), the weights that currents are made with |
 //! | [`rectified_power`] | (max(s, 0) · factor)ⁿ |
 //! | [`power_loss`] | ∂C/∂s of C = Σ \|tanh(β s) − t\|^m |
 //! | [`adam`] | a step of Adam with a given gradient |
 //! | [`logistic`], [`logistic_change`] | φ(v); φ(v + d) and φ(v + d) − φ(v) |
-//! | [`clipped_step`] | clip(s + ε (drive + bias − leak · s), 0, 1) |
+//! | [`receive`], [`learn`] | X W and W += Xᵀ δ with the weights in [`Strips`](crate::Strips) |
+//! | [`clipped_step`] | clip(s + ε (X W + bias − leak · s), 0, 1), likewise |
 //! | [`peak`] | nothing: the multiply-adds that the f32 peak is measured with |
 //!
 //! Kernels work on whole vectors of 16, so they also compute in the padding of a row. What they leave there may be anything
@@ -19,17 +19,18 @@
 //!
 //! All results have the same bits on every instruction set.
 
+mod strips;
+
 use crate::compute::Compute;
 use crate::isa::Kernels;
-pub use crate::kernels::dynamics::ClippedStep;
 pub use crate::kernels::elementwise::{AdamStep, Exponent, PowerLoss};
 use crate::kernels::gemm_nt::BLOCK;
-use crate::kernels::gemm_tn::Window;
 pub use crate::kernels::gemm_tn::{NonZeros, Products};
 use crate::matrix::{Matrix, Panel};
 use crate::rule::parameters::Rule;
 use crate::vector::LANES;
 use std::ops::Range;
+pub use strips::{ClippedStep, NonZeroInputs, Received, clipped_step, learn, receive};
 
 /// Multiplies examples by units: `out[example · out_stride + unit] = Σ_i units[unit, i] · examples[example, i]`.
 ///
@@ -134,79 +135,6 @@ pub fn gemm_tn(kernels: &Kernels, deltas: &Matrix, examples: Panel<'_>, out: &mu
     let stride = out.stride();
     kernels.gemm_tn(Products { deltas, examples, nonzeros: None }, out.memory_mut(), stride);
     out.clear_padding(0..out.rows());
-}
-
-/// Adds a weight gradient to some rows: `out[row, ·] += Σ_example deltas[example, row] · examples[example, ·]`.
-///
-/// # Shapes
-/// `deltas` [at least batch × rows of `out`], not transposed as for [`gemm_tn`]; `examples` [batch × features]. Rows of `out`
-/// outside of `rows` stay as they are.
-///
-/// # Numerics
-/// The sum as [`gemm_tn`] takes it, then one addition: a change far below a weight is not rounded example by example.
-///
-/// # Panics
-/// If the shapes do not fit, a row does not exist, or the [`NonZeros`] are those of examples of another number or width.
-///
-/// # Allocates
-/// Nothing.
-///
-/// # Example
-/// ```
-/// use rivalry_core::{Kernels, Matrix, ops};
-/// let (mut deltas, mut examples, mut out) = (Matrix::zeros(1, 1), Matrix::zeros(1, 2), Matrix::zeros(1, 2));
-/// deltas.row_mut(0)[0] = 2.0;
-/// examples.row_mut(0).copy_from_slice(&[3.0, 4.0]);
-/// out.row_mut(0).copy_from_slice(&[1.0, 1.0]);
-/// let products = ops::Products { deltas: &deltas, examples: examples.panel(0, 1), nonzeros: None };
-/// ops::gemm_tn_add(Kernels::best(), products, 0..1, &mut out);
-/// assert_eq!(out.row(0), [7.0, 9.0]);
-/// ```
-pub fn gemm_tn_add(kernels: &Kernels, products: Products<'_>, rows: Range<usize>, out: &mut Matrix) {
-    let Products { deltas, examples, .. } = products;
-    assert_eq!(out.rows(), deltas.columns(), "classes of the gradient");
-    assert_eq!(out.width(), examples.width(), "width of the gradient");
-    assert!(examples.rows() <= deltas.rows(), "{} examples, {} rows of deltas", examples.rows(), deltas.rows());
-    check_nonzeros(products);
-    assert!(rows.start <= rows.end && rows.end <= out.rows(), "{rows:?} of {} rows", out.rows());
-    let stride = out.stride();
-    kernels.gemm_tn_add(products, rows.clone(), out.memory_mut(), stride);
-    out.clear_padding(rows);
-}
-
-/// Multiplies the first rows of a matrix by another and adds: `out[row, ·] += Σ_i left[row, first + i] · right[i, ·]`.
-///
-/// # Shapes
-/// `left` [at least rows × at least first + n], `right` [n × columns], `out` [at least rows × columns].
-///
-/// # Numerics
-/// Fused multiply-add in increasing i from what stands in `out`: products with consecutive parts of `right` have the bits of
-/// one product with the whole.
-///
-/// # Panics
-/// If the shapes do not fit.
-///
-/// # Allocates
-/// Nothing.
-///
-/// # Example
-/// ```
-/// use rivalry_core::{Kernels, Matrix, ops};
-/// let (mut left, mut right, mut out) = (Matrix::zeros(1, 2), Matrix::zeros(2, 3), Matrix::zeros(1, 3));
-/// left.row_mut(0).copy_from_slice(&[1.0, 10.0]);
-/// right.row_mut(0).copy_from_slice(&[1.0, 2.0, 3.0]);
-/// right.row_mut(1).copy_from_slice(&[4.0, 5.0, 6.0]);
-/// ops::gemm_nn(Kernels::best(), &left, [1, 0], right.panel(0, 2), &mut out);
-/// assert_eq!(out.row(0), [41.0, 52.0, 63.0]);
-/// ```
-pub fn gemm_nn(kernels: &Kernels, left: &Matrix, [rows, first]: [usize; 2], right: Panel<'_>, out: &mut Matrix) {
-    assert!(rows <= left.rows() && rows <= out.rows(), "{rows} rows of {} and {}", left.rows(), out.rows());
-    assert!(first + right.rows() <= left.columns(), "{first} + {} of {} columns", right.rows(), left.columns());
-    assert_eq!(out.width(), right.width(), "width of the product");
-    let stride = out.stride();
-    let products = Products { deltas: left, examples: right, nonzeros: None };
-    kernels.gemm_nn(products, Window { rows: 0..rows, column: first }, out.memory_mut(), stride);
-    out.clear_padding(0..rows);
 }
 
 /// Takes a step of Adam with the gradient of a minibatch, as [`gemm_tn`] and then [`adam`] do, with the same bits. The
@@ -407,44 +335,6 @@ pub fn logistic_change(
     rates.clear_padding(rows);
 }
 
-/// Takes one step of clipped states, `next = clip(state + ε (drive + bias − leak · state), 0, 1)`, and returns the largest
-/// |next − state|.
-///
-/// # Shapes
-/// One row of each of four matrices of the same number of columns; each matrix comes with the number of its row.
-///
-/// # Numerics
-/// A state that would be NaN becomes 0.
-///
-/// # Panics
-/// If the matrices have different columns, or a row does not exist.
-///
-/// # Allocates
-/// Nothing.
-///
-/// # Example
-/// ```
-/// use rivalry_core::{Kernels, Matrix, ops};
-/// let [mut state, mut drive, bias, mut next] = [(); 4].map(|()| Matrix::zeros(1, 2));
-/// state.row_mut(0).copy_from_slice(&[0.5, 0.5]);
-/// drive.row_mut(0).copy_from_slice(&[0.25, 9.0]);
-/// let step = ops::ClippedStep { epsilon: 0.5, leak: 1.0 };
-/// let largest = ops::clipped_step(Kernels::best(), step, [(&state, 0), (&drive, 0), (&bias, 0)], (&mut next, 0));
-/// assert_eq!(next.row(0), [0.375, 1.0]);
-/// assert_eq!(largest, 0.5);
-/// ```
-pub fn clipped_step(
-    kernels: &Kernels,
-    step: ClippedStep,
-    [state, drive, bias]: [(&Matrix, usize); 3],
-    (next, row): (&mut Matrix, usize),
-) -> f32 {
-    let columns = next.columns();
-    assert!([state, drive, bias].iter().all(|it| it.0.columns() == columns), "columns of the states");
-    let [state, drive, bias] = [state, drive, bias].map(|(matrix, row)| matrix.lanes(row));
-    kernels.clipped_step(step, state, [drive, bias], next.lanes_mut(row))
-}
-
 /// Runs `rounds` rounds of fused multiply-adds in registers on every thread and rerounds the number of
 /// floating-point operations that all of them did together (a multiply-add is two).
 ///
@@ -469,6 +359,7 @@ pub fn peak(compute: &Compute, rounds: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::strips::Strips;
 
     /// Numbers that make something of the zeros in a padding: 0⁰, 0 · ∞, 0 / 0.
     const HARD: [f32; 6] = [0.0, -1.0, f32::INFINITY, f32::NEG_INFINITY, f32::NAN, 1e30];
@@ -520,11 +411,14 @@ mod tests {
                 assert_padding(&format!("{what}, logistic_change"), &[&changes, &rates]);
                 logistic(kernels, &hard(3, columns), 0..3, &mut rates);
                 assert_padding(&format!("{what}, logistic"), &[&rates]);
-                let deltas = hard(6, 3);
-                let products = Products { deltas: &deltas, examples: examples.panel(0, 6), nonzeros: None };
-                gemm_tn_add(kernels, products, 0..3, &mut gradient);
-                gemm_nn(kernels, &hard(3, 6), [3, 0], examples.panel(0, 6), &mut rates);
-                assert_padding(&format!("{what}, gemm_tn_add and gemm_nn"), &[&gradient, &rates]);
+                let mut weights = Strips::zeros(6, columns);
+                let strips = weights.strips();
+                learn(kernels, (hard(3, 6).panel(0, 3), None), &rates, &mut weights, 0..strips);
+                let terms = [Received::from(deltas.panel(0, 3), &weights)];
+                receive(kernels, &terms, strips, &mut changes, 0);
+                let step = ClippedStep { epsilon: 0.5, leak: 1.0 };
+                clipped_step(kernels, step, &terms, [&gradient, &first], (&mut rates, 0..3), [0, strips]);
+                assert_padding(&format!("{what}, receive and clipped_step"), &[&changes, &rates]);
                 let mut out = hard(2 * columns.div_ceil(16), 5);
                 gemm_nt_blocks(kernels, hard(5, columns).panel(0, 5), hard(2, columns).panel(0, 2), 16, &mut out);
                 assert_padding(&format!("{what}, gemm_nt_blocks"), &[&out]);

@@ -3,9 +3,9 @@
 mod common;
 
 use common::{assert_panics, bits, matrix, normals, wholes};
-use rivalry_core::ops::{ClippedStep, NonZeros, Products, clipped_step, gemm_nn, gemm_tn, gemm_tn_add};
+use rivalry_core::ops::{ClippedStep, NonZeroInputs, Received, clipped_step, learn, receive};
 use rivalry_core::ops::{logistic, logistic_change};
-use rivalry_core::{Kernels, Matrix};
+use rivalry_core::{Kernels, Matrix, Strips};
 
 fn phi(v: f64) -> f64 {
     1.0 / (1.0 + (-v).exp())
@@ -72,91 +72,141 @@ fn extreme_potentials_give_finite_rates() {
     }
 }
 
-#[test]
-fn clipped_steps_are_those_of_the_formula() {
-    for columns in [1, 15, 16, 17, 33, 500] {
-        let [state, drive, bias] = [1, 2, 3].map(|seed| normals(seed, columns));
-        let state: Vec<f32> = state.iter().map(|s| s.clamp(0.0, 1.0)).collect();
-        let step = ClippedStep { epsilon: 0.5, leak: 1.25 };
-        let mut first: Option<(Vec<f32>, f32)> = None;
-        for kernels in Kernels::all() {
-            let [state, drive, bias] = [&state, &drive, &bias].map(|values| matrix(1, columns, values));
-            let mut next = matrix(2, columns, &vec![7.0; 2 * columns]);
-            let largest = clipped_step(kernels, step, [(&state, 0), (&drive, 0), (&bias, 0)], (&mut next, 1));
-            let mut expected_largest = 0.0_f64;
-            for i in 0..columns {
-                let [s, drive, bias] = [&state, &drive, &bias].map(|matrix| f64::from(matrix.row(0)[i]));
-                let expected = (s + 0.5 * (drive + bias - 1.25 * s)).clamp(0.0, 1.0);
-                assert!((f64::from(next.row(1)[i]) - expected).abs() <= 1e-6);
-                expected_largest = expected_largest.max((expected - s).abs());
-            }
-            assert!((f64::from(largest) - expected_largest).abs() <= 1e-6);
-            assert_eq!(next.row(0), vec![7.0; columns]);
-            let found = (next.to_rows(), largest);
-            let first = first.get_or_insert_with(|| found.clone());
-            assert!(bits(&first.0) == bits(&found.0) && first.1 == found.1, "{}", kernels.name());
-        }
+/// Numbers of a matrix, some of whose groups of eight columns are zero.
+fn sparse(rows: usize, columns: usize) -> Vec<f32> {
+    let mut values = wholes(1, rows * columns, 9);
+    for (i, x) in values.iter_mut().enumerate() {
+        *x = if (i / columns + i % columns / 8).is_multiple_of(3) || i % columns / 8 == 1 { 0.0 } else { *x };
     }
+    values
+}
+
+fn strips(inputs: usize, units: usize, rows: &[f32]) -> Strips {
+    let mut strips = Strips::zeros(inputs, units);
+    (0..units).for_each(|unit| strips.set(unit, rows[unit * inputs..][..inputs].iter().copied()));
+    strips
 }
 
 #[test]
-fn added_gradients_are_gradients_and_an_addition() {
-    for (classes, features, batch) in [(1, 1, 1), (3, 20, 4), (11, 130, 7), (80, 64, 100), (7, 1040, 33)] {
-        let mut examples = wholes(1, batch * features, 9);
-        // Some examples are zero in some blocks of 64 features.
-        for (i, x) in examples.iter_mut().enumerate() {
-            *x = if (i / features + i % features / 64).is_multiple_of(3) { 0.0 } else { *x };
-        }
-        let (examples, before) = (matrix(batch, features, &examples), wholes(3, classes * features, 9));
-        let deltas = matrix(batch, classes, &wholes(2, batch * classes, 9));
-        let mut nonzeros = NonZeros::new(batch, features);
-        nonzeros.record(examples.panel(0, batch));
-        let mut transposed = Matrix::zeros(classes, batch);
-        for class in 0..classes {
-            (0..batch).for_each(|example| transposed.row_mut(class)[example] = deltas.row(example)[class]);
-        }
+fn units_receive_the_sum_of_all_terms_and_zeros_may_be_left_out() {
+    for (examples, inputs, units) in [(1, 1, 1), (3, 20, 40), (10, 130, 33), (23, 64, 100)] {
+        let x = matrix(examples, inputs, &sparse(examples, inputs));
+        let more = matrix(examples, 5, &wholes(4, examples * 5, 9));
+        let [weights, others] = [inputs, 5].map(|inputs| strips(inputs, units, &wholes(2, inputs * units, 9)));
+        let mut nonzeros = NonZeroInputs::new(examples, inputs);
+        nonzeros.record(x.panel(0, examples));
         for kernels in Kernels::all() {
-            let mut expected = Matrix::zeros(classes, features);
-            gemm_tn(kernels, &transposed, examples.panel(0, batch), &mut expected);
             for nonzeros in [None, Some(&nonzeros)] {
-                let mut found = matrix(classes, features, &before);
-                let products = Products { deltas: &deltas, examples: examples.panel(0, batch), nonzeros };
-                // In two parts, of which neither touches the rows of the other.
-                gemm_tn_add(kernels, products, 0..classes / 2, &mut found);
-                let rest = &found.to_rows()[classes / 2 * features..];
-                assert_eq!(bits(rest), bits(&before[classes / 2 * features..]));
-                gemm_tn_add(kernels, products, classes / 2..classes, &mut found);
-                for (i, (found, change)) in found.to_rows().iter().zip(expected.to_rows()).enumerate() {
-                    assert_eq!(*found, before[i] + change, "{}: {classes} x {features}", kernels.name());
-                }
-            }
-        }
-    }
-}
-
-#[test]
-fn products_with_parts_of_a_matrix_have_the_bits_of_one_with_the_whole() {
-    for (rows, inner, columns) in [(1, 1, 1), (5, 33, 17), (20, 100, 130), (7, 500, 64)] {
-        let (left, right) = (
-            matrix(rows + 1, inner, &normals(1, (rows + 1) * inner)),
-            matrix(inner, columns, &normals(2, inner * columns)),
-        );
-        let mut first: Option<Vec<f32>> = None;
-        for kernels in Kernels::all() {
-            for split in [0, inner / 3, inner] {
-                let mut out = matrix(rows + 1, columns, &vec![3.0; (rows + 1) * columns]);
-                gemm_nn(kernels, &left, [rows, 0], right.panel(0, split), &mut out);
-                gemm_nn(kernels, &left, [rows, split], right.panel(split, inner - split), &mut out);
-                assert_eq!(out.row(rows), vec![3.0; columns], "a row too many");
-                for row in 0..rows {
-                    for column in 0..columns {
-                        let terms = (0..inner).map(|i| f64::from(left.row(row)[i]) * f64::from(right.row(i)[column]));
-                        let exact = 3.0 + terms.sum::<f64>();
-                        assert!((f64::from(out.row(row)[column]) - exact).abs() <= 1e-4);
+                let first = Received { nonzeros, ..Received::from(x.panel(0, examples), &weights) };
+                let terms = [first, Received::from(more.panel(0, examples), &others)];
+                let mut out = matrix(examples + 1, units + 16, &vec![7.0; (examples + 1) * (units + 16)]);
+                receive(kernels, &terms, units.div_ceil(16), &mut out, 16);
+                assert_eq!(out.row(examples), vec![7.0; units + 16], "a row too many");
+                for example in 0..examples {
+                    assert_eq!(out.row(example)[..16], [7.0; 16], "columns before");
+                    for unit in 0..units {
+                        let products = |x: &Matrix, w: &Strips| -> f32 {
+                            x.row(example).iter().zip(w.unit(unit)).map(|(x, w)| x * w).sum()
+                        };
+                        let expected = products(&x, &weights) + products(&more, &others);
+                        assert_eq!(out.row(example)[16 + unit], expected, "{}", kernels.name());
                     }
                 }
-                let first = first.get_or_insert_with(|| out.to_rows());
-                assert_eq!(bits(first), bits(&out.to_rows()), "{}, split at {split}", kernels.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn what_units_receive_has_the_same_bits_everywhere_and_however_inputs_are_divided() {
+    let (examples, inputs, units) = (13, 500, 70);
+    let x = matrix(examples, inputs, &normals(1, examples * inputs));
+    let weights = normals(2, inputs * units);
+    let whole = strips(inputs, units, &weights);
+    let part = |range: std::ops::Range<usize>| {
+        let rows = (0..units).flat_map(|unit| weights[unit * inputs..][range.clone()].to_vec()).collect::<Vec<f32>>();
+        let own: Vec<f32> = (0..examples).flat_map(|row| x.row(row)[range.clone()].to_vec()).collect();
+        (matrix(examples, range.len(), &own), strips(range.len(), units, &rows))
+    };
+    let parts = [part(0..160), part(160..192), part(192..500)];
+    let mut first: Option<Vec<f32>> = None;
+    for kernels in Kernels::all() {
+        let terms: Vec<Received<'_>> = parts.iter().map(|(x, w)| Received::from(x.panel(0, examples), w)).collect();
+        for terms in [vec![Received::from(x.panel(0, examples), &whole)], terms] {
+            let mut out = Matrix::zeros(examples, units);
+            receive(kernels, &terms, 5, &mut out, 0);
+            let exact =
+                x.row(7).iter().zip(&weights[11 * inputs..]).map(|(x, w)| f64::from(*x) * f64::from(*w)).sum::<f64>();
+            assert!((f64::from(out.row(7)[11]) - exact).abs() < 1e-4);
+            let first = first.get_or_insert_with(|| out.to_rows());
+            assert_eq!(bits(first), bits(&out.to_rows()), "{}, {} terms", kernels.name(), terms.len());
+        }
+    }
+}
+
+#[test]
+fn clipped_steps_are_those_of_the_formula() {
+    for units in [1, 15, 16, 17, 33, 500] {
+        let (examples, inputs) = (7, 20);
+        let states: Vec<f32> = normals(1, (examples + 2) * units).iter().map(|s| s.clamp(0.0, 1.0)).collect();
+        let states = matrix(examples + 2, units, &states);
+        let x = matrix(examples, inputs, &normals(2, examples * inputs));
+        let weights = strips(inputs, units, &normals(3, inputs * units));
+        let step = ClippedStep { epsilon: 0.5, leak: 1.25 };
+        for bias_rows in [1, examples + 2] {
+            let bias = matrix(bias_rows, units, &normals(4, bias_rows * units));
+            let mut first: Option<(Vec<f32>, f32)> = None;
+            for kernels in Kernels::all() {
+                let mut next = matrix(examples + 2, units, &vec![7.0; (examples + 2) * units]);
+                let (terms, rows) = ([Received::from(x.panel(0, examples), &weights)], 1..examples + 1);
+                let to = (&mut next, rows.clone());
+                let largest = clipped_step(kernels, step, &terms, [&states, &bias], to, [0, units.div_ceil(16)]);
+                let mut expected_largest = 0.0_f64;
+                for row in rows {
+                    for unit in 0..units {
+                        let products = x.row(row - 1).iter().zip(weights.unit(unit));
+                        let received: f64 = products.map(|(x, w)| f64::from(*x) * f64::from(w)).sum();
+                        let bias = f64::from(bias.row(row.min(bias_rows - 1))[unit]);
+                        let s = f64::from(states.row(row)[unit]);
+                        let expected = (s + 0.5 * (received + bias - 1.25 * s)).clamp(0.0, 1.0);
+                        assert!((f64::from(next.row(row)[unit]) - expected).abs() <= 1e-5);
+                        expected_largest = expected_largest.max((expected - s).abs());
+                    }
+                }
+                assert!((f64::from(largest) - expected_largest).abs() <= 1e-5);
+                assert_eq!([next.row(0), next.row(examples + 1)], [vec![7.0; units], vec![7.0; units]]);
+                let found = (next.to_rows(), largest);
+                let first = first.get_or_insert_with(|| found.clone());
+                assert!(bits(&first.0) == bits(&found.0) && first.1 == found.1, "{}", kernels.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn learning_adds_the_sum_of_outer_products_in_the_strips_that_are_named() {
+    for (examples, inputs, units) in [(1, 1, 1), (4, 20, 40), (7, 130, 33), (33, 1040, 7)] {
+        let (x, deltas) = (sparse(examples, inputs), wholes(2, examples * units, 9));
+        let before = wholes(3, inputs * units, 9);
+        let (x, deltas) = (matrix(examples, inputs, &x), matrix(examples, units, &deltas));
+        let mut nonzeros = NonZeroInputs::new(examples, inputs);
+        nonzeros.record(x.panel(0, examples));
+        for kernels in Kernels::all() {
+            for nonzeros in [None, Some(&nonzeros)] {
+                let mut weights = strips(inputs, units, &before);
+                let (half, all) = (weights.strips() / 2, weights.strips());
+                learn(kernels, (x.panel(0, examples), nonzeros), &deltas, &mut weights, half..all);
+                assert!(
+                    (0..units.min(16 * half))
+                        .all(|unit| weights.unit(unit).eq(before[unit * inputs..][..inputs].iter().copied()))
+                );
+                learn(kernels, (x.panel(0, examples), nonzeros), &deltas, &mut weights, 0..half);
+                for unit in 0..units {
+                    for (input, weight) in weights.unit(unit).enumerate() {
+                        let change: f32 = (0..examples).map(|row| x.row(row)[input] * deltas.row(row)[unit]).sum();
+                        assert_eq!(weight, before[unit * inputs + input] + change, "{}", kernels.name());
+                    }
+                }
             }
         }
     }
@@ -165,30 +215,44 @@ fn products_with_parts_of_a_matrix_have_the_bits_of_one_with_the_whole() {
 #[test]
 fn shapes_that_do_not_fit_are_refused() {
     let kernels = Kernels::best();
-    let add = |deltas: (usize, usize), examples: usize, rows: std::ops::Range<usize>| {
-        let (deltas, examples) = (Matrix::zeros(deltas.0, deltas.1), Matrix::zeros(examples, 20));
-        let products = Products { deltas: &deltas, examples: examples.panel(0, examples.rows()), nonzeros: None };
-        gemm_tn_add(kernels, products, rows, &mut Matrix::zeros(3, 20));
+    let add = |x: (usize, usize), deltas: (usize, usize), strips: std::ops::Range<usize>| {
+        let (x, deltas) = (Matrix::zeros(x.0, x.1), Matrix::zeros(deltas.0, deltas.1));
+        learn(kernels, (x.panel(0, x.rows()), None), &deltas, &mut Strips::zeros(20, 40), strips);
     };
-    add((4, 3), 4, 0..3);
-    add((4, 3), 2, 3..3);
-    assert_panics("fewer deltas than examples", || add((3, 3), 4, 0..3));
-    assert_panics("other classes", || add((4, 2), 4, 0..2));
-    assert_panics("a row too many", || add((4, 3), 4, 1..4));
-    let multiply = |left: (usize, usize), rows: usize, first: usize, out: (usize, usize)| {
-        let (left, mut out) = (Matrix::zeros(left.0, left.1), Matrix::zeros(out.0, out.1));
-        gemm_nn(kernels, &left, [rows, first], Matrix::zeros(5, 20).panel(0, 5), &mut out);
+    add((4, 20), (4, 40), 0..3);
+    add((2, 20), (4, 40), 3..3);
+    assert_panics("fewer deltas than examples", || add((4, 20), (3, 40), 0..3));
+    assert_panics("other units", || add((4, 20), (4, 41), 0..3));
+    assert_panics("too few inputs", || add((4, 16), (4, 40), 0..3));
+    assert_panics("a strip too many", || add((4, 20), (4, 40), 1..4));
+    let multiply = |x: (usize, usize), first: usize, out: (usize, usize), column: usize| {
+        let (x, mut out) = (Matrix::zeros(x.0, x.1), Matrix::zeros(out.0, out.1));
+        let weights = Strips::zeros(20, 40);
+        let terms = [Received { first, ..Received::from(x.panel(0, x.rows()), &weights) }];
+        receive(kernels, &terms, 2, &mut out, column);
     };
-    multiply((2, 8), 2, 3, (2, 20));
-    assert_panics("too few columns", || multiply((2, 8), 2, 4, (2, 20)));
-    assert_panics("too few rows", || multiply((2, 8), 3, 0, (3, 20)));
-    assert_panics("too few rows of the result", || multiply((2, 8), 2, 0, (1, 20)));
-    assert_panics("another width", || multiply((2, 8), 2, 0, (2, 40)));
+    multiply((2, 20), 1, (2, 32), 0);
+    assert_panics("a strip that is not there", || multiply((2, 20), 2, (2, 32), 0));
+    assert_panics("too few inputs", || multiply((2, 16), 0, (2, 32), 0));
+    assert_panics("too few rows of the result", || multiply((3, 20), 0, (2, 32), 0));
+    assert_panics("too few columns of the result", || multiply((2, 20), 0, (2, 32), 16));
+    assert_panics("a column within a strip", || multiply((2, 20), 0, (2, 48), 8));
+    let record_of_others = || {
+        let (x, mut nonzeros) = (Matrix::zeros(3, 20), NonZeroInputs::new(3, 20));
+        nonzeros.record(x.panel(0, 2));
+        let (panel, mut weights) = (x.panel(0, 3), Strips::zeros(20, 40));
+        learn(kernels, (panel, Some(&nonzeros)), &Matrix::zeros(3, 40), &mut weights, 0..1);
+    };
+    assert_panics("a record of other examples", record_of_others);
     let [one, two] = [20, 21].map(|columns| Matrix::zeros(1, columns));
     assert_panics("other rates", || logistic(kernels, &one, 0..1, &mut two.clone()));
     assert_panics("other changes", || logistic_change(kernels, &one, 0..1, &mut two.clone(), &mut one.clone()));
-    let step = ClippedStep { epsilon: 0.5, leak: 1.0 };
-    assert_panics("another drive", || {
-        _ = clipped_step(kernels, step, [(&one, 0), (&two, 0), (&one, 0)], (&mut one.clone(), 0));
+    let (step, weights) = (ClippedStep { epsilon: 0.5, leak: 1.0 }, Strips::zeros(20, 20));
+    let terms = [Received::from(one.panel(0, 1), &weights)];
+    assert_panics("another bias", || {
+        _ = clipped_step(kernels, step, &terms, [&one, &two], (&mut one.clone(), 0..1), [0, 2]);
+    });
+    assert_panics("a row too many", || {
+        _ = clipped_step(kernels, step, &terms, [&one, &one], (&mut one.clone(), 1..2), [0, 2]);
     });
 }

@@ -114,7 +114,7 @@ fn patches(case: &Case<'_>, compute: &Compute) -> anyhow::Result<Vec<(String, Te
     let [count, inputs] = filters.matrix("[filters, inputs]")?;
     let filters = Layer::from_rows(count, inputs, filters.floats()?)?;
     let whitening = Whitening::new(var_floor, case.array("mean")?.floats()?.to_vec(), whiten.floats()?)?;
-    let spec = PatchSpec { shape, side, stride, activation, cells, pooled: Pooled::Mean };
+    let spec = PatchSpec { shape, side, stride, activation, cells, pooled: Pooled::Mean, mirrored: false };
     let encoder = PatchEncoder::new(spec, filters, whitening)?;
     let features = encoder.features(&compute.core, &images.inputs(shape.inputs())?)?;
     Ok(vec![("features".to_owned(), Tensor::new([samples, encoder.width()], features.to_rows()))])

@@ -9,8 +9,15 @@ use rivalry_nets::{
 };
 
 const SHAPE: ImageShape = ImageShape { height: 9, width: 11, channels: 3, order: ChannelOrder::Planes };
-const SPEC: PatchSpec =
-    PatchSpec { shape: SHAPE, side: 3, stride: 1, activation: Activation::Triangle, cells: 2, pooled: Pooled::Mean };
+const SPEC: PatchSpec = PatchSpec {
+    shape: SHAPE,
+    side: 3,
+    stride: 1,
+    activation: Activation::Triangle,
+    cells: 2,
+    pooled: Pooled::Mean,
+    mirrored: false,
+};
 
 fn compute(threads: usize, kernels: &'static Kernels) -> Compute {
     Compute::new(Some(threads), kernels).unwrap()
@@ -27,7 +34,7 @@ fn features_are_those_of_the_cases() {
             None => panic!("{}", case.name),
         };
         let (side, stride, cells) = (case.size("patch"), case.size("stride"), case.size("pool"));
-        let spec = PatchSpec { shape, side, stride, activation, cells, pooled: Pooled::Mean };
+        let spec = PatchSpec { shape, side, stride, activation, cells, pooled: Pooled::Mean, mirrored: false };
         let &[filters, inputs] = &case.shape("filters")[..] else { panic!("{}", case.name) };
         let filters = Layer::from_rows(filters, inputs, &case.f32("filters")).unwrap();
         let whitening = Whitening::new(case.number("var_floor"), case.f32("mean"), &case.f32("whiten")).unwrap();
@@ -124,6 +131,7 @@ fn features_are_those_of_the_definition_in_f64() {
         (40, PatchSpec { activation: relu, pooled: Pooled::Root, cells: 3, ..SPEC }),
         (33, PatchSpec { stride: 2, cells: 1, ..SPEC }),
         (16, PatchSpec { cells: 7, ..SPEC }),
+        (16, PatchSpec { mirrored: true, ..SPEC }),
     ] {
         // Of any length: the encoder scales them.
         let filters = Layer::normal(filters, 27, 2.0, &mut random).unwrap();
@@ -136,7 +144,14 @@ fn features_are_those_of_the_definition_in_f64() {
         let inputs = Inputs::u8(&images, SHAPE.inputs()).unwrap();
         let features = encoder.features(&compute, &inputs).unwrap();
         for (number, image) in images.chunks_exact(SHAPE.inputs()).enumerate() {
-            for (found, expected) in features.row(number).iter().zip(naive(&spec, &filters, mean, whiten, image)) {
+            let mut expected = naive(&spec, &filters, mean, whiten, image);
+            if spec.mirrored {
+                let mirror: Vec<u8> =
+                    image.chunks_exact(SHAPE.width).flat_map(|row| row.iter().rev().copied()).collect();
+                let others = naive(&spec, &filters, mean, whiten, &mirror);
+                expected.iter_mut().zip(others).for_each(|(one, other)| *one = (*one + other) / 2.0);
+            }
+            for (found, expected) in features.row(number).iter().zip(expected) {
                 assert!((f64::from(*found) - expected).abs() <= 5e-6, "{spec:?}: {found} for {expected}");
             }
         }

@@ -298,6 +298,10 @@ impl Integers for Avx512 {
 const GEMM_NT: (usize, usize) = (8, 3);
 /// Rows × vectors of columns of a tile of `gemm_tn`.
 const GEMM_TN: (usize, usize) = (5, 4);
+/// Examples × strips of a tile of `receive` and `clipped_step`.
+const STRIPS: (usize, usize) = (10, 2);
+/// Inputs × strips of a tile of `learn_strips`.
+const LEARN: (usize, usize) = (8, 2);
 /// Examples that share a list of pixel groups, and the percentage of non-zero groups above which they do.
 const LISTS: (usize, usize) = (6, 60);
 /// Weight panels of a tile of int8 scores: for one example, and for those that share a list.

@@ -15,15 +15,16 @@
 use crate::error::{Error, Result};
 use crate::kernels;
 use crate::kernels::IntegerNorm;
-use crate::kernels::dynamics::ClippedStep;
 use crate::kernels::elementwise::{AdamStep, Exponent, Moments, PowerLoss};
-use crate::kernels::gemm_tn::{Products, Window};
+use crate::kernels::gemm_tn::Products;
 use crate::kernels::pack::{Packed, Pixels};
 use crate::kernels::quantise::{QuantiseBuffers, Quantised};
 use crate::kernels::screen::{Bounds, RefineRows, WeightPanels};
 use crate::kernels::select::ScoreBlock;
+use crate::kernels::strips::{NonZeroInputs, Received, Rows, Stepped};
 use crate::kernels::update::{ActiveRow, UpdateStep};
 use crate::matrix::Panel;
+use crate::strips::Strips;
 use crate::vector::Lanes;
 use std::ops::Range;
 
@@ -81,12 +82,6 @@ macro_rules! for_every_kernel {
             /// See [`crate::ops::gemm_tn`].
             fn gemm_tn(products: Products<'_>, out: &mut [Lanes], out_stride: usize)
                 = kernels::gemm_tn::gemm_tn::<_, { GEMM_TN.0 }, { GEMM_TN.1 }>;
-            /// See [`crate::ops::gemm_tn_add`].
-            fn gemm_tn_add(products: Products<'_>, rows: Range<usize>, out: &mut [Lanes], out_stride: usize)
-                = kernels::gemm_tn::gemm_tn_add::<_, { GEMM_TN.0 }, { GEMM_TN.1 }>;
-            /// See [`crate::ops::gemm_nn`].
-            fn gemm_nn(products: Products<'_>, window: Window, out: &mut [Lanes], out_stride: usize)
-                = kernels::gemm_tn::gemm_nn::<_, { GEMM_TN.0 }, { GEMM_TN.1 }>;
             /// See [`crate::ops::gemm_tn_adam`].
             fn gemm_tn_adam(
                 products: Products<'_>,
@@ -103,9 +98,20 @@ macro_rules! for_every_kernel {
             /// See [`crate::ops::logistic_change`].
             fn logistic_change(values: &[Lanes], changes: &mut [Lanes], rates: &mut [Lanes])
                 = kernels::dynamics::logistic_change;
+            /// See [`crate::ops::receive`].
+            fn receive(terms: &[Received<'_>], strips: usize, out: Rows<'_>)
+                = kernels::strips::receive::<_, { STRIPS.0 }, { STRIPS.1 }>;
             /// See [`crate::ops::clipped_step`].
-            fn clipped_step(step: ClippedStep, state: &[Lanes], currents: [&[Lanes]; 2], next: &mut [Lanes]) -> f32
-                = kernels::dynamics::clipped_step;
+            fn clipped_step(terms: &[Received<'_>], strips: usize, stepped: Stepped<'_>) -> f32
+                = kernels::strips::clipped_step::<_, { STRIPS.0 }, { STRIPS.1 }>;
+            /// See [`crate::ops::learn`].
+            fn learn_strips(
+                x: Panel<'_>,
+                nonzeros: Option<&NonZeroInputs>,
+                deltas: Panel<'_>,
+                weights: &mut Strips,
+                strips: Range<usize>
+            ) = kernels::strips::learn::<_, { LEARN.0 }, { LEARN.1 }>;
             /// Runs multiply-adds in registers; returns the floating-point operations done, and a result to keep.
             fn peak(rounds: u64) -> (u64, f32) = kernels::gemm_nt::peak::<_, PEAK_CHAINS>;
         }

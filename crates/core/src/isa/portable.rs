@@ -260,6 +260,10 @@ impl Integers for Portable {
 const GEMM_NT: (usize, usize) = (4, 1);
 /// Rows × vectors of columns of a tile of `gemm_tn`.
 const GEMM_TN: (usize, usize) = (2, 1);
+/// Examples × strips of a tile of `receive` and `clipped_step`.
+const STRIPS: (usize, usize) = (5, 1);
+/// Inputs × strips of a tile of `learn_strips`.
+const LEARN: (usize, usize) = (4, 1);
 /// Examples that share a list of pixel groups, and the percentage of non-zero groups above which they do.
 const LISTS: (usize, usize) = (2, 75);
 /// Weight panels of a tile of int8 scores: for one example, and for those that share a list.

@@ -1,10 +1,10 @@
-//! Elementwise kernels of networks whose units have dynamics: the logistic function, its change, one step of clipped states.
+//! Elementwise kernels of networks whose units have dynamics: the logistic function and its change.
 //!
 //! They use only operations with one rounding and the exponential of [`super::elementwise`], so the results have the same bits
 //! on every instruction set.
 
 use super::elementwise::{exp, exp_minus_1};
-use crate::vector::{LANES, Lanes, Simd};
+use crate::vector::{Lanes, Simd};
 
 /// φ(v) = 1 / (1 + exp(−v)).
 #[inline(always)]
@@ -35,39 +35,4 @@ pub(crate) fn logistic_change<S: Simd>(simd: S, values: &[Lanes], changes: &mut 
         simd.store_f32x16(rate, rates);
         simd.store_f32x16(simd.sub_f32x16(zero, fall), changes);
     }
-}
-
-/// The constants of a step of clipped states.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ClippedStep {
-    /// ε, the size of the step.
-    pub epsilon: f32,
-    /// The factor of the state's own decay.
-    pub leak: f32,
-}
-
-/// Writes clip(s + ε (drive + bias − leak · s), 0, 1) and returns the largest |change|.
-#[inline(always)]
-pub(crate) fn clipped_step<S: Simd>(
-    simd: S,
-    step: ClippedStep,
-    state: &[Lanes],
-    currents: [&[Lanes]; 2],
-    next: &mut [Lanes],
-) -> f32 {
-    let (zero, one) = (simd.splat_f32x16(0.0), simd.splat_f32x16(1.0));
-    let (epsilon, minus_leak) = (simd.splat_f32x16(step.epsilon), simd.splat_f32x16(-step.leak));
-    let mut largest = zero;
-    for (((state, drive), bias), next) in state.iter().zip(currents[0]).zip(currents[1]).zip(next) {
-        let s = simd.load_f32x16(state);
-        let current = simd.add_f32x16(simd.load_f32x16(drive), simd.load_f32x16(bias));
-        let moved = simd.fma_f32x16(epsilon, simd.fma_f32x16(minus_leak, s, current), s);
-        // The maximum is its second operand where one is NaN or both are zeros, so −0 does not stay.
-        let clipped = simd.min_f32x16(simd.max_f32x16(moved, zero), one);
-        largest = simd.max_f32x16(simd.abs_f32x16(simd.sub_f32x16(clipped, s)), largest);
-        simd.store_f32x16(clipped, next);
-    }
-    let mut lanes = [0.0; LANES];
-    simd.store_f32x16(largest, &mut lanes);
-    lanes.into_iter().fold(0.0, f32::max)
 }

@@ -1,5 +1,4 @@
-//! The product δᵀ X, a weight gradient summed over the examples of a minibatch: written to memory, added to it, or handed to
-//! Adam.
+//! The product δᵀ X, a weight gradient summed over the examples of a minibatch: written to memory or handed to Adam.
 //!
 //! ```text
 //! for each class, for each example in order:
@@ -9,14 +8,11 @@
 //! 1. A tile of C classes × V vectors of features stays in registers over all examples.
 //! 2. The columns of a tile of all examples stay in the first-level cache while all classes pass.
 //! 3. An example that is zero in the columns of a tile adds ±0 and can be left out: [`NonZeros`] lists the others.
-//! 4. With Adam, weights and moments are prefetched while the sums are added up; so are weights that the sums are added to.
-//! 5. The product A B is the same one with A for δ: there the sums may go on from what stands in memory, so that B can be
-//!    divided by rows among several calls without another rounding.
+//! 4. With Adam, weights and moments are prefetched while the sums are added up.
 
 use super::elementwise::{Adam, AdamStep, Moments};
 use crate::matrix::{Matrix, Panel};
 use crate::vector::{LANES, Lanes, Simd};
-use std::ops::Range;
 
 /// Vectors of features that share a list of [`NonZeros`].
 const LIST: usize = 4;
@@ -68,21 +64,12 @@ impl NonZeros {
 /// The operands of a gradient.
 #[derive(Debug, Clone, Copy)]
 pub struct Products<'a> {
-    /// δ [classes × at least batch]; for [`gemm_tn_add`](crate::ops::gemm_tn_add) [at least batch × classes].
+    /// δ [classes × at least batch].
     pub deltas: &'a Matrix,
     /// h [batch × features].
     pub examples: Panel<'a>,
     /// What [`NonZeros::record`] saw in these examples. It pays where much is zero and many classes share it.
     pub nonzeros: Option<&'a NonZeros>,
-}
-
-/// The part of the deltas that a product reads.
-#[derive(Debug, Clone)]
-pub(crate) struct Window {
-    /// The classes: rows of the result.
-    pub(crate) rows: Range<usize>,
-    /// The column that belongs to the first example.
-    pub(crate) column: usize,
 }
 
 /// Writes the gradient to `out`, whose rows are `stride` vectors apart.
@@ -93,31 +80,7 @@ pub(crate) fn gemm_tn<S: Simd, const C: usize, const V: usize>(
     out: &mut [Lanes],
     stride: usize,
 ) {
-    tiles::<S, C, V, false>(simd, products, all(products), stride, &mut Written { out });
-}
-
-/// Adds the gradient of some classes to `out`: the sum over the examples first, then one addition. Here δ is [batch × classes].
-#[inline(always)]
-pub(crate) fn gemm_tn_add<S: Simd, const C: usize, const V: usize>(
-    simd: S,
-    products: Products<'_>,
-    rows: Range<usize>,
-    out: &mut [Lanes],
-    stride: usize,
-) {
-    tiles::<S, C, V, true>(simd, products, Window { rows, column: 0 }, stride, &mut Added { out });
-}
-
-/// Adds product by product to `out`, so that the sums of several calls are those of one.
-#[inline(always)]
-pub(crate) fn gemm_nn<S: Simd, const C: usize, const V: usize>(
-    simd: S,
-    products: Products<'_>,
-    window: Window,
-    out: &mut [Lanes],
-    stride: usize,
-) {
-    tiles::<S, C, V, false>(simd, products, window, stride, &mut Continued { out });
+    tiles::<S, C, V>(simd, products, stride, &mut Written { out });
 }
 
 /// Takes a step of Adam with the gradient, which never leaves the registers. All rows are `stride` vectors apart.
@@ -131,22 +94,11 @@ pub(crate) fn gemm_tn_adam<S: Simd, const C: usize, const V: usize>(
     stride: usize,
 ) {
     let mut stepped = Stepped { adam: Adam::new(simd, step), moments, weights };
-    tiles::<S, C, V, false>(simd, products, all(products), stride, &mut stepped);
-}
-
-/// All deltas, the first column for the first example.
-#[inline(always)]
-fn all(products: Products<'_>) -> Window {
-    Window { rows: 0..products.deltas.rows(), column: 0 }
+    tiles::<S, C, V>(simd, products, stride, &mut stepped);
 }
 
 /// Takes the vectors of a gradient.
 trait Sink<S: Simd> {
-    /// What the sum for this place starts from.
-    #[inline(always)]
-    fn start(&self, simd: S, _: usize) -> S::F32x16 {
-        simd.splat_f32x16(0.0)
-    }
     /// Announces the sum for this place, which may be behind the end.
     #[inline(always)]
     fn expect(&self, _: S, _: usize) {}
@@ -159,39 +111,6 @@ struct Written<'a> {
 }
 
 impl<S: Simd> Sink<S> for Written<'_> {
-    #[inline(always)]
-    fn take(&mut self, simd: S, place: usize, sum: S::F32x16) {
-        simd.store_f32x16(sum, &mut self.out[place]);
-    }
-}
-
-struct Added<'a> {
-    out: &'a mut [Lanes],
-}
-
-impl<S: Simd> Sink<S> for Added<'_> {
-    #[inline(always)]
-    fn expect(&self, simd: S, place: usize) {
-        simd.prefetch(self.out.as_ptr().wrapping_add(place));
-    }
-
-    #[inline(always)]
-    fn take(&mut self, simd: S, place: usize, sum: S::F32x16) {
-        let out = &mut self.out[place];
-        simd.store_f32x16(simd.add_f32x16(simd.load_f32x16(out), sum), out);
-    }
-}
-
-struct Continued<'a> {
-    out: &'a mut [Lanes],
-}
-
-impl<S: Simd> Sink<S> for Continued<'_> {
-    #[inline(always)]
-    fn start(&self, simd: S, place: usize) -> S::F32x16 {
-        simd.load_f32x16(&self.out[place])
-    }
-
     #[inline(always)]
     fn take(&mut self, simd: S, place: usize, sum: S::F32x16) {
         simd.store_f32x16(sum, &mut self.out[place]);
@@ -221,24 +140,23 @@ impl<S: Simd> Sink<S> for Stepped<'_, S> {
     }
 }
 
-/// Computes every vector of the gradient. δ is [batch × classes] if `BY_EXAMPLE`, else [classes × batch].
+/// Computes every vector of the gradient.
 #[inline(always)]
-fn tiles<S: Simd, const C: usize, const V: usize, const BY_EXAMPLE: bool>(
+fn tiles<S: Simd, const C: usize, const V: usize>(
     simd: S,
     products: Products<'_>,
-    window: Window,
     stride: usize,
     sink: &mut impl Sink<S>,
 ) {
     const { assert!(LIST.is_multiple_of(V), "a tile lies within one list of examples") };
     let width = products.examples.width();
     for first in (0..width).step_by(V) {
-        for class in window.rows.clone().step_by(C) {
+        for class in (0..products.deltas.rows()).step_by(C) {
             if first + V <= width {
-                tile::<S, C, V, BY_EXAMPLE>(simd, products, &window, [class, first], stride, sink);
+                tile::<S, C, V>(simd, products, [class, first], stride, sink);
             } else {
                 for i in first..width {
-                    tile::<S, C, 1, BY_EXAMPLE>(simd, products, &window, [class, i], stride, sink);
+                    tile::<S, C, 1>(simd, products, [class, i], stride, sink);
                 }
             }
         }
@@ -247,30 +165,20 @@ fn tiles<S: Simd, const C: usize, const V: usize, const BY_EXAMPLE: bool>(
 
 /// Classes from `class` on and V vectors of features from `i` on.
 #[inline(always)]
-fn tile<S: Simd, const C: usize, const V: usize, const BY_EXAMPLE: bool>(
+fn tile<S: Simd, const C: usize, const V: usize>(
     simd: S,
     Products { deltas, examples, nonzeros }: Products<'_>,
-    window: &Window,
     [class, i]: [usize; 2],
     stride: usize,
     sink: &mut impl Sink<S>,
 ) {
-    let last = window.rows.end - 1;
+    let last = deltas.rows() - 1;
     // A class behind the last one repeats it, and is not taken.
-    let mut classes = [last; C];
-    for (c, of) in classes.iter_mut().enumerate() {
-        *of = last.min(class + c);
-    }
     let mut rows: [&[f32]; C] = [&[]; C];
-    let mut sums = [[simd.splat_f32x16(0.0); V]; C];
-    for c in 0..C {
-        if !BY_EXAMPLE {
-            rows[c] = &deltas.lanes(classes[c]).as_flattened()[window.column..][..examples.rows()];
-        }
-        for (v, sum) in sums[c].iter_mut().enumerate() {
-            *sum = sink.start(simd, classes[c] * stride + i + v);
-        }
+    for (c, row) in rows.iter_mut().enumerate() {
+        *row = &deltas.lanes(last.min(class + c)).as_flattened()[..examples.rows()];
     }
+    let mut sums = [[simd.splat_f32x16(0.0); V]; C];
     let listed = nonzeros.and_then(|nonzeros| nonzeros.at(i, examples.rows()));
     for number in 0..listed.map_or(examples.rows(), <[u32]>::len) {
         let example = listed.map_or(number, |listed| listed[number] as usize);
@@ -278,9 +186,8 @@ fn tile<S: Simd, const C: usize, const V: usize, const BY_EXAMPLE: bool>(
             sink.expect(simd, (class + number / V) * stride + i + number % V);
         }
         let h = &examples.lanes(example)[i..][..V];
-        let row = if BY_EXAMPLE { deltas.lanes(example).as_flattened() } else { &[] };
         for c in 0..C {
-            let delta = simd.splat_f32x16(if BY_EXAMPLE { row[classes[c]] } else { rows[c][example] });
+            let delta = simd.splat_f32x16(rows[c][example]);
             for v in 0..V {
                 sums[c][v] = simd.fma_f32x16(delta, simd.load_f32x16(&h[v]), sums[c][v]);
             }
@@ -293,7 +200,7 @@ fn tile<S: Simd, const C: usize, const V: usize, const BY_EXAMPLE: bool>(
             simd.store_f32x16(sums[c][v], &mut finished[c][v]);
         }
     }
-    for (c, finished) in finished.iter().enumerate().take(window.rows.end - class) {
+    for (c, finished) in finished.iter().enumerate().take(deltas.rows() - class) {
         for (v, sum) in finished.iter().enumerate() {
             sink.take(simd, (class + c) * stride + i + v, simd.load_f32x16(sum));
         }

@@ -4,9 +4,10 @@
 //! |---|---|
 //! | this one | inputs as vectors of f32; the powers w′ |
 //! | `gemm_nt` | X Wᵀ in tiles; the products of a few rows with one example; the machine's peak |
-//! | `gemm_tn` | δᵀ X, written down, added or handed to Adam; A B |
+//! | `gemm_tn` | δᵀ X, written down or handed to Adam |
 //! | `elementwise` | rectified powers, the power loss, Adam |
-//! | `dynamics` | the logistic function and its change, a step of clipped states |
+//! | `dynamics` | the logistic function and its change |
+//! | `strips` | X W and W += Xᵀ δ with W in strips of sixteen units, a step of clipped states |
 //! | `quantise`, `pack` | weights as int8 levels, pixels as lists of non-zero groups |
 //! | `screen` | int8 scores with their error bounds |
 //! | `select` | top k, distinct maxima, units above a threshold |
@@ -24,6 +25,7 @@ pub(crate) mod pack;
 pub(crate) mod quantise;
 pub(crate) mod screen;
 pub(crate) mod select;
+pub(crate) mod strips;
 pub(crate) mod update;
 
 #[cfg(test)]

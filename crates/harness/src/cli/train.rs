@@ -34,7 +34,8 @@ Keys of --set and of a TOML file (a file starts from the protocol of its dataset
 Keys of one method (METHODOLOGY.md has their equations):
   w_inh h_star h_star_of                    slow: inhibition, plasticity threshold, max (a share of the largest h) or value
   readout_on                                stacked: top, all
-  patch patches cells                       patches*: side of a patch, how many are drawn, cells along a side of the image
+  patch patches cells mirrored              patches*: side of a patch, how many are drawn, cells along a side of the image,
+                                            mirrored=on: features of the image and its mirror image together
   activation readout lambda steps           patches*: triangle or relu; svm or ridge, its penalty, the steps of the svm
   recipe free_steps nudged_steps nudging    equilibrium-propagation: ours or paper, steps of both phases, beta
   layer_rates tolerance                     the same: a rate for each layer; the largest change that ends the free phase

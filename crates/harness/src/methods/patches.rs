@@ -82,6 +82,8 @@ struct Settings {
     activation: ActivationKey,
     /// Cells along a side of the image.
     cells: usize,
+    /// Whether the mirror image counts as much as the image.
+    mirrored: MirroredKey,
     readout: ReadoutKey,
     /// Penalty on the weights of the readout.
     lambda: f64,
@@ -96,6 +98,13 @@ enum ActivationKey {
     Relu,
 }
 
+#[derive(Clone, Copy, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum MirroredKey {
+    Off,
+    On,
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum ReadoutKey {
@@ -108,8 +117,9 @@ fn spec(config: &Config, settings: &Settings, shape: ImageShape) -> PatchSpec {
         ActivationKey::Triangle => Activation::Triangle,
         ActivationKey::Relu => Activation::Relu { power_n: config.power_n },
     };
-    let Settings { patch, cells, .. } = *settings;
-    PatchSpec { shape, side: patch, stride: 1, activation, cells, pooled: Pooled::Root }
+    let Settings { patch, cells, mirrored, .. } = *settings;
+    let mirrored = mirrored == MirroredKey::On;
+    PatchSpec { shape, side: patch, stride: 1, activation, cells, pooled: Pooled::Root, mirrored }
 }
 
 /// The images of a run, in a state that is kept: an encoder is rebuilt without the data.
@@ -200,7 +210,7 @@ impl Method for Patches {
     }
 
     fn own_keys(&self) -> &'static [&'static str] {
-        &["patch", "patches", "activation", "cells", "readout", "lambda", "steps"]
+        &["patch", "patches", "activation", "cells", "mirrored", "readout", "lambda", "steps"]
     }
 
     fn check_own(&self, config: &Config) -> Result<(), toml::de::Error> {
@@ -218,7 +228,7 @@ impl Method for Patches {
     }
 
     fn readout_keys(&self) -> Vec<&'static str> {
-        vec!["power_n", "activation", "cells", "readout", "lambda", "steps", "labels_per_class"]
+        vec!["power_n", "activation", "cells", "mirrored", "readout", "lambda", "steps", "labels_per_class"]
     }
 
     fn is_of_readout(&self, tensor: &str) -> bool {

@@ -14,23 +14,23 @@
 //! 3. a⁺ b⁺ᵀ − a⁻ b⁻ᵀ is summed as (a⁺ − a⁻) b⁺ᵀ + a⁻ (b⁺ − b⁻)ᵀ, in which nothing large cancels. Inputs are clamped, so of the
 //!    first layer only the first term is left.
 
+mod minibatch;
 mod relax;
 mod spec;
 mod step;
 
 pub use spec::{EquilibriumSpec, Particles, Signs};
 
-use crate::dense::{DenseRows, Pending};
 use crate::error::{Error, Result};
-use crate::eval::{self, check_epoch, check_finite_or, check_inputs, check_out};
+use crate::eval::{self, check_epoch, check_inputs, check_out};
 use crate::learner::{Classifier, Labelled, Learner, State, Tensor};
-use crate::workers::{Exchange, Shared, SharedColumns, Workers, all_rows, rows, staged_rows};
-use relax::{Ended, Network, Nudge, Relaxation, Units, copy_rows};
-use rivalry_core::ops::{NonZeros, Products};
-use rivalry_core::{Barrier, Compute, Inputs, Kernels, Matrix, Random, range_of};
+use crate::workers::{Exchange, Shared, SharedColumns, Workers, all_rows};
+use minibatch::{Agreement, FixedPoints, Health, Memory};
+use relax::{Ended, Relaxation, Units};
+use rivalry_core::{Compute, Inputs, Matrix, Random, range_of};
 use std::ops::Range;
 use std::sync::RwLockReadGuard;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::AtomicU32;
 
 /// What to do when weights are no longer finite.
 const HINT: &str = "lower alphas or beta";
@@ -70,58 +70,6 @@ pub struct EquilibriumPropagation {
     health: Health,
 }
 
-/// What the last epoch was like.
-#[derive(Debug, Clone, Default)]
-struct Health {
-    minibatches: u64,
-    steps: u64,
-    /// Summed over the minibatches.
-    residual: f64,
-    /// For every class, whether its output was above 0 for some sample.
-    alive: Vec<bool>,
-}
-
-/// The samples of a worker at the end of their phases: the states of each layer [samples × units].
-#[derive(Debug)]
-struct FixedPoints {
-    samples: Range<usize>,
-    free: Vec<Matrix>,
-    /// With β, and with −β where there are two nudged phases.
-    nudged: [Vec<Matrix>; 2],
-    ended: Ended,
-}
-
-/// The working memory of one worker.
-#[derive(Debug)]
-struct Memory {
-    relaxation: Relaxation,
-    labels: Vec<u8>,
-    /// The inputs of the present and of the previous minibatch, where kernels cannot read them in place, and their non-zeros.
-    staged: [Matrix; 2],
-    nonzeros: [NonZeros; 2],
-    /// δ of the own units of each layer [2 · batch × units], and the states below that they meet [2 · batch × units].
-    deltas: Vec<Matrix>,
-    below: Vec<Matrix>,
-    health: Health,
-}
-
-impl Memory {
-    fn new(spec: &EquilibriumSpec, workers: usize, units: &Units) -> Memory {
-        let batch = spec.batch;
-        let matrices = |columns: &[usize]| columns.iter().map(|&columns| Matrix::zeros(2 * batch, columns)).collect();
-        let own: Vec<usize> = units.ranges.iter().map(Range::len).collect();
-        Memory {
-            relaxation: Relaxation::new(spec, batch.div_ceil(workers)),
-            labels: Vec::with_capacity(batch),
-            staged: [(); 2].map(|()| Matrix::zeros(batch, spec.inputs)),
-            nonzeros: [(); 2].map(|()| NonZeros::new(batch, spec.inputs)),
-            deltas: matrices(&own),
-            below: matrices(&spec.hidden),
-            health: Health::default(),
-        }
-    }
-}
-
 impl EquilibriumPropagation {
     /// Draws initial weights, U(±scale · √(6/(n_in + n_out))) row by row from the inputs up, and divides the network among the
     /// workers. Biases are 0.
@@ -138,13 +86,14 @@ impl EquilibriumPropagation {
         let layers = spec.alphas.len();
         let units = compute.map(|worker| {
             let ranges: Vec<Range<usize>> = (0..layers).map(|layer| range(layer, worker)).collect();
-            let rows = ranges.iter().zip(&widths).map(|(own, &inputs)| DenseRows::zeros(own.len(), inputs));
-            Shared::new(Units { layers: rows.collect(), ranges })
+            Shared::new(Units::new(ranges, &widths))
         });
         let capacity = spec.batch.div_ceil(threads);
-        let states = || widths[1..].iter().map(|&units| Matrix::zeros(capacity, units)).collect();
-        let points =
-            || FixedPoints { samples: 0..0, free: states(), nudged: [states(), states()], ended: Ended::default() };
+        let states = |rows: usize| widths[1..].iter().map(|&units| Matrix::zeros(rows, units)).collect();
+        let points = || {
+            let nudged = states(spec.signs.phases() * capacity);
+            FixedPoints { samples: 0..0, free: states(capacity), nudged, ended: Ended::default() }
+        };
         let mut network = EquilibriumPropagation {
             sign_seed: 0,
             minibatches: 0,
@@ -159,11 +108,16 @@ impl EquilibriumPropagation {
         for (layer, pair) in widths.windows(2).enumerate() {
             let bound = network.spec.start_scale * libm::sqrt(6.0 / (pair[0] + pair[1]) as f64);
             for units in &mut network.units {
-                for row in units.get_mut().layers[layer].weights.rows_mut() {
-                    row.fill_with(|| (bound * (2.0 * random.uniform() - 1.0)) as f32);
+                let weights = &mut units.get_mut().layers[layer].weights;
+                for unit in 0..weights.units() {
+                    weights.set(
+                        unit,
+                        std::iter::repeat_with(|| (bound * (2.0 * random.uniform() - 1.0)) as f32).take(pair[0]),
+                    );
                 }
             }
         }
+        network.units.iter_mut().for_each(|units| units.get_mut().transpose());
         network.sign_seed = random.next_u64();
         Ok(network)
     }
@@ -173,157 +127,6 @@ impl EquilibriumPropagation {
         let negative = self.spec.signs == Signs::Random
             && Random::keyed(self.sign_seed, "sign-of-beta", minibatch as u32).next_u64() >> 63 == 1;
         if negative { -self.spec.beta } else { self.spec.beta }
-    }
-
-    /// Relaxes the own samples of a minibatch: the free phase, then one or two nudged ones.
-    fn relax(
-        &self,
-        kernels: &Kernels,
-        network: &Network<'_>,
-        (worker, memory): (usize, &mut Memory),
-        (data, minibatch, beta): (&Labelled<'_>, &[u32], f32),
-        agreement: &mut Agreement<'_>,
-    ) {
-        let Memory { relaxation, labels, .. } = memory;
-        let mut points = self.fixed_points[worker].write();
-        let own = range_of(minibatch.len(), 1, worker, self.units.len());
-        let (samples, own_samples) = (own.len(), &minibatch[own.clone()]);
-        labels.clear();
-        labels.extend(own_samples.iter().map(|&sample| data.labels[sample as usize]));
-        self.first.gather(own.clone(), &mut relaxation.first);
-        relaxation.read_biases(network);
-        match &self.particles {
-            Some(particles) => self.load(particles, own_samples, &mut relaxation.states),
-            None => relaxation.clear(samples),
-        }
-        points.ended =
-            relaxation.free_phase(kernels, network, &self.spec, samples, |residual| agreement.largest(residual));
-        points.samples = own;
-        copy_rows(&relaxation.states, &mut points.free, samples);
-        if let Some(particles) = &self.particles {
-            self.store(particles, own_samples, &relaxation.states);
-        }
-        let phases = if self.spec.signs == Signs::Both { 2 } else { 1 };
-        for (phase, beta) in [beta, -beta].into_iter().enumerate().take(phases) {
-            if phase > 0 {
-                copy_rows(&points.free, &mut relaxation.states, samples);
-            }
-            for _ in 0..self.spec.nudged_steps {
-                relaxation.step(kernels, network, samples, Some(Nudge { beta, labels }));
-            }
-            copy_rows(&relaxation.states, &mut points.nudged[phase], samples);
-        }
-    }
-
-    fn load(&self, particles: &Exchange, samples: &[u32], states: &mut [Matrix]) {
-        let mut first = 0;
-        for states in states {
-            for (row, &sample) in samples.iter().enumerate() {
-                particles.load(sample as usize, first, states.row_mut(row));
-            }
-            first += states.columns();
-        }
-    }
-
-    fn store(&self, particles: &Exchange, samples: &[u32], states: &[Matrix]) {
-        let mut first = 0;
-        for states in states {
-            for (row, &sample) in samples.iter().enumerate() {
-                particles.store(sample as usize, first, states.row(row));
-            }
-            first += states.columns();
-        }
-    }
-
-    /// Writes δ of the own units, and the states that they meet, of a minibatch whose phases have ended.
-    fn contrast(&self, memory: &mut Memory, units: &Units, factor: f32, samples: usize) {
-        let both = self.spec.signs == Signs::Both;
-        for points in &self.fixed_points {
-            let points = points.read();
-            let plus = &points.nudged[0];
-            let minus = if both { &points.nudged[1] } else { &points.free };
-            for (row, sample) in points.samples.clone().enumerate() {
-                for (layer, own) in units.ranges.iter().enumerate() {
-                    let factor = self.spec.alphas[layer] * factor;
-                    let [plus_own, minus_own] = [plus, minus].map(|states| &states[layer].row(row)[own.clone()]);
-                    let deltas = memory.deltas[layer].row_mut(sample);
-                    for ((delta, plus), minus) in deltas.iter_mut().zip(plus_own).zip(minus_own) {
-                        *delta = factor * (plus - minus);
-                    }
-                    if layer == 0 {
-                        continue;
-                    }
-                    let deltas = memory.deltas[layer].row_mut(samples + sample);
-                    deltas.iter_mut().zip(minus_own).for_each(|(delta, minus)| *delta = factor * minus);
-                    let [plus, minus] = [plus, minus].map(|states| states[layer - 1].row(row));
-                    memory.below[layer - 1].row_mut(sample).copy_from_slice(plus);
-                    let below = memory.below[layer - 1].row_mut(samples + sample);
-                    for ((below, plus), minus) in below.iter_mut().zip(plus).zip(minus) {
-                        *below = plus - minus;
-                    }
-                }
-            }
-        }
-    }
-
-    /// Learns from the last minibatch, if there was one, and computes W_1 x + b_1 of the next, if there is one.
-    fn learn(
-        &self,
-        kernels: &Kernels,
-        (worker, memory): (usize, &mut Memory),
-        data: &Labelled<'_>,
-        last: Option<(&[u32], f32)>,
-        next: Option<&[u32]>,
-    ) {
-        let units = &mut *self.units[worker].write();
-        if let Some((last, factor)) = last {
-            self.contrast(memory, units, factor, last.len());
-            if worker == 0 {
-                self.observe(&mut memory.health);
-            }
-            for (layer, rows) in units.layers.iter_mut().enumerate().skip(1) {
-                let examples = memory.below[layer - 1].panel(0, 2 * last.len());
-                let products = Products { deltas: &memory.deltas[layer], examples, nonzeros: None };
-                rows.learn(kernels, Pending { products, bias_examples: last.len() });
-            }
-        }
-        // What was the present minibatch is the previous one now.
-        memory.staged.swap(0, 1);
-        memory.nonzeros.swap(0, 1);
-        let ([staged, staged_last], [nonzeros, nonzeros_last]) = (&mut memory.staged, &mut memory.nonzeros);
-        let pending = last.map(|(last, _)| Pending {
-            products: Products {
-                deltas: &memory.deltas[0],
-                examples: staged_rows(&data.inputs, last, staged_last),
-                nonzeros: Some(nonzeros_last),
-            },
-            bias_examples: last.len(),
-        });
-        match next {
-            Some(next) => {
-                let x = rows(kernels, &data.inputs, next, staged);
-                nonzeros.record(x);
-                units.layers[0].learn_and_apply(kernels, pending, x, &mut self.first.write(worker));
-            }
-            None => pending.into_iter().for_each(|pending| units.layers[0].learn(kernels, pending)),
-        }
-    }
-
-    /// Notes how the phases of a minibatch ended.
-    fn observe(&self, health: &mut Health) {
-        let (mut residual, mut steps) = (0.0_f32, 0);
-        for points in &self.fixed_points {
-            let points = points.read();
-            residual = residual.max(points.ended.residual);
-            steps = points.ended.steps;
-            let outputs = &points.free[self.spec.hidden.len()];
-            for row in 0..points.samples.len() {
-                health.alive.iter_mut().zip(outputs.row(row)).for_each(|(alive, output)| *alive |= *output > 0.0);
-            }
-        }
-        health.minibatches += 1;
-        health.steps += steps as u64;
-        health.residual += f64::from(residual);
     }
 
     /// Makes room for particles, or checks that those there are belong to these samples.
@@ -340,26 +143,6 @@ impl EquilibriumPropagation {
                 Ok(())
             }
         }
-    }
-}
-
-/// How workers agree on the largest of their numbers: three slots in rotation, so that no worker clears a number that another still reads.
-struct Agreement<'a> {
-    slots: &'a [AtomicU32; 3],
-    barrier: &'a Barrier,
-    round: usize,
-}
-
-impl Agreement<'_> {
-    fn largest(&mut self, own: f32) -> f32 {
-        // The bits of numbers of at least 0 are in their order.
-        let slot = &self.slots[self.round % 3];
-        slot.fetch_max(own.to_bits(), Relaxed);
-        self.barrier.wait();
-        // All workers read the previous slot before the barrier; it is used again after the next one.
-        self.slots[(self.round + 2) % 3].store(0, Relaxed);
-        self.round += 1;
-        f32::from_bits(slot.load(Relaxed))
     }
 }
 
@@ -396,7 +179,7 @@ impl Learner for EquilibriumPropagation {
             for number in 0..=minibatches {
                 let last = number.checked_sub(1).and_then(|last| {
                     let samples = minibatch(last)?;
-                    let phases = if this.spec.signs == Signs::Both { 2.0 } else { 1.0 };
+                    let phases = this.spec.signs.phases() as f32;
                     Some((samples, rate / (phases * beta(last) * samples.len() as f32)))
                 });
                 this.learn(kernels, (worker, memory), data, last, minibatch(number));
@@ -463,10 +246,7 @@ impl Learner for EquilibriumPropagation {
 impl EquilibriumPropagation {
     fn check_finite(&self) -> Result<()> {
         for units in &self.units {
-            for layer in &units.read().layers {
-                check_finite_or("biases", &layer.bias, HINT)?;
-                (0..layer.bias.len()).try_for_each(|row| check_finite_or("weights", layer.weights.row(row), HINT))?;
-            }
+            units.read().layers.iter().try_for_each(|layer| layer.check_finite(HINT))?;
         }
         Ok(())
     }

@@ -9,9 +9,9 @@
 //! each worker relaxes its own without waiting for anybody. W_1 x + b_1 does not change within a minibatch and is computed once.
 
 use super::spec::EquilibriumSpec;
-use crate::dense::DenseRows;
-use rivalry_core::ops::{self, ClippedStep};
-use rivalry_core::{Kernels, Matrix};
+use crate::dense::Dense;
+use rivalry_core::ops::{self, ClippedStep, Received};
+use rivalry_core::{Kernels, LANES, Matrix, Strips};
 use std::ops::Range;
 use std::sync::RwLockReadGuard;
 
@@ -21,14 +21,33 @@ const LOOK: usize = 4;
 /// The units of one worker, in every layer.
 #[derive(Debug)]
 pub(super) struct Units {
-    /// Which units of each layer they are.
+    /// Which units of each layer they are; each range starts at a multiple of 16.
     pub(super) ranges: Vec<Range<usize>>,
     /// Their weights and biases.
-    pub(super) layers: Vec<DenseRows>,
+    pub(super) layers: Vec<Dense>,
+    /// W_lᵀ of each layer, by which its units drive those below; nothing for the first, since inputs are clamped.
+    pub(super) downward: Vec<Strips>,
 }
 
 /// The units of all workers, in order.
 pub(super) type Network<'a> = [RwLockReadGuard<'a, Units>];
+
+impl Units {
+    /// Zeros.
+    pub(super) fn new(ranges: Vec<Range<usize>>, widths: &[usize]) -> Units {
+        let layers = ranges.iter().zip(widths).map(|(own, &inputs)| Dense::zeros(own.len(), inputs)).collect();
+        let inputs = |layer: usize| if layer == 0 { 0 } else { widths[layer] };
+        let downward = ranges.iter().enumerate().map(|(layer, own)| Strips::zeros(own.len(), inputs(layer))).collect();
+        Units { ranges, layers, downward }
+    }
+
+    /// Makes W_lᵀ what W_l became.
+    pub(super) fn transpose(&mut self) {
+        for (downward, layer) in self.downward.iter_mut().zip(&self.layers).skip(1) {
+            downward.transpose(&layer.weights);
+        }
+    }
+}
 
 /// The states of some samples, and what a step of them needs.
 #[derive(Debug)]
@@ -37,21 +56,20 @@ pub(super) struct Relaxation {
     /// The states of each layer [samples × units].
     pub(super) states: Vec<Matrix>,
     next: Vec<Matrix>,
-    /// W_l s_{l−1} + W_{l+1}ᵀ s_{l+1} [samples × units].
-    drives: Vec<Matrix>,
     /// W_1 x + b_1 [samples × units].
     pub(super) first: Matrix,
     /// The biases of each layer, in one row.
     biases: Vec<Matrix>,
+    /// b + β d of the outputs [samples × classes].
+    nudged: Matrix,
 }
 
-/// What draws the outputs in a nudged phase.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Nudge<'a> {
+/// What draws the outputs of some samples in a nudged phase.
+#[derive(Debug, Clone)]
+pub(super) struct Nudge {
+    pub(super) samples: Range<usize>,
     /// β.
     pub(super) beta: f32,
-    /// The class of each sample, whose output is drawn to 1; the others are drawn to 0.
-    pub(super) labels: &'a [u8],
 }
 
 /// How a free phase ended.
@@ -72,9 +90,9 @@ impl Relaxation {
             epsilon: spec.epsilon,
             states: layers(samples),
             next: layers(samples),
-            drives: layers(samples),
             first: Matrix::zeros(samples, widths[1]),
             biases: layers(1),
+            nudged: Matrix::zeros(samples, spec.classes),
         }
     }
 
@@ -94,6 +112,16 @@ impl Relaxation {
         }
     }
 
+    /// Prepares a nudged phase: the output of the class of each sample is drawn to 1, the others to 0.
+    pub(super) fn nudge(&mut self, nudge: &Nudge, labels: &[u8]) {
+        let bias = self.biases.last().expect("the outputs are a layer").row(0);
+        for (sample, &label) in nudge.samples.clone().zip(labels) {
+            let row = self.nudged.row_mut(sample);
+            row.copy_from_slice(bias);
+            row[usize::from(label)] += nudge.beta;
+        }
+    }
+
     /// Takes the steps of a free phase. `largest` turns the largest change among these samples into that of all which stop
     /// together.
     pub(super) fn free_phase(
@@ -106,7 +134,7 @@ impl Relaxation {
     ) -> Ended {
         let mut ended = Ended::default();
         while ended.steps < spec.free_steps {
-            ended.residual = self.step(kernels, network, samples, None);
+            ended.residual = self.step(kernels, network, samples, &[]);
             ended.steps += 1;
             let look = spec.tolerance > 0.0 && ended.steps.is_multiple_of(LOOK) && ended.steps < spec.free_steps;
             if look && largest(ended.residual) < spec.tolerance {
@@ -116,54 +144,50 @@ impl Relaxation {
         ended
     }
 
-    /// Takes one step and returns the largest change of a state.
-    pub(super) fn step(
-        &mut self,
-        kernels: &Kernels,
-        network: &Network<'_>,
-        samples: usize,
-        nudge: Option<Nudge<'_>>,
-    ) -> f32 {
-        let top = self.states.len() - 1;
-        let mut largest = 0.0_f32;
+    /// Takes one step and returns the largest change of a state. The outputs of all samples are nudged, or of none.
+    pub(super) fn step(&mut self, kernels: &Kernels, network: &Network<'_>, samples: usize, nudges: &[Nudge]) -> f32 {
+        let Relaxation { epsilon, states, next, first, biases, nudged } = self;
+        let (top, free) = (states.len() - 1, [Nudge { samples: 0..samples, beta: 0.0 }]);
+        let (mut terms, mut largest) = (Vec::with_capacity(network.len() + 1), 0.0_f32);
         for layer in 0..=top {
-            let drive = &mut self.drives[layer];
-            if layer == 0 {
-                (0..samples).for_each(|sample| drive.row_mut(sample).fill(0.0));
-            } else {
-                let below = self.states[layer - 1].panel(0, samples);
-                for units in network {
-                    let (own, weights) = (&units.ranges[layer], &units.layers[layer].weights);
-                    ops::gemm_nt_into(kernels, weights.panel(0, own.len()), below, drive, [0, own.start]);
+            let is_nudged = layer == top && !nudges.is_empty();
+            let bias = match layer {
+                0 => &*first,
+                _ if is_nudged => &*nudged,
+                _ => &biases[layer],
+            };
+            for Nudge { samples, beta } in if is_nudged { nudges } else { &free } {
+                for own in network.iter().filter(|units| !units.ranges[layer].is_empty()) {
+                    let range = &own.ranges[layer];
+                    terms.clear();
+                    if layer > 0 {
+                        let below = states[layer - 1].panel(samples.start, samples.len());
+                        terms.push(Received::from(below, &own.layers[layer].weights));
+                    }
+                    if layer < top {
+                        let above = states[layer + 1].panel(samples.start, samples.len());
+                        for units in network.iter().filter(|units| !units.ranges[layer + 1].is_empty()) {
+                            let (from, weights) = (&units.ranges[layer + 1], &units.downward[layer + 1]);
+                            let x = above.columns(from.start / LANES, from.len().div_ceil(LANES));
+                            terms.push(Received { first: range.start / LANES, ..Received::from(x, weights) });
+                        }
+                    }
+                    let step = ClippedStep { epsilon: *epsilon, leak: 1.0 + beta };
+                    let (to, strips) = ((&mut next[layer], samples.clone()), range.len().div_ceil(LANES));
+                    let from = [&states[layer], bias];
+                    let moved = ops::clipped_step(kernels, step, &terms, from, to, [range.start, strips]);
+                    largest = largest.max(moved);
                 }
-            }
-            if layer < top {
-                for units in network {
-                    let (own, weights) = (&units.ranges[layer + 1], &units.layers[layer + 1].weights);
-                    let above = &self.states[layer + 1];
-                    ops::gemm_nn(kernels, above, [samples, own.start], weights.panel(0, own.len()), drive);
-                }
-            }
-            let nudge = nudge.filter(|_| layer == top);
-            let leak = 1.0 + nudge.map_or(0.0, |nudge| nudge.beta);
-            let step = ClippedStep { epsilon: self.epsilon, leak };
-            for sample in 0..samples {
-                if let Some(Nudge { beta, labels }) = nudge {
-                    drive.row_mut(sample)[usize::from(labels[sample])] += beta;
-                }
-                let bias = if layer == 0 { (&self.first, sample) } else { (&self.biases[layer], 0) };
-                let currents = [(&self.states[layer], sample), (&*drive, sample), bias];
-                largest = largest.max(ops::clipped_step(kernels, step, currents, (&mut self.next[layer], sample)));
             }
         }
-        std::mem::swap(&mut self.states, &mut self.next);
+        std::mem::swap(states, next);
         largest
     }
 }
 
-/// Copies the first rows of every matrix.
-pub(super) fn copy_rows(from: &[Matrix], to: &mut [Matrix], rows: usize) {
+/// Copies the first rows of every matrix to the rows from `first` on of another.
+pub(super) fn copy_rows(from: &[Matrix], to: &mut [Matrix], first: usize, rows: usize) {
     for (from, to) in from.iter().zip(to) {
-        (0..rows).for_each(|row| to.row_mut(row).copy_from_slice(from.row(row)));
+        (0..rows).for_each(|row| to.row_mut(first + row).copy_from_slice(from.row(row)));
     }
 }

@@ -14,6 +14,13 @@ pub enum Signs {
     Both,
 }
 
+impl Signs {
+    /// The number of nudged phases of a minibatch.
+    pub(super) fn phases(self) -> usize {
+        if self == Signs::Both { 2 } else { 1 }
+    }
+}
+
 /// Where the free phase of a minibatch starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Particles {

@@ -1,15 +1,15 @@
 //! One step from a given state, through the same code as training; and how a network takes over the tensors of a state.
 
-use super::relax::Units;
-use super::{EquilibriumPropagation, EquilibriumSpec, FixedPoints, Particles, Signs};
+use super::minibatch::FixedPoints;
+use super::{EquilibriumPropagation, EquilibriumSpec, Particles};
 use crate::error::Result;
 use crate::eval::check_size;
 use crate::learner::{Labelled, Learner, State, Tensor};
 use crate::workers::{Exchange, Shared};
 use rivalry_core::{Compute, Matrix, Random};
 
-/// Which states of the samples of a worker are meant.
-type StatesOf = fn(&FixedPoints) -> &[Matrix];
+/// Which states of the samples of a worker are meant: the matrices, and how many times its samples come before.
+type StatesOf = fn(&FixedPoints) -> (&[Matrix], usize);
 
 impl EquilibriumPropagation {
     /// Takes one step on one minibatch, all of `data`, from a given state: what an epoch of one minibatch does.
@@ -56,13 +56,14 @@ impl EquilibriumPropagation {
         after.counters.clear();
         let points: Vec<_> = network.fixed_points.iter().map(Shared::read).collect();
         let ends: [(&str, StatesOf); 3] =
-            [("state", |it| &it.free), ("nudged", |it| &it.nudged[0]), ("nudged_back", |it| &it.nudged[1])];
-        let count = if network.spec.signs == Signs::Both { 3 } else { 2 };
+            [("state", |it| (&it.free, 0)), ("nudged", |it| (&it.nudged, 0)), ("nudged_back", |it| (&it.nudged, 1))];
+        let count = 1 + network.spec.signs.phases();
         for (layer, &units) in network.spec.widths()[1..].iter().enumerate() {
             for (name, states) in &ends[..count] {
                 let rows = points.iter().flat_map(|points| {
-                    let states = &states(points)[layer];
-                    (0..points.samples.len()).flat_map(|row| states.row(row).iter().copied())
+                    let ((states, times), samples) = (states(points), points.samples.len());
+                    let rows = times * samples..(times + 1) * samples;
+                    rows.flat_map(move |row| states[layer].row(row).iter().copied())
                 });
                 let tensor = Tensor::new([samples, units], rows.collect::<Vec<f32>>());
                 after.insert(format!("{name}.{}", layer + 1), tensor);
@@ -85,14 +86,15 @@ impl EquilibriumPropagation {
             }
         }
         for units in &mut self.units {
-            let Units { ranges, layers: own_layers } = units.get_mut();
-            for ((own, rows), (weights, bias)) in ranges.iter().zip(own_layers).zip(&layers) {
-                let inputs = rows.weights.columns();
-                for (row, unit) in own.clone().enumerate() {
-                    rows.weights.row_mut(row).copy_from_slice(&weights[unit * inputs..][..inputs]);
+            let units = units.get_mut();
+            for ((own, layer), (weights, bias)) in units.ranges.iter().zip(&mut units.layers).zip(&layers) {
+                let inputs = layer.weights.inputs();
+                for (number, unit) in own.clone().enumerate() {
+                    layer.weights.set(number, weights[unit * inputs..][..inputs].iter().copied());
                 }
-                rows.bias.copy_from_slice(&bias[own.clone()]);
+                layer.bias.copy_from_slice(&bias[own.clone()]);
             }
+            units.transpose();
         }
         self.particles = (!particles.is_empty()).then(|| {
             let exchange = Exchange::new(samples, widths[1..].iter().sum());

@@ -17,15 +17,15 @@ mod sweep;
 
 pub use spec::MicrocircuitSpec;
 
-use crate::dense::DenseRows;
+use crate::dense::{Dense, Samples};
 use crate::error::Result;
-use crate::eval::{self, check_epoch, check_finite_or, check_inputs, check_out};
+use crate::eval::{self, check_epoch, check_inputs, check_out};
 use crate::learner::{Classifier, Labelled, Learner, State, Tensor};
 use crate::workers::{Workers, all_rows, rows, staged_rows};
-use rivalry_core::ops::{self, NonZeros};
-use rivalry_core::{Compute, Inputs, Matrix, Random, range_of};
+use rivalry_core::ops::{self, NonZeroInputs};
+use rivalry_core::{Compute, Inputs, Matrix, Random, Strips, range_of};
 use std::ops::Range;
-use sweep::{Learned, Published, Units, Worker};
+use sweep::{Published, Units, Worker};
 
 /// What to do when weights are no longer finite.
 const HINT: &str = "lower eta_up or eta_ip";
@@ -69,12 +69,12 @@ pub struct Microcircuit {
 struct Part {
     units: Units,
     /// The mean of W^up, where one is kept.
-    average: Vec<DenseRows>,
+    average: Vec<Dense>,
     averaged: u64,
     labels: Vec<u8>,
     /// The inputs of the present and of the previous minibatch, where kernels cannot read them in place, and their non-zeros.
     staged: [Matrix; 2],
-    nonzeros: [NonZeros; 2],
+    nonzeros: [NonZeroInputs; 2],
 }
 
 impl Microcircuit {
@@ -95,10 +95,9 @@ impl Microcircuit {
         let all: Vec<Vec<Range<usize>>> = (0..threads).map(ranges).collect();
         let part = |worker: usize| {
             let units = Units::new(&spec, all[worker].clone());
-            let zeros = |rows: &DenseRows| DenseRows::zeros(rows.weights.rows(), rows.weights.columns());
-            let average = if spec.average_after.is_some() { units.up.iter().map(zeros).collect() } else { Vec::new() };
+            let average = if spec.average_after.is_some() { units.up.clone() } else { Vec::new() };
             let staged = [(); 2].map(|()| Matrix::zeros(spec.batch, spec.inputs));
-            let nonzeros = [(); 2].map(|()| NonZeros::new(spec.batch, spec.inputs));
+            let nonzeros = [(); 2].map(|()| NonZeroInputs::new(spec.batch, spec.inputs));
             Part { units, average, averaged: 0, labels: Vec::with_capacity(spec.batch), staged, nonzeros }
         };
         let mut network = Microcircuit {
@@ -112,19 +111,22 @@ impl Microcircuit {
         let mut draw = |range: f64| (range * (2.0 * random.uniform() - 1.0)) as f32;
         let (up, down) = (network.spec.up_range, network.spec.down_range);
         let layers = widths.len() - 1;
-        for layer in 0..layers {
+        for (layer, &inputs) in widths[..layers].iter().enumerate() {
             for part in network.workers.parts_mut() {
-                let rows = &mut part.units.up[layer];
-                for (row, bias) in rows.weights.rows_mut().zip(&mut rows.bias) {
-                    row.fill_with(|| draw(up));
+                let Dense { weights, bias } = &mut part.units.up[layer];
+                for (unit, bias) in bias.iter_mut().enumerate() {
+                    weights.set(unit, std::iter::repeat_with(|| draw(up)).take(inputs));
                     *bias = draw(up);
                 }
             }
         }
         for layer in 0..layers - 1 {
             for part in network.workers.parts_mut() {
-                part.units.down[layer].rows_mut().for_each(|row| row.fill_with(|| draw(down)));
-                part.units.ip[layer].copy(&part.units.up[layer + 1]);
+                let weights = &mut part.units.down[layer];
+                for unit in 0..weights.units() {
+                    weights.set(unit, std::iter::repeat_with(|| draw(down)).take(widths[layer + 2]));
+                }
+                part.units.ip[layer].clone_from(&part.units.up[layer + 1]);
             }
         }
         Ok(network)
@@ -204,9 +206,9 @@ impl Microcircuit {
                 let sums: Vec<f32> = down_values.iter().zip(pi_values).map(|(down, pi)| down + pi).collect();
                 fill(&mut down[k], down_values);
                 mismatch[k] = sums.iter().any(|sum| *sum != 0.0).then(|| {
-                    let mut matrix = Matrix::zeros(ranges[k].len(), widths[k + 2]);
-                    fill(&mut matrix, &sums);
-                    matrix
+                    let mut weights = Strips::zeros(widths[k + 2], ranges[k].len());
+                    fill(&mut weights, &sums);
+                    weights
                 });
             }
         }
@@ -214,7 +216,7 @@ impl Microcircuit {
     }
 
     /// The layers that prediction uses, of one worker.
-    fn predicting<'a>(&self, part: &'a Part) -> &'a [DenseRows] {
+    fn predicting<'a>(&self, part: &'a Part) -> &'a [Dense] {
         if self.averaged > 0 { &part.average } else { &part.units.up }
     }
 }
@@ -230,10 +232,11 @@ impl Part {
     }
 }
 
-/// Copies numbers row by row.
-fn fill(matrix: &mut Matrix, values: &[f32]) {
-    let columns = matrix.columns();
-    matrix.rows_mut().zip(values.chunks_exact(columns)).for_each(|(row, values)| row.copy_from_slice(values));
+/// Sets the weights of all units, one unit after another.
+fn fill(weights: &mut Strips, values: &[f32]) {
+    for (unit, values) in values.chunks_exact(weights.inputs()).enumerate() {
+        weights.set(unit, values.iter().copied());
+    }
 }
 
 impl Learner for Microcircuit {
@@ -270,9 +273,11 @@ impl Learner for Microcircuit {
                 let ([staged, staged_last], [nonzeros, nonzeros_last]) = (&mut part.staged, &mut part.nonzeros);
                 let x = rows(kernels, &data.inputs, minibatch, staged);
                 nonzeros.record(x);
-                let learned = last
-                    .map(|last| Learned { x: staged_rows(&data.inputs, last, staged_last), nonzeros: nonzeros_last });
-                part.units.sweep_up(worker, learned, x);
+                let learned = last.map(|last| Samples {
+                    x: staged_rows(&data.inputs, last, staged_last),
+                    nonzeros: Some(nonzeros_last),
+                });
+                part.units.sweep_up(worker, learned, Samples { x, nonzeros: Some(nonzeros) });
                 part.units.sweep_down(worker, &part.labels, rate);
                 last = Some(minibatch);
                 if averaging && (i + 1).is_multiple_of(every) {
@@ -281,7 +286,7 @@ impl Learner for Microcircuit {
             }
             if let Some(last) = last {
                 let x = staged_rows(&data.inputs, last, &part.staged[0]);
-                part.units.finish(worker, Learned { x, nonzeros: &part.nonzeros[0] });
+                part.units.finish(worker, Samples { x, nonzeros: Some(&part.nonzeros[0]) });
             }
         });
         self.samples = order.chunks(self.spec.batch).next_back().map_or(0, <[u32]>::len);
@@ -303,13 +308,9 @@ impl Learner for Microcircuit {
             }
             for part in &parts {
                 let (ip, up) = (&part.units.ip[layer], &part.units.up[layer + 1]);
-                for row in 0..up.bias.len() {
-                    let pairs = ip.weights.row(row).iter().zip(up.weights.row(row));
-                    for (ip, up) in pairs.chain([(&ip.bias[row], &up.bias[row])]) {
-                        difference += f64::from((ip - up).abs());
-                        weights += 1;
-                    }
-                }
+                let pairs = ip.weights.values().iter().zip(up.weights.values()).chain(ip.bias.iter().zip(&up.bias));
+                difference += pairs.map(|(ip, up)| f64::from((ip - up).abs())).sum::<f64>();
+                weights += (up.bias.len() * (up.weights.inputs() + 1)) as u64;
             }
         }
         let apical = apical / potentials.max(1) as f64;
@@ -335,7 +336,7 @@ impl Learner for Microcircuit {
                 insert("down", [widths[k], widths[k + 1]], &|part| part.units.down[k - 1].to_rows());
                 insert("pi", [widths[k], widths[k + 1]], &|part| {
                     let down = part.units.down[k - 1].to_rows();
-                    let sums = part.units.mismatch[k - 1].as_ref().map(Matrix::to_rows);
+                    let sums = part.units.mismatch[k - 1].as_ref().map(Strips::to_rows);
                     let sums = sums.unwrap_or_else(|| vec![0.0; down.len()]);
                     sums.iter().zip(down).map(|(sum, down)| sum - down).collect()
                 });
@@ -373,10 +374,7 @@ impl Learner for Microcircuit {
 impl Microcircuit {
     fn check_finite(&self) -> Result<()> {
         for part in self.workers.lock() {
-            for rows in part.units.up.iter().chain(&part.units.ip) {
-                check_finite_or("biases", &rows.bias, HINT)?;
-                (0..rows.bias.len()).try_for_each(|row| check_finite_or("weights", rows.weights.row(row), HINT))?;
-            }
+            part.units.up.iter().chain(&part.units.ip).try_for_each(|layer| layer.check_finite(HINT))?;
         }
         Ok(())
     }
@@ -396,7 +394,7 @@ impl Classifier for Microcircuit {
         check_out(out, inputs.samples(), self.spec.classes)?;
         self.check_finite()?;
         let (kernels, widths, parts) = (compute.kernels(), self.spec.widths(), self.workers.lock());
-        let layers: Vec<(&[DenseRows], &[Range<usize>])> =
+        let layers: Vec<(&[Dense], &[Range<usize>])> =
             parts.iter().map(|part| (self.predicting(part), &part.units.ranges[..])).collect();
         let matrices = || widths[1..].iter().map(|&units| Matrix::zeros(eval::BLOCK, units)).collect::<Vec<_>>();
         let memory = || (Matrix::zeros(eval::BLOCK, widths[0]), matrices(), matrices());

@@ -15,10 +15,10 @@
 //! 3. A layer learns from the last minibatch when the next one reaches it ([`crate::dense`]), so each matrix is read once.
 
 use super::spec::MicrocircuitSpec;
-use crate::dense::{DenseRows, Pending};
+use crate::dense::{Dense, Pending, Samples};
 use crate::workers::SharedColumns;
-use rivalry_core::ops::{self, NonZeros, Products};
-use rivalry_core::{Barrier, Kernels, Matrix, Panel};
+use rivalry_core::ops::{self, Received};
+use rivalry_core::{Barrier, Kernels, Matrix, Strips};
 use std::ops::Range;
 
 /// The units of one worker in every layer, and its copy of what all workers computed.
@@ -27,13 +27,13 @@ pub(super) struct Units {
     /// Which units of each layer they are.
     pub(super) ranges: Vec<Range<usize>>,
     /// W^up of each layer.
-    pub(super) up: Vec<DenseRows>,
+    pub(super) up: Vec<Dense>,
     /// W^IP of each hidden layer: the rows of the interneurons that stand for the own units of the layer above.
-    pub(super) ip: Vec<DenseRows>,
+    pub(super) ip: Vec<Dense>,
     /// W^down of each hidden layer.
-    pub(super) down: Vec<Matrix>,
+    pub(super) down: Vec<Strips>,
     /// W^PI + W^down of each hidden layer, where it is not zero.
-    pub(super) mismatch: Vec<Option<Matrix>>,
+    pub(super) mismatch: Vec<Option<Strips>>,
     /// v of each layer, u of each layer, v^A of each hidden layer [batch × own units].
     pub(super) basal: Vec<Matrix>,
     pub(super) soma: Vec<Matrix>,
@@ -59,13 +59,6 @@ pub(super) struct Published {
     rates: Vec<SharedColumns>,
     differences: Vec<SharedColumns>,
     interneuron_rates: Vec<SharedColumns>,
-}
-
-/// The samples of the minibatch that has yet to be learned from.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Learned<'a> {
-    pub(super) x: Panel<'a>,
-    pub(super) nonzeros: &'a NonZeros,
 }
 
 /// One worker at work.
@@ -96,9 +89,9 @@ impl Units {
         let own = |first: usize| ranges[first..].iter().map(|own| Matrix::zeros(batch, own.len())).collect::<Vec<_>>();
         let all = |first: usize| (1..layers).map(|k| Matrix::zeros(batch, widths[first + k])).collect::<Vec<_>>();
         Units {
-            up: (0..layers).map(|k| DenseRows::zeros(ranges[k].len(), widths[k])).collect(),
-            ip: (1..layers).map(|k| DenseRows::zeros(ranges[k].len(), widths[k])).collect(),
-            down: (1..layers).map(|k| Matrix::zeros(ranges[k - 1].len(), widths[k + 1])).collect(),
+            up: (0..layers).map(|k| Dense::zeros(ranges[k].len(), widths[k])).collect(),
+            ip: (1..layers).map(|k| Dense::zeros(ranges[k].len(), widths[k])).collect(),
+            down: (1..layers).map(|k| Strips::zeros(widths[k + 1], ranges[k - 1].len())).collect(),
             mismatch: vec![None; layers - 1],
             basal: own(0),
             soma: own(0),
@@ -116,21 +109,21 @@ impl Units {
     }
 
     /// Learns from the last minibatch on the way up, if there was one, and computes v of every layer and v^I of the next.
-    pub(super) fn sweep_up(&mut self, worker: Worker<'_>, last: Option<Learned<'_>>, x: Panel<'_>) {
-        let (kernels, published, samples) = (worker.kernels, worker.published, x.rows());
+    pub(super) fn sweep_up(&mut self, worker: Worker<'_>, last: Option<Samples<'_>>, next: Samples<'_>) {
+        let (kernels, published, samples) = (worker.kernels, worker.published, next.x.rows());
         for layer in 0..self.up.len() {
             if layer > 0 {
                 self.meet(worker, layer - 1, last, Some(samples));
                 let rates = &self.rates[layer - 1];
-                let pending = |deltas| last.map(|last| pending(deltas, rates.panel(0, last.x.rows()), None));
-                let below = self.up_rates[layer - 1].panel(0, samples);
+                let pending = |deltas| last.map(|last| pending(deltas, rates.panel(0, last.x.rows()).into()));
+                let below = self.up_rates[layer - 1].panel(0, samples).into();
                 let ip = pending(&self.delta_ip[layer - 1]);
                 self.ip[layer - 1].learn_and_apply(kernels, ip, below, &mut self.interneurons[layer - 1]);
                 let up = pending(&self.delta_up[layer]);
                 self.up[layer].learn_and_apply(kernels, up, below, &mut self.basal[layer]);
             } else {
-                let pending = last.map(|last| pending(&self.delta_up[0], last.x, Some(last.nonzeros)));
-                self.up[0].learn_and_apply(kernels, pending, x, &mut self.basal[0]);
+                let pending = last.map(|last| pending(&self.delta_up[0], last));
+                self.up[0].learn_and_apply(kernels, pending, next, &mut self.basal[0]);
             }
             if layer + 1 < self.up.len() {
                 let mut rates = published.up_rates[layer].write(worker.number);
@@ -140,7 +133,7 @@ impl Units {
     }
 
     /// Waits for a hidden layer, and copies its rates: φ(u) of the last minibatch and φ(v) of the next.
-    fn meet(&mut self, worker: Worker<'_>, layer: usize, last: Option<Learned<'_>>, next: Option<usize>) {
+    fn meet(&mut self, worker: Worker<'_>, layer: usize, last: Option<Samples<'_>>, next: Option<usize>) {
         worker.barrier.wait();
         if let Some(last) = last {
             worker.published.rates[layer].gather(0..last.x.rows(), &mut self.rates[layer]);
@@ -151,14 +144,14 @@ impl Units {
     }
 
     /// Learns from the last minibatch, when none follows.
-    pub(super) fn finish(&mut self, worker: Worker<'_>, last: Learned<'_>) {
+    pub(super) fn finish(&mut self, worker: Worker<'_>, last: Samples<'_>) {
         let (kernels, samples) = (worker.kernels, last.x.rows());
-        self.up[0].learn(kernels, pending(&self.delta_up[0], last.x, Some(last.nonzeros)));
+        self.up[0].learn(kernels, pending(&self.delta_up[0], last));
         for layer in 1..self.up.len() {
             self.meet(worker, layer - 1, Some(last), None);
-            let rates = self.rates[layer - 1].panel(0, samples);
-            self.ip[layer - 1].learn(kernels, pending(&self.delta_ip[layer - 1], rates, None));
-            self.up[layer].learn(kernels, pending(&self.delta_up[layer], rates, None));
+            let rates = self.rates[layer - 1].panel(0, samples).into();
+            self.ip[layer - 1].learn(kernels, pending(&self.delta_ip[layer - 1], rates));
+            self.up[layer].learn(kernels, pending(&self.delta_up[layer], rates));
         }
     }
 
@@ -180,14 +173,14 @@ impl Units {
             self.compare(worker, layer, samples, rate);
             worker.barrier.wait();
             worker.published.differences[layer].gather(0..samples, &mut self.differences[layer]);
-            let differences = self.differences[layer].panel(0, samples);
-            let (down, own) = (&self.down[layer], self.ranges[layer].len());
-            ops::gemm_nt_into(worker.kernels, down.panel(0, own), differences, &mut self.apical[layer], [0, 0]);
+            let (down, differences) = (&self.down[layer], self.differences[layer].panel(0, samples));
+            let term = Received::from(differences, down);
+            ops::receive(worker.kernels, &[term], down.strips(), &mut self.apical[layer], 0);
             if let Some(mismatch) = &self.mismatch[layer] {
                 worker.published.interneuron_rates[layer].gather(0..samples, &mut self.interneuron_rates[layer]);
                 let rates = self.interneuron_rates[layer].panel(0, samples);
-                let spare = &mut self.spare[layer];
-                ops::gemm_nt_into(worker.kernels, mismatch.panel(0, own), rates, spare, [0, 0]);
+                let (term, spare) = (Received::from(rates, mismatch), &mut self.spare[layer]);
+                ops::receive(worker.kernels, &[term], mismatch.strips(), spare, 0);
                 for sample in 0..samples {
                     let apical = self.apical[layer].row_mut(sample);
                     apical.iter_mut().zip(spare.row(sample)).for_each(|(apical, more)| *apical += more);
@@ -243,8 +236,8 @@ impl Units {
     }
 }
 
-fn pending<'a>(deltas: &'a Matrix, examples: Panel<'a>, nonzeros: Option<&'a NonZeros>) -> Pending<'a> {
-    Pending { products: Products { deltas, examples, nonzeros }, bias_examples: examples.rows() }
+fn pending<'a>(deltas: &'a Matrix, samples: Samples<'a>) -> Pending<'a> {
+    Pending { samples, deltas, bias_samples: samples.x.rows() }
 }
 
 fn scale(matrix: &mut Matrix, rows: usize, factor: f32) {

@@ -5,7 +5,7 @@
 //!     s = the cosines F u
 //!     a = max(mean d − d, 0) with d = √(2 − 2 s)        triangle
 //!       = max(s, 0)^n                                   relu
-//! for each of q × q cells: the mean of a over its positions; its root if that is wanted; standardised if that is wanted
+//! for each of q × q cells: the mean of a over its positions, and over those of the mirror image if that is wanted; its root if that is wanted; standardised if that is wanted
 //! ```
 //! 1. Patches exist for one image at a time, and activations for about a hundred positions, so both stay in the caches.
 //! 2. F u is computed as gemm_tn with the filters as columns: unlike gemm_nt it adds up nothing across lanes, which would take
@@ -69,6 +69,9 @@ pub struct PatchSpec {
     pub cells: usize,
     /// What becomes of the mean activation of a cell.
     pub pooled: Pooled,
+    /// Whether activations are those of the image and of its mirror image, left and right exchanged: for classes that do not
+    /// depend on the side from which something is seen.
+    pub mirrored: bool,
 }
 
 /// Filters with everything that turns an image into their features.
@@ -88,7 +91,7 @@ pub struct PatchSpec {
 /// let whitening = Whitening::fit(&compute, &sample, 10.0, 0.1)?;
 /// let filters = random_filters(&whitening.apply(&compute, &sample)?, 10, &mut random)?;
 /// let (activation, pooled) = (Activation::Triangle, Pooled::Root);
-/// let spec = PatchSpec { shape, side: 3, stride: 1, activation, cells: 2, pooled };
+/// let spec = PatchSpec { shape, side: 3, stride: 1, activation, cells: 2, pooled, mirrored: false };
 /// let encoder = PatchEncoder::new(spec, filters, whitening)?;
 /// let inputs = Inputs::u8(&images, 64)?;
 /// let mut features = encoder.features(&compute, &inputs)?; // 2 · 2 cells of 10 filters
@@ -201,9 +204,29 @@ impl PatchEncoder {
 
     /// Encodes one image.
     fn image(&self, kernels: &Kernels, image: &[u8], memory: &mut Memory, features: &mut [f32]) {
-        let (filters, side) = (self.filters.hidden(), self.spec.side);
         self.spec.shape.by_pixel(image, &mut memory.image);
         features.fill(0.0);
+        self.add_activations(kernels, memory, features);
+        if self.spec.mirrored {
+            self.spec.shape.mirror(&mut memory.image);
+            self.add_activations(kernels, memory, features);
+        }
+        let views = if self.spec.mirrored { 2 } else { 1 };
+        for (features, &count) in features.chunks_exact_mut(self.filters.hidden()).zip(&self.counts) {
+            let count = (views * count) as f32;
+            match self.spec.pooled {
+                Pooled::Mean => features.iter_mut().for_each(|sum| *sum /= count),
+                Pooled::Root => features.iter_mut().for_each(|sum| *sum = (*sum / count).sqrt()),
+            }
+        }
+        if let Some(standardisation) = &self.standardisation {
+            standardisation.apply_to(features);
+        }
+    }
+
+    /// Adds the activations of the image in the memory, cell by cell.
+    fn add_activations(&self, kernels: &Kernels, memory: &mut Memory, features: &mut [f32]) {
+        let (filters, side) = (self.filters.hidden(), self.spec.side);
         let chunk = memory.patches.rows();
         for (number, positions) in self.positions.chunks(chunk).enumerate() {
             for (row, &position) in positions.iter().enumerate() {
@@ -224,16 +247,6 @@ impl PatchEncoder {
                     Activation::Relu { .. } => sums.iter_mut().zip(scores).for_each(|(sum, a)| *sum += *a),
                 }
             }
-        }
-        for (features, &count) in features.chunks_exact_mut(filters).zip(&self.counts) {
-            let count = count as f32;
-            match self.spec.pooled {
-                Pooled::Mean => features.iter_mut().for_each(|sum| *sum /= count),
-                Pooled::Root => features.iter_mut().for_each(|sum| *sum = (*sum / count).sqrt()),
-            }
-        }
-        if let Some(standardisation) = &self.standardisation {
-            standardisation.apply_to(features);
         }
     }
 }

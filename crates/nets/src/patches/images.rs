@@ -64,6 +64,14 @@ impl ImageShape {
         }
     }
 
+    /// Exchanges left and right of an image whose channels are side by side.
+    pub(crate) fn mirror(self, image: &mut [u8]) {
+        for row in image.chunks_exact_mut(self.width * self.channels) {
+            row.reverse();
+            row.chunks_exact_mut(self.channels).for_each(<[u8]>::reverse);
+        }
+    }
+
     /// Copies the patch at a row and column of an image whose channels are side by side, in the order (row, column, channel).
     pub(crate) fn patch(self, image: &[u8], [row, column]: [usize; 2], side: usize, to: &mut [u8]) {
         let length = side * self.channels;
