@@ -184,7 +184,7 @@ fn check_shapes(deltas: &Matrix, examples: Panel<'_>, out: &Matrix) {
     );
 }
 
-/// Writes w′ = sgn(w) |w|^(p−1) of every weight, for the p of a rule.
+/// Writes w′ = sgn(w) |w|^(p−1) of every weight of some rows, for the p of a rule.
 ///
 /// Source: Krotov & Hopfield 2019, eq. 2.
 ///
@@ -192,11 +192,17 @@ fn check_shapes(deltas: &Matrix, examples: Panel<'_>, out: &Matrix) {
 /// Products for p = 2 to 5, `libm::pow` in f64 otherwise; see the [crate docs](crate#numerics).
 ///
 /// # Panics
-/// If the matrices have different shapes.
-pub fn signed_power(kernels: &Kernels, rule: &Rule, weights: &Matrix, powers: &mut Matrix) {
+/// If the matrices have different shapes, or a row does not exist.
+pub fn signed_power(
+    kernels: &Kernels,
+    rule: &Rule,
+    weights: &Matrix,
+    rows: impl Iterator<Item = usize>,
+    powers: &mut Matrix,
+) {
     let shape = [weights.rows(), weights.columns()];
     assert_eq!([powers.rows(), powers.columns()], shape, "shapes of weights and powers");
-    for row in 0..weights.rows() {
+    for row in rows {
         rule.power(kernels, weights.lanes(row), powers.lanes_mut(row));
     }
 }
@@ -438,7 +444,7 @@ mod tests {
             for p in [2, 3, 4, 5] {
                 let mut powers = Matrix::zeros(2, 17);
                 let rule = Rule::new(f64::from(p), 2, 0.0).unwrap();
-                signed_power(kernels, &rule, &weights, &mut powers);
+                signed_power(kernels, &rule, &weights, 0..weights.rows(), &mut powers);
                 for (power, w) in powers.to_rows().iter().zip(weights.to_rows()) {
                     assert_eq!(*power, w.abs().powi(p - 2) * w, "{}, p {p}", kernels.name());
                 }

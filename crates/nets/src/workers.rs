@@ -85,13 +85,6 @@ impl Exchange {
         &self.values[row * self.columns..][..self.columns]
     }
 
-    /// Copies one column of all rows.
-    pub(crate) fn column(&self, column: usize, to: &mut [f32]) {
-        for (to, value) in to.iter_mut().zip(self.values[column..].iter().step_by(self.columns)) {
-            *to = f32::from_bits(value.load(Relaxed));
-        }
-    }
-
     /// Publishes the first rows and columns of a matrix as the rows from `first` on.
     pub(crate) fn publish(&self, first: usize, matrix: &Matrix, [rows, columns]: [usize; 2]) {
         for row in 0..rows {

@@ -12,19 +12,22 @@
 //! 2. Each worker owns a range of units, for which it computes I, g and ds; the steady state of an example needs the currents
 //!    of all units, and each worker finds it for its share of the examples. Three barriers a minibatch: behind the currents,
 //!    behind the steady states, behind the largest changes.
-//! 3. Every current counts, so int8 screening, which finds the few best, has no place here; all products are gemm_nt and
-//!    gemm_tn.
+//! 3. Every current counts, so int8 screening, which finds the few best, has no place here; I is one product of all units
+//!    and examples.
+//! 4. Few units learn from an example: [`changes`] leaves the others out, and w′ is computed again only for units that changed.
 
+mod changes;
 mod steady_state;
 
 use crate::error::{Error, Result};
 use crate::eval::{check_inputs, check_order, check_rate, check_size};
 use crate::learner::{Labelled, Learner, State, Tensor};
-use crate::workers::Exchange;
+use crate::workers::{self, Exchange};
+use changes::Changes;
 use rivalry_core::{Barrier, Compute, Inputs, Kernels, Layer, Matrix, Random, Rates, Rule, ops, range_of};
 use std::ops::Range;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
-use steady_state::SteadyState;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use steady_state::{SteadyState, at_least};
 
 /// The names of the counters in the state, in the order of [`Counts`].
 const COUNTERS: [&str; 4] = ["examples", "active", "hebbian", "anti_hebbian"];
@@ -167,7 +170,7 @@ impl SlowLearner {
             spec: &self.spec,
             rule: &self.rule,
             inputs,
-            currents: Exchange::new(self.spec.hidden, self.spec.batch),
+            currents: Exchange::new(self.spec.batch, self.spec.hidden),
             states: (0..self.spec.batch).map(|_| Default::default()).collect(),
             largest: (0..compute.threads()).map(|_| AtomicU32::new(0)).collect(),
             barrier: compute.barrier(),
@@ -177,6 +180,7 @@ impl SlowLearner {
             let _guard = shared.barrier.guard();
             let own = range_of(self.spec.hidden, 1, worker, compute.threads());
             let mut part = Part::new(&self.spec, layer, own, range_of(self.spec.batch, 1, worker, compute.threads()));
+            ops::signed_power(kernels, shared.rule, &part.weights, 0..part.units.len(), &mut part.powers);
             for (i, samples) in order.chunks_exact(self.spec.batch).enumerate() {
                 let rate = match rates {
                     Rates::Constant(rate) => rate,
@@ -233,10 +237,10 @@ struct Shared<'a> {
     spec: &'a SlowSpec,
     rule: &'a Rule,
     inputs: &'a Inputs<'a>,
-    /// [hidden × batch]
+    /// [batch × hidden]
     currents: Exchange,
-    /// Per example: the inhibition and the threshold as bits of f64, and the winner.
-    states: Vec<[AtomicU64; 3]>,
+    /// Per example; `None` where a current is not finite.
+    states: Vec<workers::Shared<Option<SteadyState>>>,
     /// Per worker: the bits of its max |ds|.
     largest: Vec<AtomicU32>,
     barrier: Barrier,
@@ -249,16 +253,13 @@ struct Part {
     examples: Range<usize>,
     weights: Matrix,
     powers: Matrix,
-    /// ds [own units × inputs]
-    changes: Matrix,
+    changes: Changes,
     /// [batch × inputs], unscaled
     staged: Matrix,
-    /// I, then g · c [own units × batch]
+    /// [batch × own units]
     currents: Matrix,
-    /// Σ g I per unit; `None` for a unit that no example changes.
-    sums: Vec<Option<f32>>,
     /// The currents of all units for one example.
-    column: Vec<f32>,
+    all_currents: Vec<f32>,
     active: Vec<f64>,
     wins: Vec<u32>,
     counts: Counts,
@@ -272,11 +273,10 @@ impl Part {
         }
         Part {
             powers: Matrix::zeros(units.len(), spec.inputs),
-            changes: Matrix::zeros(units.len(), spec.inputs),
+            changes: Changes::new(units.len(), spec.inputs, spec.batch),
             staged: Matrix::zeros(spec.batch, spec.inputs),
-            currents: Matrix::zeros(units.len(), spec.batch),
-            sums: vec![None; units.len()],
-            column: vec![0.0; spec.hidden],
+            currents: Matrix::zeros(spec.batch, units.len()),
+            all_currents: vec![0.0; spec.hidden],
             active: Vec::with_capacity(spec.hidden),
             wins: vec![0; spec.hidden],
             counts: [0; 4],
@@ -292,16 +292,18 @@ impl Part {
         shared.barrier.wait();
         self.steady_states(shared);
         shared.barrier.wait();
-        if shared.states.iter().any(|state| f64::from_bits(state[0].load(Relaxed)).is_nan()) {
+        if shared.states.iter().any(|state| state.read().is_none()) {
             return false;
         }
-        self.coefficients(shared, samples);
-        shared.largest[worker].store(self.change(kernels).to_bits(), Relaxed);
+        self.choose(shared, samples);
+        let examples = self.staged.panel(0, samples.len());
+        let largest = self.changes.compute(kernels, examples, &self.weights);
+        shared.largest[worker].store(largest.to_bits(), Relaxed);
         shared.barrier.wait();
         // Numbers of at least 0, NaN above all of them, are ordered as their bits are.
         let largest = shared.largest.iter().map(|bits| bits.load(Relaxed)).max().map_or(0.0, f32::from_bits);
         if largest.is_finite() {
-            self.apply(rate / largest.max(1e-30), shared.rule.smallest());
+            self.apply(kernels, shared.rule, rate / largest.max(1e-30));
         }
         largest.is_finite()
     }
@@ -310,46 +312,34 @@ impl Part {
     fn score(&mut self, kernels: &Kernels, shared: &Shared<'_>, samples: &[u32]) {
         let examples =
             shared.inputs.stage_all(kernels, samples.iter().map(|&sample| sample as usize), &mut self.staged);
-        ops::signed_power(kernels, shared.rule, &self.weights, &mut self.powers);
-        // The roles of units and examples are exchanged, so that the currents of a unit lie side by side.
-        let units = self.powers.panel(0, self.units.len());
-        ops::gemm_nt_into(kernels, examples, units, &mut self.currents, [0, 0]);
-        for row in 0..self.units.len() {
-            for (current, &sample) in self.currents.row_mut(row).iter_mut().zip(samples) {
-                *current *= shared.inputs.scale(sample as usize);
-            }
+        ops::gemm_nt_into(kernels, self.powers.panel(0, self.units.len()), examples, &mut self.currents, [0, 0]);
+        for (example, &sample) in samples.iter().enumerate() {
+            let (scale, currents) = (shared.inputs.scale(sample as usize), self.currents.row_mut(example));
+            currents.iter_mut().for_each(|current| *current *= scale);
+            shared.currents.store(example, self.units.start, currents);
         }
-        shared.currents.publish(self.units.start, &self.currents, [self.units.len(), samples.len()]);
     }
 
     /// Finds and publishes the steady states of this worker's share of the examples.
     fn steady_states(&mut self, shared: &Shared<'_>) {
-        let spec = shared.spec;
         for example in self.examples.clone() {
-            shared.currents.column(example, &mut self.column);
-            let found = SteadyState::of(&self.column, spec.w_inh, &mut self.active);
-            let state = found.unwrap_or(SteadyState { inhibition: f64::NAN, winner: 0, largest: f64::NAN });
-            self.wins[state.winner as usize] += 1;
-            let [inhibition, threshold, winner] = &shared.states[example];
-            inhibition.store(state.inhibition.to_bits(), Relaxed);
-            let unit = if spec.h_star_of == HStarOf::Max { state.largest } else { 1.0 };
-            threshold.store((spec.h_star * unit).to_bits(), Relaxed);
-            winner.store(u64::from(state.winner), Relaxed);
+            shared.currents.load(example, 0, &mut self.all_currents);
+            let state = SteadyState::of(&self.all_currents, shared.spec.w_inh, &mut self.active);
+            state.iter().for_each(|state| self.wins[state.winner as usize] += 1);
+            *shared.states[example].write() = state;
         }
         self.counts[0] += self.examples.len() as u64;
     }
 
-    /// Replaces the currents of the own units by g · c, and sums g · I.
-    fn coefficients(&mut self, shared: &Shared<'_>, samples: &[u32]) {
-        let (w_inh, delta) = (shared.spec.w_inh, shared.rule.delta());
-        self.sums.fill(None);
+    /// Chooses g for every example and own unit, and counts.
+    fn choose(&mut self, shared: &Shared<'_>, samples: &[u32]) {
+        let (spec, delta) = (shared.spec, shared.rule.delta());
+        self.changes.clear();
         for (example, &sample) in samples.iter().enumerate() {
-            let [inhibition, threshold, winner] = &shared.states[example];
-            let [inhibition, threshold] = [inhibition, threshold].map(|bits| f64::from_bits(bits.load(Relaxed)));
-            let state = SteadyState { inhibition, winner: winner.load(Relaxed) as u32, largest: f64::NAN };
-            for (row, unit) in self.units.clone().enumerate() {
-                let current = &mut self.currents.row_mut(row)[example];
-                let h = state.activity(unit, *current, w_inh);
+            let Some(state) = *shared.states[example].read() else { continue };
+            let threshold = spec.h_star * if spec.h_star_of == HStarOf::Max { state.largest } else { 1.0 };
+            for (row, current) in at_least(state.least, self.currents.row(example)) {
+                let h = state.activity(self.units.start + row, current, spec.w_inh);
                 self.counts[1] += u64::from(h > 0.0);
                 let g = if h > 0.0 && h >= threshold {
                     self.counts[2] += 1;
@@ -358,38 +348,22 @@ impl Part {
                     self.counts[3] += 1;
                     -delta
                 } else {
-                    *current = 0.0;
                     continue;
                 };
-                *self.sums[row].get_or_insert(0.0) += g * *current;
-                *current = g * shared.inputs.scale(sample as usize);
+                self.changes.record(row, example, g, current, shared.inputs.scale(sample as usize));
             }
         }
     }
 
-    /// Computes ds of the own units and returns max |ds|, or NaN where there is one.
-    fn change(&mut self, kernels: &Kernels) -> f32 {
-        let examples = self.staged.panel(0, self.staged.rows());
-        ops::gemm_tn(kernels, &self.currents, examples, &mut self.changes);
-        let mut largest = 0;
-        for (row, sum) in self.sums.iter().enumerate() {
-            let Some(sum) = sum else { continue };
-            for (ds, w) in self.changes.row_mut(row).iter_mut().zip(self.weights.row(row)) {
-                *ds -= sum * w;
-                // As integers, because that is a maximum that keeps NaN and is computed in vectors.
-                largest = largest.max((ds.to_bits() & 0x7fff_ffff) as i32);
-            }
-        }
-        f32::from_bits(largest as u32)
-    }
-
-    /// Adds step · ds to every row that an example changes; what becomes tiny is 0.
-    fn apply(&mut self, step: f32, smallest: f32) {
-        for (row, _) in self.sums.iter().enumerate().filter(|(_, sum)| sum.is_some()) {
-            for (w, ds) in self.weights.row_mut(row).iter_mut().zip(self.changes.row(row)) {
+    /// Adds step · ds to the weights of every unit that learns; what becomes tiny is 0.
+    fn apply(&mut self, kernels: &Kernels, rule: &Rule, step: f32) {
+        let smallest = rule.smallest();
+        for (row, ds) in self.changes.iter() {
+            for (w, ds) in self.weights.row_mut(row).iter_mut().zip(ds) {
                 let next = *w + step * ds;
                 *w = if next.abs() < smallest { 0.0 } else { next };
             }
+            ops::signed_power(kernels, rule, &self.weights, [row].into_iter(), &mut self.powers);
         }
     }
 }

@@ -11,34 +11,37 @@
 //! 2. For w ≥ 1 only one unit can stay active. From h = 0 on it is the one of the largest current.
 //!
 //! Sums are taken in f64 in the order of the units, so nothing depends on threads or instruction sets.
+//!
+//! Few units are active where w is near 1. All others are passed over by [`at_least`], many at a time.
 
 /// What decides about the activity and the plasticity of every unit for one example.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct SteadyState {
+pub(super) struct SteadyState {
     /// w S: the inhibition of a unit that is not active.
-    pub(crate) inhibition: f64,
+    inhibition: f64,
     /// The unit of the largest current, the lowest among equals.
-    pub(crate) winner: u32,
+    pub(super) winner: u32,
     /// The activity of that unit, the largest of all.
-    pub(crate) largest: f64,
+    pub(super) largest: f64,
+    /// No unit with a smaller current has h ≥ 0.
+    pub(super) least: f32,
 }
 
 impl SteadyState {
     /// Finds the steady state for the currents of all units; `None` if one is not finite. `active` is working memory.
-    pub(crate) fn of(currents: &[f32], w_inh: f64, active: &mut Vec<f64>) -> Option<SteadyState> {
-        if !currents.iter().all(|current| current.is_finite()) {
-            return None;
-        }
-        let winner =
-            (0..currents.len()).fold(0, |best, unit| if currents[unit] > currents[best] { unit } else { best });
-        let most = f64::from(currents[winner]);
-        let sum = if w_inh < 1.0 { sum_of_active(currents, w_inh, active) } else { most.max(0.0) };
-        let state = SteadyState { inhibition: w_inh * sum, winner: winner as u32, largest: 0.0 };
-        Some(SteadyState { largest: state.activity(winner, currents[winner], w_inh), ..state })
+    pub(super) fn of(currents: &[f32], w_inh: f64, active: &mut Vec<f64>) -> Option<SteadyState> {
+        let most = largest(currents)?;
+        let (winner, _) = at_least(most, currents).next()?;
+        let sum = if w_inh < 1.0 { sum_of_active(currents, most, w_inh, active) } else { f64::from(most.max(0.0)) };
+        let inhibition = w_inh * sum;
+        // Rounding keeps the order: a current, which is an f32, below the rounded bound is below the bound.
+        let least = inhibition.min(f64::from(most)) as f32;
+        let state = SteadyState { inhibition, winner: winner as u32, largest: 0.0, least };
+        Some(SteadyState { largest: state.activity(winner, most, w_inh), ..state })
     }
 
     /// The activity h of a unit with this current.
-    pub(crate) fn activity(&self, unit: usize, current: f32, w_inh: f64) -> f64 {
+    pub(super) fn activity(&self, unit: usize, current: f32, w_inh: f64) -> f64 {
         let current = f64::from(current);
         let excess = current - self.inhibition;
         if w_inh < 1.0 {
@@ -51,10 +54,48 @@ impl SteadyState {
     }
 }
 
-/// S = Σ_A h for w < 1.
-fn sum_of_active(currents: &[f32], w_inh: f64, active: &mut Vec<f64>) -> f64 {
-    active.clear();
-    active.extend(currents.iter().filter(|current| **current > 0.0).map(|&current| f64::from(current)));
+/// The numbers of at least `least` and their places, in order. Many smaller ones are passed over at once.
+pub(super) fn at_least(least: f32, numbers: &[f32]) -> impl Iterator<Item = (usize, f32)> {
+    const MANY: usize = 64;
+    // Not `any`, which would stop at the first and so is not computed in vectors.
+    let some = move |numbers: &[f32]| numbers.iter().fold(false, |some, number| some | (*number >= least));
+    let chunks = numbers.chunks(MANY).enumerate().filter(move |(_, numbers)| some(numbers));
+    let numbers = chunks.flat_map(|(chunk, numbers)| (chunk * MANY..).zip(numbers.iter().copied()));
+    numbers.filter(move |(_, number)| *number >= least)
+}
+
+/// The largest number; `None` if one is not finite.
+fn largest(numbers: &[f32]) -> Option<f32> {
+    // As integers of the same order (see `f32::total_cmp`), whose extremes are computed in vectors. NaN lies beyond ±∞.
+    let ordered = |bits: i32| bits ^ ((bits >> 31) & i32::MAX);
+    let keys = numbers.iter().map(|number| ordered(number.to_bits() as i32));
+    let extremes = keys.fold([i32::MAX, i32::MIN], |[least, most], key| [least.min(key), most.max(key)]);
+    let [least, most] = extremes.map(|key| f32::from_bits(ordered(key) as u32));
+    (least.is_finite() && most.is_finite()).then_some(most)
+}
+
+/// S = Σ_A h for w < 1, of the active among all positive currents.
+///
+/// S is at least the largest current I: with that unit alone S = I, and each active one more raises S, since S becomes
+/// (S D + I_μ)/(D + w) with I_μ > w S. So only currents of more than w I are looked at. The units that stay are the same
+/// whatever others the search starts from, but where a current is within roundings of w S, they depend on the rounding of
+/// the sums on the way. Then all positive currents are looked at.
+fn sum_of_active(currents: &[f32], most: f32, w_inh: f64, active: &mut Vec<f64>) -> f64 {
+    // A sum of n numbers has up to n roundings, and a set of active units is wrong by up to n of them.
+    let margin = 16.0 * (currents.len() as f64).powi(2) * f64::EPSILON;
+    let mut sum_from = |least: f64| {
+        let candidates = at_least(least as f32, currents).filter(|(_, current)| *current > 0.0);
+        active.clear();
+        active.extend(candidates.map(|(_, current)| f64::from(current)));
+        drop_inactive(active, w_inh)
+    };
+    let sum = sum_from(w_inh * f64::from(most) * (1.0 - margin));
+    let [low, high] = [1.0 - margin, 1.0 + margin].map(|factor| (w_inh * sum * factor) as f32);
+    if at_least(low, currents).any(|(_, current)| current <= high) { sum_from(0.0) } else { sum }
+}
+
+/// Drops currents of at most w S until none is left to drop, and returns S.
+fn drop_inactive(active: &mut Vec<f64>, w_inh: f64) -> f64 {
     loop {
         let before = active.len();
         let sum = active.iter().sum::<f64>() / (1.0 - w_inh + w_inh * before as f64);
@@ -108,5 +149,52 @@ mod tests {
         assert_eq!(activities(&[1.0, 1.0], 2.0), [1.0, -1.0]);
         assert_eq!(SteadyState::of(&[1.0, f32::NAN], 0.5, &mut Vec::new()), None);
         assert_eq!(SteadyState::of(&[f32::INFINITY], 2.0, &mut Vec::new()), None);
+    }
+
+    #[test]
+    fn the_sum_has_the_bits_of_a_search_among_all_positive_currents() {
+        let mut random = Random::keyed(2, "steady-state", 0);
+        let mut active = Vec::new();
+        for round in 0..3000 {
+            let (units, w_inh) = (1 + round % 300, [0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99][round % 7]);
+            // Half of the rounds have whole currents, many of which lie on the bound.
+            let whole = round % 2 == 0;
+            let currents = (0..units).map(|_| 4.0 * random.normal()).map(|i| if whole { i.round() } else { i } as f32);
+            let currents: Vec<f32> = currents.collect();
+            let positive = currents.iter().filter(|current| **current > 0.0);
+            let expected = drop_inactive(&mut positive.map(|&current| f64::from(current)).collect(), w_inh);
+            let most = largest(&currents).unwrap();
+            let found = sum_of_active(&currents, most, w_inh, &mut active);
+            assert_eq!(found.abs().to_bits(), expected.abs().to_bits(), "{units} units, w {w_inh}");
+        }
+    }
+
+    #[test]
+    fn no_unit_below_the_least_current_has_an_activity_of_0_or_more() {
+        let mut random = Random::keyed(3, "steady-state", 0);
+        for round in 0..300 {
+            let w_inh = [0.0, 0.3, 0.9, 1.0, 1.5][round % 5];
+            let shift = [-3.0, 0.0, 3.0][round % 3];
+            let currents: Vec<f32> = (0..1 + round).map(|_| (random.normal() + shift) as f32).collect();
+            let state = SteadyState::of(&currents, w_inh, &mut Vec::new()).unwrap();
+            for (unit, &current) in currents.iter().enumerate() {
+                assert!(state.activity(unit, current, w_inh) < 0.0 || current >= state.least, "w {w_inh}");
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_of_at_least_a_bound_are_found_in_order() {
+        let mut numbers = vec![-1.0; 200];
+        for (place, number) in [(3, 2.0), (63, 1.0), (64, 5.0), (199, 1.0), (70, 0.9)] {
+            numbers[place] = number;
+        }
+        let found: Vec<(usize, f32)> = at_least(1.0, &numbers).collect();
+        assert_eq!(found, [(3, 2.0), (63, 1.0), (64, 5.0), (199, 1.0)]);
+        assert_eq!(largest(&numbers), Some(5.0));
+        assert_eq!(largest(&[-2.0, -0.5, -3.0]), Some(-0.5));
+        for number in [f32::NAN, -f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            assert_eq!(largest(&[0.0, number, 1.0]), None);
+        }
     }
 }
