@@ -68,9 +68,12 @@ pub(super) fn at_least(least: f32, numbers: &[f32]) -> impl Iterator<Item = (usi
 fn largest(numbers: &[f32]) -> Option<f32> {
     // As integers of the same order (see `f32::total_cmp`), whose extremes are computed in vectors. NaN lies beyond ±∞.
     let ordered = |bits: i32| bits ^ ((bits >> 31) & i32::MAX);
-    let keys = numbers.iter().map(|number| ordered(number.to_bits() as i32));
-    let extremes = keys.fold([i32::MAX, i32::MIN], |[least, most], key| [least.min(key), most.max(key)]);
-    let [least, most] = extremes.map(|key| f32::from_bits(ordered(key) as u32));
+    let (mut least, mut most) = (i32::MAX, i32::MIN);
+    for number in numbers {
+        let key = ordered(number.to_bits() as i32);
+        (least, most) = (least.min(key), most.max(key));
+    }
+    let [least, most] = [least, most].map(|key| f32::from_bits(ordered(key) as u32));
     (least.is_finite() && most.is_finite()).then_some(most)
 }
 
