@@ -13,6 +13,8 @@
 //! Optional: `engine = "auto|dense|screened"` and `threads = "each"`, which makes one benchmark for each count of threads.
 //! The kinds of work and their keys are the variants of [`Work`]. Missing and unknown keys are errors.
 
+mod learners;
+
 use regex_lite::Regex;
 use rivalry_core::{Kernels, Rule};
 use serde::Deserialize;
@@ -22,12 +24,14 @@ use crate::cli::{Engine, Selection};
 use crate::compute::Compute;
 use crate::error::failure;
 use crate::files;
+pub(crate) use learners::{LearnerMethod, LearnerWork, PatchWork};
 
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 5] = [
     ("benchmarks/epoch.toml", include_str!("../../benchmarks/epoch.toml")),
     ("benchmarks/scaling.toml", include_str!("../../benchmarks/scaling.toml")),
     ("benchmarks/kernels.toml", include_str!("../../benchmarks/kernels.toml")),
     ("benchmarks/readout.toml", include_str!("../../benchmarks/readout.toml")),
+    ("benchmarks/learners.toml", include_str!("../../benchmarks/learners.toml")),
 ];
 
 /// One benchmark, as a file has it.
@@ -63,6 +67,10 @@ pub(crate) enum Work {
     Features(Product),
     /// Minibatches of the readout: sums, loss, gradient, Adam.
     Readout(Readout),
+    /// Minibatches of another learner.
+    Learner(LearnerWork),
+    /// Features of images from filters of patches.
+    Patches(PatchWork),
     /// Streaming through memory, a = b + 3 c.
     Bandwidth,
 }
@@ -165,8 +173,15 @@ impl Work {
                 Some(Product { data, hidden, batch })
             }
             Self::Score(product) | Self::Features(product) => Some(product),
+            Self::Learner(ref learner) => Some(learner.product()),
+            Self::Patches(patches) => Some(patches.product()),
             Self::Bandwidth => None,
         }
+    }
+
+    /// Whether weights are the result, which start somewhere and move.
+    pub(crate) fn learns(&self) -> bool {
+        matches!(self, Self::Epoch(_) | Self::Readout(_) | Self::Learner(_))
     }
 }
 

@@ -16,6 +16,8 @@ use crate::progress;
 
 /// Seed of everything random in a benchmark.
 pub(super) const SEED: u64 = 1;
+/// Classes of every data set here.
+pub(super) const CLASSES: usize = 10;
 
 /// Samples with labels.
 pub(super) struct Examples {

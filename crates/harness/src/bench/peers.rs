@@ -1,7 +1,7 @@
 //! Other programs on the same work, in turn with ours in the same run.
 //!
 //! ```text
-//! write initial weights, samples and rates to a temporary folder
+//! write initial weights, samples, rates and settings to a temporary folder
 //! for every round:
 //!     wait until the machine is idle          (so that no worker of a peer spins into our time)
 //!     run ours once untimed, peak, ours timed, peak
@@ -10,6 +10,7 @@
 //!
 //! A peer whose result differs is not compared in speed. A peer that takes too long is killed and says so in `err`.
 
+mod handover;
 mod program;
 
 use std::collections::BTreeMap;
@@ -29,6 +30,7 @@ use crate::compute::Compute;
 use crate::env::Environment;
 use crate::output;
 use crate::statistics::{Times, median};
+use handover::Handover;
 pub(crate) use program::INSTALL;
 use program::{PEERS, Peer};
 
@@ -42,11 +44,12 @@ const IDLE_PCT: f32 = 10.0;
 /// After this time our turn begins all the same, with a note.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Whether peers can do the work of a benchmark: they start from the weights that are handed over, on all threads.
+/// Whether peers can do the work of a benchmark: they start from the weights that are handed over, at
+/// most on all threads.
 pub(crate) fn suits(case: &Case) -> bool {
     let random = match case.definition.work {
         Work::Epoch(epoch) => epoch.start == Start::Random,
-        Work::Score(_) => true,
+        Work::Score(_) | Work::Learner(_) | Work::Patches(_) => true,
         Work::Features(_) | Work::Readout(_) | Work::Bandwidth => false,
     };
     random && case.definition.threads == Threads::All
@@ -87,7 +90,7 @@ impl<'a> Session<'a> {
             Ok(standings) => standings,
             Err(error) => {
                 row.err = cell(&error);
-                output::note(self.common, &format!("{:<32}{}", case.name, row.err));
+                output::note(self.common, &format!("{:<36}{}", case.name, row.err));
                 self.rows.push(row);
                 return;
             }
@@ -104,7 +107,7 @@ impl<'a> Session<'a> {
                 Some(ratio) => format!("{ratio} times our time, result differs by {deviation:.1e}"),
                 None => row.err.clone(),
             };
-            output::note(self.common, &format!("{:<32}{:<16}{note}", case.name, peer.name));
+            output::note(self.common, &format!("{:<36}{:<16}{note}", case.name, peer.name));
             self.rows.push(row);
         }
     }
@@ -113,8 +116,9 @@ impl<'a> Session<'a> {
     fn rounds(&mut self, case: &Case, compute: &Compute, row: &mut BenchRow) -> anyhow::Result<Vec<Standing>> {
         let folder = tempfile::tempdir()?;
         let (common, work) = (self.common, &case.definition.work);
-        let weights = program::write(case, &mut self.sets, folder.path())?;
-        let peers = PEERS.into_iter().filter(|peer| peer.does(work));
+        let Handover { start, settings } = handover::write(case, compute, &mut self.sets, folder.path())?;
+        let tolerance = if work.learns() { WEIGHTS_TOLERANCE } else { SCORES_TOLERANCE };
+        let peers = PEERS.into_iter().filter(|peer| peer.does(case));
         let new = |peer| Standing { peer, samples: Vec::new(), deviation: 0.0, err: String::new() };
         let mut standings: Vec<Standing> = peers.map(new).collect();
         let (mut times, mut peaks, mut operations) = (Vec::new(), [Vec::new(), Vec::new()], 0.0);
@@ -134,13 +138,11 @@ impl<'a> Session<'a> {
             let result = ours.result();
             for standing in standings.iter_mut().filter(|standing| standing.err.is_empty()) {
                 let name = standing.peer.name;
-                match standing.peer.run(case, folder.path(), self.args) {
+                match standing.peer.run(case, folder.path(), &settings, self.args) {
                     Err(error) => standing.err = format!("{error:#}"),
                     Ok(answer) => {
                         self.versions.insert(name, answer.version);
-                        standing.deviation = deviation(work, &weights, &result, &answer.result);
-                        let tolerance =
-                            if matches!(work, Work::Epoch(_)) { WEIGHTS_TOLERANCE } else { SCORES_TOLERANCE };
+                        standing.deviation = deviation(work, &start, &result, &answer.result);
                         // A NaN is not within the tolerance.
                         if standing.deviation <= tolerance {
                             standing.samples.extend(answer.samples_ns);
@@ -161,7 +163,7 @@ impl<'a> Session<'a> {
         self.samples.extend(SampleRow::of(&case.name, "", &times));
         let micros = row.median_ns.unwrap_or(0) as f64 / 1e3;
         let peaks = format!("f32 peak {before:.1} GFLOP/s before, {after:.1} after");
-        output::note(common, &format!("{:<32}{:<16}{micros:.1} µs, {peaks}", case.name, "rivalry"));
+        output::note(common, &format!("{:<36}{:<16}{micros:.1} µs, {peaks}", case.name, "rivalry"));
         Ok(standings)
     }
 
@@ -181,7 +183,7 @@ impl<'a> Session<'a> {
 }
 
 /// How far a result is from ours: for weights Σ|theirs − ours| as a share of the way ours moved, Σ|ours − start|; for
-/// scores max|theirs − ours| as a share of max|ours|. NaN if there is a NaN, infinite for another length.
+/// scores and features max|theirs − ours| as a share of max|ours|. NaN if there is a NaN, infinite for another length.
 fn deviation(work: &Work, start: &[f32], ours: &[f32], theirs: &[f32]) -> f64 {
     if ours.len() != theirs.len() {
         return f64::INFINITY;
@@ -191,13 +193,11 @@ fn deviation(work: &Work, start: &[f32], ours: &[f32], theirs: &[f32]) -> f64 {
     };
     // `f64::max` would drop a NaN.
     let largest = |values: &[f64]| values.iter().copied().fold(0.0, |a, b| if b.is_nan() || b > a { b } else { a });
-    match work {
-        Work::Epoch(_) => distances(theirs, ours).iter().sum::<f64>() / distances(ours, start).iter().sum::<f64>(),
-        _ => {
-            let sizes: Vec<f64> = ours.iter().map(|&score| f64::from(score).abs()).collect();
-            largest(&distances(theirs, ours)) / largest(&sizes)
-        }
+    if work.learns() {
+        return distances(theirs, ours).iter().sum::<f64>() / distances(ours, start).iter().sum::<f64>();
     }
+    let sizes: Vec<f64> = ours.iter().map(|&score| f64::from(score).abs()).collect();
+    largest(&distances(theirs, ours)) / largest(&sizes)
 }
 
 /// Waits until the CPUs of the machine are idle; false when they are not in time.

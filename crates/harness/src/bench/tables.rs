@@ -21,7 +21,7 @@ const TABLES: [(&str, &str); 4] = [
 pub(crate) const NAMES: [&str; 4] = [TABLES[0].0, TABLES[1].0, TABLES[2].0, TABLES[3].0];
 
 /// Samples of an epoch of the data sets that have one.
-const EPOCHS: [(&str, usize); 2] = [("epoch/mnist", 60_000), ("epoch/cifar10", 50_000)];
+const EPOCHS: [(&str, usize); 2] = [("mnist", 60_000), ("cifar10", 50_000)];
 
 /// The tables that have rows, with their names.
 pub(crate) fn tables(rows: &[BenchRow]) -> Vec<(&'static str, Table)> {
@@ -40,7 +40,7 @@ pub(crate) fn text(rows: &[BenchRow]) -> String {
 fn group(row: &BenchRow) -> &'static str {
     match (row.peer.is_empty(), row.name.split('/').next()) {
         (false, _) => "peers",
-        (true, Some("epoch")) => "epochs",
+        (true, Some("epoch" | "learners")) => "epochs",
         (true, Some("scaling")) => "scaling",
         (true, _) => "kernels",
     }
@@ -67,7 +67,7 @@ fn cell(column: &str, row: &BenchRow, rows: &[&BenchRow]) -> String {
         _ => row.name.clone(),
     };
     let epoch_s = || {
-        let (_, samples) = EPOCHS.iter().find(|(name, _)| row.name.starts_with(name))?;
+        let (_, samples) = EPOCHS.iter().find(|(name, _)| row.name.contains(name))?;
         Some(row.median_ns? as f64 * (samples / row.batch?) as f64 / 1e9)
     };
     // Over one thread of the same benchmark.

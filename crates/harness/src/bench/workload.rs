@@ -6,6 +6,7 @@
 
 mod epoch;
 mod kernels;
+pub(super) mod learners;
 mod readout;
 
 use std::sync::Arc;
@@ -46,6 +47,8 @@ impl<'a> Workload<'a> {
             Work::Epoch(epoch) => epoch::epoch(task, epoch),
             Work::Features(_) => readout::features(task, definition.check),
             Work::Readout(readout) => readout::readout(task, readout.rate),
+            Work::Learner(ref work) => learners::learner(task, work),
+            Work::Patches(work) => learners::patches(task, work, definition),
             Work::Score(_) | Work::Bandwidth => kernels::scores(task),
         }
     }
@@ -156,13 +159,17 @@ mod tests {
     use crate::env::Environment;
 
     /// A benchmark of each kind with data, small enough for the portable kernels.
-    const SMALL: [&str; 5] = [
+    const SMALL: [&str; 9] = [
         "epoch = { data = { digits = { samples = 230 } }, hidden = 30, batch = 50, p = 3.0, k = 7, delta = 0.4, rate = 0.02 }",
         "epoch = { data = { noise = { samples = 100, inputs = 40 } }, hidden = 30, batch = 10, p = 5.0, k = 2, \
          delta = 0.2, rate = 0.001, start = 'pretrained' }",
         "score = { data = { noise = { samples = 120, inputs = 40 } }, hidden = 37, batch = 110 }",
         "features = { data = { digits = { samples = 230 } }, hidden = 30, batch = 50 }",
         "readout = { data = { digits = { samples = 230 } }, hidden = 300, batch = 50, rate = 0.001 }",
+        "learner = { method = 'slow', data = { digits = { samples = 90 } }, hidden = [30], batch = 20 }",
+        "learner = { method = 'equilibrium-propagation', data = { digits = { samples = 90 } }, hidden = [30, 20], batch = 7 }",
+        "learner = { method = 'dendritic-microcircuit', data = { digits = { samples = 90 } }, hidden = [30, 20], batch = 7 }",
+        "patches = { data = { digits = { samples = 12 } }, filters = 37, side = 5, cells = 3, batch = 4 }",
     ];
 
     fn small() -> Vec<Case> {

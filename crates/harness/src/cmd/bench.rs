@@ -65,7 +65,7 @@ fn list(selection: &Selection, common: &Common) -> anyhow::Result<()> {
     let cases = cases(selection, common)?;
     let json: Vec<_> = cases.iter().map(|case| json!({ "name": case.name, "threads": case.threads })).collect();
     print(common, &json, || {
-        cases.iter().map(|case| format!("{:<32}{}\n", case.name, about(&case.definition))).collect()
+        cases.iter().map(|case| format!("{:<36}{}\n", case.name, about(&case.definition))).collect()
     })
 }
 
@@ -79,6 +79,8 @@ fn about(definition: &Definition) -> String {
         Work::Score(_) => "score".to_owned(),
         Work::Features(_) => "features".to_owned(),
         Work::Readout(_) => "readout".to_owned(),
+        Work::Learner(learner) => learner.method.name().to_owned(),
+        Work::Patches(patches) => format!("patches of {0} × {0}, {1} × {1} cells", patches.side, patches.cells),
         Work::Bandwidth => "memory bandwidth".to_owned(),
     };
     definition.work.product().map_or(kind.clone(), |product| {
@@ -154,8 +156,8 @@ fn bandwidth_text(gbs: f64) -> String {
 /// One line as soon as a benchmark is measured.
 fn progress(measured: &Measured) -> String {
     let row = &measured.row;
-    let Some(median_ns) = row.median_ns else { return format!("{:<32}{}", row.name, row.err) };
-    let mut line = format!("{:<32}{:.1} µs", row.name, median_ns as f64 / 1e3);
+    let Some(median_ns) = row.median_ns else { return format!("{:<36}{}", row.name, row.err) };
+    let mut line = format!("{:<36}{:.1} µs", row.name, median_ns as f64 / 1e3);
     if let Some(pct) = row.pct_of_peak {
         line.push_str(&format!(", {pct} % of the peak"));
     }
@@ -184,7 +186,7 @@ fn verify(selection: &Selection, common: &Common) -> anyhow::Result<()> {
         json!({ "name": name, "threads": threads, "verdict": word(measured), "reason": err })
     });
     let line = |measured: &Measured| {
-        let line = format!("{:<9}{:<32}{}", word(measured), measured.row.name, measured.row.err);
+        let line = format!("{:<9}{:<36}{}", word(measured), measured.row.name, measured.row.err);
         format!("{}\n", line.trim_end())
     };
     print(common, &json.collect::<Vec<_>>(), || {
@@ -209,7 +211,7 @@ fn peers(args: &PeersArgs, common: &Common) -> anyhow::Result<()> {
     let mut cases = cases(&args.selection, common)?;
     cases.retain(suits);
     if cases.is_empty() {
-        let message = "--filter matches no benchmark that peers can do: an epoch from random weights, or a score";
+        let message = "--filter matches no benchmark that peers can do: an epoch from random weights, a score, a learner or patches";
         return Err(failure(message, "`rivalry bench list` shows every name"));
     }
     let Begun { compute, environment, destination, bandwidth_gbs } = Begun::new("bench-peers", &args.place, common)?;

@@ -1,7 +1,7 @@
 //! The programs that we compare with, and one run of such a program.
 //!
-//! A program reads `weights.npy`, `inputs.npy` and `rates.npy` from a folder, computes some minibatches as warm-up, times
-//! some more, writes its result as `.npy` and prints one line of JSON; `scripts/peers/handover.py` says it in full.
+//! A program reads its initial weights and the samples from a folder, computes some minibatches as warm-up, times some
+//! more, writes its result as `.npy` and prints one line of JSON; `scripts/peers/handover.py` says it in full.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -11,14 +11,12 @@ use std::time::{Duration, Instant};
 
 use rivalry_data::npy;
 use serde::Deserialize;
+use serde_json::Value;
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 
-use crate::bench::definition::{Case, Work};
-use crate::bench::examples::Sets;
-use crate::bench::workload::{Order, random_layer};
+use crate::bench::definition::{Case, Epoch, Work};
 use crate::cli::PeersArgs;
 use crate::error::failure;
-use crate::files;
 
 /// A program and what it does.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +31,9 @@ pub(super) struct Peer {
 #[derive(Debug, Clone, Copy)]
 enum Program {
     Python(&'static str),
+    /// `torch_learners.py` on as many threads as ours, or on so many. Small minibatches are many calls with little work
+    /// each, for which workers that sleep are slow to wake, and a single thread can be the fastest.
+    Learners(Option<usize>),
     Products,
 }
 
@@ -40,7 +41,7 @@ const NUMPY: Program = Program::Python("numpy_peer.py");
 const TORCH: Program = Program::Python("torch_peer.py");
 
 /// All of them, in the order in which they run.
-pub(super) const PEERS: [Peer; 8] = [
+pub(super) const PEERS: [Peer; 10] = [
     Peer { name: "numpy float64", kind: "epoch", program: NUMPY, variant: "float64" },
     Peer { name: "numpy float32", kind: "epoch", program: NUMPY, variant: "float32" },
     Peer { name: "torch argsort", kind: "epoch", program: TORCH, variant: "argsort" },
@@ -49,12 +50,14 @@ pub(super) const PEERS: [Peer; 8] = [
     Peer { name: "torch", kind: "score", program: TORCH, variant: "product" },
     Peer { name: "matrixmultiply", kind: "score", program: Program::Products, variant: "matrixmultiply" },
     Peer { name: "gemm", kind: "score", program: Program::Products, variant: "gemm" },
+    Peer { name: "torch", kind: "learner", program: Program::Learners(None), variant: "all threads" },
+    Peer { name: "torch 1 thread", kind: "learner", program: Program::Learners(Some(1)), variant: "one thread" },
 ];
 
 /// The threads of the libraries that peers use.
 const THREADS: [&str; 5] =
     ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "MATMUL_NUM_THREADS", "RAYON_NUM_THREADS"];
-/// Workers of OpenMP sleep when they have no work, instead of spinning.
+/// Workers of OpenMP sleep when they have no work, instead of spinning; but for learners, whose calls are short.
 const PASSIVE: [(&str, &str); 2] = [("OMP_WAIT_POLICY", "passive"), ("KMP_BLOCKTIME", "0")];
 /// What to do when a program is missing.
 pub(crate) const INSTALL: &str =
@@ -72,64 +75,47 @@ pub(super) struct Answer {
     pub(super) result: Vec<f32>,
 }
 
-/// Writes what programs read: the initial weights, the samples of the warm-up and of one iteration in their order, and a
-/// learning rate for each minibatch. Returns the weights.
-pub(super) fn write(case: &Case, sets: &mut Sets<'_>, folder: &Path) -> anyhow::Result<Vec<f32>> {
-    let definition = &case.definition;
-    let (minibatches, rate) = match definition.work {
-        Work::Epoch(epoch) => (definition.check + definition.minibatches, epoch.rate),
-        _ => (1, 0.0),
-    };
-    let product = definition.work.product().expect("peers suit work with data");
-    let examples = sets.get(product)?;
-    let order = Order::new(("order", 0), examples.samples(), product.batch).take(minibatches);
-    let weights = random_layer(product, &examples)?.to_rows();
-    let inputs: Vec<u8> = order.iter().flat_map(|&sample| examples.row(sample as usize)).copied().collect();
-    let width = examples.inputs;
-    for (name, bytes) in [
-        ("weights.npy", npy::write_f32(&[product.hidden, width], &weights)),
-        ("inputs.npy", npy::write_u8(&[order.len(), width], &inputs)),
-        ("rates.npy", npy::write_f32(&[minibatches], &vec![rate; minibatches])),
-    ] {
-        files::write(&folder.join(name), &bytes)?;
-    }
-    Ok(weights)
-}
-
 impl Peer {
-    pub(super) fn does(&self, work: &Work) -> bool {
-        match work {
-            Work::Epoch(_) => self.kind == "epoch",
-            Work::Score(_) => self.kind == "score",
-            Work::Features(_) | Work::Readout(_) | Work::Bandwidth => false,
-        }
+    /// Whether the program can do it, and no other one does the same.
+    pub(super) fn does(&self, case: &Case) -> bool {
+        let kind = match case.definition.work {
+            Work::Epoch(_) => "epoch",
+            Work::Score(_) => "score",
+            Work::Learner(_) | Work::Patches(_) => "learner",
+            Work::Features(_) | Work::Readout(_) | Work::Bandwidth => return false,
+        };
+        let repeated = matches!(self.program, Program::Learners(Some(threads)) if threads == case.threads);
+        self.kind == kind && !repeated
     }
 
-    /// One run in a folder that [`write`] filled.
-    pub(super) fn run(&self, case: &Case, folder: &Path, args: &PeersArgs) -> anyhow::Result<Answer> {
+    /// One run in a folder that `handover` filled, with its settings.
+    pub(super) fn run(&self, case: &Case, folder: &Path, settings: &Value, args: &PeersArgs) -> anyhow::Result<Answer> {
         let (mut command, program) = self.command(args)?;
         let [out, stdout, stderr] = ["result.npy", "stdout", "stderr"].map(|name| folder.join(name));
         let _ = std::fs::remove_file(&out);
         let definition = &case.definition;
         let batch = definition.work.product().map_or(0, |product| product.batch);
-        let (p, k, delta) = match definition.work {
-            Work::Epoch(epoch) => (epoch.p, epoch.k, epoch.delta),
-            _ => (0.0, 0, 0.0),
+        let (kind, own) = match &definition.work {
+            Work::Epoch(Epoch { p, k, delta, .. }) => (self.kind, rule(*p, *k, *delta)),
+            Work::Learner(learner) => (learner.method.name(), vec![("--settings", settings.to_string())]),
+            Work::Patches(_) => ("patches", vec![("--settings", settings.to_string())]),
+            _ => (self.kind, rule(0.0, 0, 0.0)),
         };
+        let threads = if let Program::Learners(Some(threads)) = self.program { threads } else { case.threads };
         let arguments = [
-            ("--kind", self.kind.to_owned()),
+            ("--kind", kind.to_owned()),
             ("--variant", self.variant.to_owned()),
             ("--batch", batch.to_string()),
-            ("--p", p.to_string()),
-            ("--k", k.to_string()),
-            ("--delta", delta.to_string()),
             ("--warmup", definition.check.to_string()),
             ("--minibatches", definition.minibatches.to_string()),
-            ("--threads", case.threads.to_string()),
+            ("--threads", threads.to_string()),
         ];
         command.arg("--dir").arg(folder).arg("--out").arg(&out);
-        command.args(arguments.iter().flat_map(|(name, value)| [*name, value.as_str()]));
-        command.envs(THREADS.map(|name| (name, case.threads.to_string()))).envs(PASSIVE);
+        command.args(arguments.iter().chain(&own).flat_map(|(name, value)| [*name, value.as_str()]));
+        command.envs(THREADS.map(|name| (name, threads.to_string())));
+        if !matches!(self.program, Program::Learners(_)) {
+            command.envs(PASSIVE);
+        }
         command.env("PYTHONDONTWRITEBYTECODE", "1");
         let refuse = |what: String| failure(format!("failed: {} {what}", program.display()), INSTALL);
 
@@ -170,8 +156,13 @@ impl Peer {
             true => Ok(path.to_owned()),
             false => Err(failure(format!("not installed: there is no {}", path.display()), INSTALL)),
         };
-        match self.program {
-            Program::Python(script) => {
+        let script = match self.program {
+            Program::Python(script) => Some(script),
+            Program::Learners(_) => Some("torch_learners.py"),
+            Program::Products => None,
+        };
+        match script {
+            Some(script) => {
                 // The system looks up a bare name, such as python3.
                 if args.python.components().count() > 1 {
                     installed(&args.python)?;
@@ -181,12 +172,17 @@ impl Peer {
                 command.arg(&script);
                 Ok((command, script))
             }
-            Program::Products => {
+            None => {
                 let program = installed(&args.products)?;
                 Ok((Command::new(&program), program))
             }
         }
     }
+}
+
+/// The arguments that say the rule, or zeros for the products alone.
+fn rule(p: f64, k: usize, delta: f64) -> Vec<(&'static str, String)> {
+    vec![("--p", p.to_string()), ("--k", k.to_string()), ("--delta", delta.to_string())]
 }
 
 /// Waits for a program, at most for `limit`; then kills it with the processes that it started, and returns nothing.

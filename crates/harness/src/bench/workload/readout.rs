@@ -6,12 +6,10 @@ use rivalry_core::{Inputs, Matrix, Random};
 use rivalry_nets::{Encoder, FeatureSpec, Head, Labelled, LayerEncoder, Learner, Readout, ReadoutSpec};
 
 use super::{Order, Steps, Task, Workload};
-use crate::bench::examples::SEED;
+use crate::bench::examples::{CLASSES, SEED};
 use crate::bench::limits::elapsed_ns;
 
 const SPEC: FeatureSpec = FeatureSpec { power_n: 4.5, current_scale: 1.0 };
-/// Classes of every data set here.
-const CLASSES: usize = 10;
 
 /// A layer, and the features that the last run computed.
 struct LayerFeatures<'a> {
