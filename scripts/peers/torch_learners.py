@@ -37,6 +37,11 @@ def one_hot(args, classes):
     return torch.nn.functional.one_hot(load(args, "labels").long(), classes).float()
 
 
+def rounded_up(columns):
+    """Rows of whole cache lines, for which products are faster."""
+    return -(-columns // 16) * 16
+
+
 class Slow:
     """Krotov & Hopfield 2019, eqs. 8 and 9.
 
@@ -52,7 +57,7 @@ class Slow:
         self.weights, self.rates = tensors["weights"], load(args, "rates").tolist()
         self.powers = torch.empty_like(self.weights)
         self.currents = torch.empty(args.batch, len(self.weights))
-        self.candidates = min(64, len(self.weights))
+        self.candidates = min(16, len(self.weights))
         self.counts = torch.arange(1, len(self.weights) + 1)
 
     def minibatch(self, number):
@@ -107,7 +112,8 @@ class Equilibrium:
         self.x, self.d = load(args, "inputs").float() / 255.0, one_hot(args, sizes[-1])
         starts = [sum(sizes[k % 2 : k : 2]) for k in self.layers]
         self.columns = [slice(start, start + units) for start, units in zip(starts, sizes)]
-        widths = [sum(sizes[group::2]) for group in range(2)]
+        # More columns stay 0.
+        widths = [rounded_up(sum(sizes[group::2])) for group in range(2)]
         self.coupling = torch.zeros(widths)
         self.weights, self.biases = [tensors["weight.1"]], [torch.zeros(width) for width in widths]
         for k in self.layers[1:]:
@@ -198,43 +204,51 @@ class Microcircuit:
         on, off = settings["targets"]
         targets = one_hot(args, self.sizes[-1]) * (on - off) + off
         self.targets = (targets / (1.0 - targets)).log()
-        self.weights = [tensors["up.1"]]
-        self.weights += [torch.cat([tensors[f"up.{k + 1}"], tensors[f"ip.{k}"]]) for k in self.layers[1:]]
-        self.down = [tensors[f"down.{k + 1}"] for k in self.layers[:-1]]
+        self.weights = [in_lines(tensors["up.1"])]
+        self.weights += [in_lines(torch.cat([tensors[f"up.{k + 1}"], tensors[f"ip.{k}"]])) for k in self.layers[1:]]
+        self.down = [tensors[f"down.{k + 1}"].T for k in self.layers[:-1]]
         share = load(args, "rates")[0].item() / args.batch
         self.eta = []
-        for units, up, ip in zip(self.sizes, settings["eta_up"], [0.0] + settings["eta_ip"]):
-            eta = torch.cat([torch.full((units,), share * up), torch.full((units,), share * ip)])
-            self.eta.append(eta[: len(self.weights[len(self.eta)])])
-        room = lambda: [torch.empty(args.batch, len(weights)) for weights in self.weights]  # noqa: E731
-        # v and phi(v), u and phi(u), and what is learned: [pyramidal units, interneurons].
-        self.v, self.v_rates, self.u, self.u_rates, self.changes = room(), room(), room(), room(), room()
+        for weights, units, up, ip in zip(self.weights, self.sizes, settings["eta_up"], [0.0] + settings["eta_ip"]):
+            eta = [torch.full((units,), share * up), torch.full((len(weights) - units,), share * ip)]
+            self.eta.append(torch.cat(eta))
+        # v and phi(v), u and phi(u), and what is learned, of pyramidal units and interneurons; then the two apart.
+        self.v, self.v_rates, self.u, self.u_rates, self.changes = (
+            [torch.empty(args.batch, len(weights)) for weights in self.weights] for _ in range(5)
+        )
+        self.v_apart, self.u_apart, self.after_apart = (
+            [part.split([units, part.shape[1] - units], 1) for part, units in zip(parts, self.sizes)]
+            for parts in (self.v, self.u, self.u_rates)
+        )
+        self.v_rates_pyramidal = [part[:, :units] for part, units in zip(self.v_rates, self.sizes)]
         self.differences = [torch.empty(args.batch, units) for units in self.sizes]
-        self.rates = [torch.ones(args.batch, units + 1) for units in self.sizes[:-1]]
+        self.rates = [with_ones(torch.empty(args.batch, units)) for units in self.sizes[:-1]]
+        self.rates_alone = [rates[:, :-1] for rates in self.rates]
 
     def minibatch(self, number):
         samples = slice(number * self.batch, (number + 1) * self.batch)
-        rates = [self.x[samples]] + self.rates
-        for k, units in enumerate(self.sizes):
+        rates, top = [self.x[samples]] + self.rates, self.layers[-1]
+        for k in self.layers:
             torch.mm(rates[k], self.weights[k].T, out=self.v[k])
             torch.sigmoid(self.v[k], out=self.v_rates[k])
-            if k + 1 < len(rates):
-                rates[k + 1][:, :units] = self.v_rates[k][:, :units]
-        lambdas, top = self.settings["lambdas"], self.layers[-1]
-        units = self.sizes[top]
-        torch.lerp(self.v[top][:, :units], self.targets[samples], lambdas[top], out=self.u[top][:, :units])
+            if k < top:
+                self.rates_alone[k].copy_(self.v_rates_pyramidal[k])
+        lambdas, lambda_interneuron = self.settings["lambdas"], self.settings["lambda_interneuron"]
         for k in reversed(self.layers):
-            units, v, u = self.sizes[k], self.v[k], self.u[k]
-            if k < top:
-                torch.addmm(v[:, :units], self.differences[k + 1], self.down[k].T, alpha=lambdas[k], out=u[:, :units])
+            (v, v_interneurons), (u, u_interneurons) = self.v_apart[k], self.u_apart[k]
+            if k == top:
+                torch.lerp(v, self.targets[samples], lambdas[k], out=u)
+            else:
+                torch.addmm(v, self.differences[k + 1], self.down[k], alpha=lambdas[k], out=u)
             if k > 0:
-                torch.lerp(v[:, units:], u[:, :units], self.settings["lambda_interneuron"], out=u[:, units:])
-            after = torch.sigmoid(u, out=self.u_rates[k])
+                torch.lerp(v_interneurons, u, lambda_interneuron, out=u_interneurons)
+            torch.sigmoid(self.u[k], out=self.u_rates[k])
+            after, explained = self.after_apart[k]
             if k > 0:
-                torch.sub(after[:, :units], after[:, units:], out=self.differences[k])
+                torch.sub(after, explained, out=self.differences[k])
             if k < top:
-                rates[k + 1][:, :units] = after[:, :units]
-            torch.sub(after, self.v_rates[k], out=self.changes[k]).mul_(self.eta[k])
+                self.rates_alone[k].copy_(after)
+            torch.sub(self.u_rates[k], self.v_rates[k], out=self.changes[k]).mul_(self.eta[k])
         for weights, changes, below in zip(self.weights, self.changes, rates):
             weights.addmm_(changes.T, below)
 
@@ -246,8 +260,15 @@ class Microcircuit:
         return self.tensors.values()
 
 
+def in_lines(matrix):
+    """The same numbers with rows that begin at cache lines."""
+    rows, columns = matrix.shape
+    room = torch.zeros(rows, rounded_up(columns))[:, :columns]
+    return room.copy_(matrix)
+
+
 def with_ones(x):
-    return torch.cat([x, torch.ones(len(x), 1)], 1)
+    return in_lines(torch.cat([x, torch.ones(len(x), 1)], 1))
 
 
 class Patches:
