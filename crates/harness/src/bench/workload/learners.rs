@@ -177,7 +177,11 @@ pub(in crate::bench) fn encoder(work: PatchWork) -> anyhow::Result<PatchEncoder>
     (0..inputs).for_each(|input| whitening[input * (inputs + 1)] += 1.0);
     let whitening = Whitening::new(VAR_FLOOR, vec![0.0; inputs], &whitening)?;
     let (activation, pooled) = (Activation::Triangle, Pooled::Mean);
-    Ok(PatchEncoder::new(PatchSpec { shape, side, stride: 1, activation, cells, pooled }, filters, whitening)?)
+    Ok(PatchEncoder::new(
+        PatchSpec { shape, side, stride: 1, activation, cells, pooled, mirrored: false },
+        filters,
+        whitening,
+    )?)
 }
 
 /// Images of one channel count as images of planes.

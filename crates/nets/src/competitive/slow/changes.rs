@@ -72,9 +72,9 @@ impl Changes {
                 let all = factors.row(row);
                 let of_group = group_factors.row_mut(i).iter_mut();
                 of_group.zip(&*examples).for_each(|(factor, &example)| *factor = all[example as usize]);
-                products.row_mut(i).fill(0.0);
             }
-            ops::gemm_nn(kernels, group_factors, [rows.len(), 0], minibatch.gather(examples), products);
+            // What the rows behind the last one of a group hold is computed too, and not looked at.
+            ops::gemm_tn(kernels, group_factors, minibatch.gather(examples), products);
             for (i, &row) in rows.iter().enumerate() {
                 let sum = sums[row].unwrap_or(0.0);
                 let ds = ds.row_mut(group * GROUP + i);

@@ -77,24 +77,15 @@ fn largest(numbers: &[f32]) -> Option<f32> {
     (least.is_finite() && most.is_finite()).then_some(most)
 }
 
-/// S = Σ_A h for w < 1, of the active among all positive currents.
+/// S = Σ_A h for w < 1, of the active units.
 ///
 /// S is at least the largest current I: with that unit alone S = I, and each active one more raises S, since S becomes
-/// (S D + I_μ)/(D + w) with I_μ > w S. So only currents of more than w I are looked at. The units that stay are the same
-/// whatever others the search starts from, but where a current is within roundings of w S, they depend on the rounding of
-/// the sums on the way. Then all positive currents are looked at.
+/// (S D + I_μ)/(D + w) with I_μ > w S. So only currents above w I are looked at.
 fn sum_of_active(currents: &[f32], most: f32, w_inh: f64, active: &mut Vec<f64>) -> f64 {
-    // A sum of n numbers has up to n roundings, and a set of active units is wrong by up to n of them.
-    let margin = 16.0 * (currents.len() as f64).powi(2) * f64::EPSILON;
-    let mut sum_from = |least: f64| {
-        let candidates = at_least(least as f32, currents).filter(|(_, current)| *current > 0.0);
-        active.clear();
-        active.extend(candidates.map(|(_, current)| f64::from(current)));
-        drop_inactive(active, w_inh)
-    };
-    let sum = sum_from(w_inh * f64::from(most) * (1.0 - margin));
-    let [low, high] = [1.0 - margin, 1.0 + margin].map(|factor| (w_inh * sum * factor) as f32);
-    if at_least(low, currents).any(|(_, current)| current <= high) { sum_from(0.0) } else { sum }
+    let candidates = at_least((w_inh * f64::from(most)) as f32, currents).filter(|(_, current)| *current > 0.0);
+    active.clear();
+    active.extend(candidates.map(|(_, current)| f64::from(current)));
+    drop_inactive(active, w_inh)
 }
 
 /// Drops currents of at most w S until none is left to drop, and returns S.
@@ -160,7 +151,7 @@ mod tests {
         let mut active = Vec::new();
         for round in 0..3000 {
             let (units, w_inh) = (1 + round % 300, [0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99][round % 7]);
-            // Half of the rounds have whole currents, many of which lie on the bound.
+            // Half of the rounds have integer currents, so that many are equal.
             let whole = round % 2 == 0;
             let currents = (0..units).map(|_| 4.0 * random.normal()).map(|i| if whole { i.round() } else { i } as f32);
             let currents: Vec<f32> = currents.collect();
