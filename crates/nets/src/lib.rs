@@ -87,4 +87,4 @@ pub use readout::ridge::LinearReadout;
 pub use readout::svm::SvmSpec;
 pub use readout::tanh::{Readout, ReadoutSpec};
 pub use stack::encoder::{ReadoutOn, StackEncoder};
-pub use stack::learner::{StackLearner, StackSpec};
+pub use stack::learner::{StackLayer, StackLearner, StackSpec};

@@ -2,7 +2,7 @@
 
 use rivalry_core::{Compute, Engine, Inputs, Kernels, Layer, Random, Rule};
 use rivalry_nets::{
-    Encoder, FastLearner, FastSpec, FeatureSpec, Labelled, LayerEncoder, Learner, ReadoutOn, StackEncoder,
+    Encoder, FastLearner, FastSpec, FeatureSpec, Labelled, LayerEncoder, Learner, ReadoutOn, StackEncoder, StackLayer,
     StackLearner, StackSpec,
 };
 
@@ -68,14 +68,17 @@ fn a_stack_computes_its_layers_one_after_another() {
 }
 
 fn spec(epochs: u32) -> StackSpec {
-    let rule = Rule::new(2.0, 2, 0.1).unwrap().with_balance(Some(1.0)).unwrap();
-    let hidden = vec![20, 12, 7];
-    let engine = Engine::Auto;
-    StackSpec { inputs: 9, hidden, rule, batch: 10, init_sigma: 1.0, engine, epochs, power_n: 2.0, current_scale: None }
+    // Every layer by settings of its own.
+    let layer = |units: usize, p: f64, k: usize, power_n: f64| {
+        let rule = Rule::new(p, k, 0.1).unwrap().with_balance(Some(1.0)).unwrap();
+        StackLayer { units, rule, power_n }
+    };
+    let (layers, engine) = (vec![layer(20, 3.0, 2, 1.0), layer(12, 2.0, 3, 2.0), layer(7, 2.5, 2, 3.0)], Engine::Auto);
+    StackSpec { inputs: 9, layers, batch: 10, init_sigma: 1.0, engine, epochs, current_scale: None }
 }
 
 fn learned(spec: StackSpec, data: &Labelled<'_>, stops: &[u32], threads: usize) -> StackLearner {
-    let all = spec.epochs * spec.hidden.len() as u32;
+    let all = spec.epochs * spec.layers.len() as u32;
     let compute = compute(threads, Kernels::best());
     let mut learner = StackLearner::new(spec.clone(), &mut Random::keyed(1, "weights", 0)).unwrap();
     for epoch in 0..all {
@@ -99,15 +102,16 @@ fn layers_learn_one_after_another_and_go_on_from_a_state_with_the_same_bits() {
         assert_eq!(learned(spec(2), &data, &stops, threads).state(), whole.state(), "{stops:?} {threads}");
     }
     // The lowest layer is the one that learns alone.
-    let StackSpec { inputs, rule, batch, init_sigma, engine, .. } = spec(2);
-    let alone = FastSpec { inputs, hidden: 20, rule, batch, init_sigma, engine };
+    let StackSpec { inputs, layers, batch, init_sigma, engine, .. } = spec(2);
+    let alone = FastSpec { inputs, hidden: 20, rule: layers[0].rule, batch, init_sigma, engine };
     let mut alone = FastLearner::new(alone, &mut Random::keyed(1, "weights", 0)).unwrap();
     let compute = compute(1, Kernels::best());
     for epoch in 0..2 {
         alone.epoch(&compute, &data, &Random::keyed(1, "order", epoch).order(200), 0.02).unwrap();
     }
     assert_eq!(whole.state().f32("weights.1", &[20, 9]).unwrap(), alone.layer().to_rows());
-    assert_eq!(whole.stack().unwrap().layers().iter().map(|layer| layer.width()).collect::<Vec<_>>(), [20, 12, 7]);
+    let shapes = whole.stack().unwrap().layers().iter().map(|layer| (layer.width(), layer.spec().power_n));
+    assert_eq!(shapes.collect::<Vec<_>>(), [(20, 1.0), (12, 2.0), (7, 3.0)]);
     let mut done = whole;
     let error = done.epoch(&compute, &data, &[0], 0.1).unwrap_err().to_string();
     assert_eq!(error, "every layer of the stack has learned all its epochs");

@@ -34,6 +34,7 @@ Keys of --set and of a TOML file (a file starts from the protocol of its dataset
 Keys of one method (METHODOLOGY.md has their equations):
   w_inh h_star h_star_of                    slow: inhibition, plasticity threshold, max (a share of the largest h) or value
   readout_on                                stacked: top, all
+  layer_p layer_k layer_delta layer_n       stacked: p, k, delta and n of each layer, as 3,2; auto: the same for all
   patch patches cells mirrored              patches*: side of a patch, how many are drawn, cells along a side of the image,
                                             mirrored=on: features of the image and its mirror image together
   activation readout lambda steps           patches*: triangle or relu; svm or ridge, its penalty, the steps of the svm

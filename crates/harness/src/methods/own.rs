@@ -60,7 +60,7 @@ impl<T: Copy> OrAuto<T> {
         match &self.0 {
             Some(values) if values.len() != layers => {
                 let message = format!("`{key}` has {} values, this network needs {layers}", values.len());
-                Err(failure(message, "one for each layer, the output layer too, or auto"))
+                Err(failure(message, "one for each layer that learns, or auto"))
             }
             values => Ok(values.clone()),
         }

@@ -2,11 +2,14 @@
 //! on the top layer or on all of them side by side.
 
 use anyhow::Context;
-use rivalry_core::{Inputs, Random};
-use rivalry_nets::{Encoder, FeatureSpec, LayerEncoder, ReadoutOn, StackEncoder, StackLearner, StackSpec, State};
+use rivalry_core::{Inputs, Random, Rule};
+use rivalry_nets::{
+    Encoder, FeatureSpec, LayerEncoder, ReadoutOn, StackEncoder, StackLayer, StackLearner, StackSpec, State,
+};
 use serde::Deserialize;
 
 use super::biological::rule;
+use super::own::OrAuto;
 use super::{LENGTH, LOSS, Method, READOUT, RULE, needs_epochs, own};
 use crate::config::{Config, CurrentScale};
 use crate::dataset::Length;
@@ -22,6 +25,11 @@ pub(super) struct Stacked;
 #[derive(Deserialize)]
 struct Settings {
     readout_on: Layers,
+    /// p, k, Δ and n of each layer; those of all layers where nothing is given.
+    layer_p: OrAuto<f64>,
+    layer_k: OrAuto<usize>,
+    layer_delta: OrAuto<f64>,
+    layer_n: OrAuto<f64>,
 }
 
 /// The layers that the readout sees.
@@ -32,22 +40,37 @@ enum Layers {
     All,
 }
 
+/// The layers from the lowest up.
+fn layers(config: &Config) -> anyhow::Result<Vec<StackLayer>> {
+    let (sizes, settings) = (config.hidden.sizes(), own::<Settings>(config)?);
+    let count = sizes.len();
+    let p = settings.layer_p.each("layer_p", count)?.unwrap_or(vec![config.p; count]);
+    let k = settings.layer_k.each("layer_k", count)?.unwrap_or(vec![config.k; count]);
+    let delta = settings.layer_delta.each("layer_delta", count)?.unwrap_or(vec![config.delta; count]);
+    let power_n = settings.layer_n.each("layer_n", count)?.unwrap_or(vec![config.power_n; count]);
+    let layer = |layer: usize| {
+        let rule = Rule::new(p[layer], k[layer], delta[layer])?.with_balance(rule(config)?.balance())?;
+        Ok(StackLayer { units: sizes[layer], rule, power_n: power_n[layer] })
+    };
+    (0..count).map(layer).collect()
+}
+
 /// The layers that have finished, as an encoder.
 fn encoder(config: &Config, state: &State) -> anyhow::Result<StackEncoder> {
     let mut stack: Option<StackEncoder> = None;
-    for number in 1..=config.hidden.sizes().len() {
+    for (number, StackLayer { power_n, .. }) in (1..).zip(layers(config)?) {
         let layer = layer_of(state, &format!("weights.{number}"))?;
         let current_scale = number_of(state, &format!("current_scale.{number}"))
             .with_context(|| format!("layer {number} has not finished"))?;
-        let layer = LayerEncoder::new(layer, FeatureSpec { power_n: config.power_n, current_scale })?;
+        let layer = LayerEncoder::new(layer, FeatureSpec { power_n, current_scale })?;
         stack = Some(match stack {
             Some(stack) => stack.with_layer(layer)?,
             None => StackEncoder::new(layer),
         });
     }
-    let on = match own(config)? {
-        Settings { readout_on: Layers::Top } => ReadoutOn::Top,
-        Settings { readout_on: Layers::All } => ReadoutOn::All,
+    let on = match own::<Settings>(config)?.readout_on {
+        Layers::Top => ReadoutOn::Top,
+        Layers::All => ReadoutOn::All,
     };
     Ok(stack.context("it has no hidden layer")?.reading(on))
 }
@@ -66,7 +89,7 @@ impl Method for Stacked {
     }
 
     fn own_keys(&self) -> &'static [&'static str] {
-        &["readout_on"]
+        &["readout_on", "layer_p", "layer_k", "layer_delta", "layer_n"]
     }
 
     fn check_own(&self, config: &Config) -> Result<(), toml::de::Error> {
@@ -75,7 +98,7 @@ impl Method for Stacked {
 
     /// Upper layers learn from the features of lower ones, so the keys of features are not among these.
     fn readout_keys(&self) -> Vec<&'static str> {
-        [READOUT, LOSS, self.own_keys(), &["labels_per_class"]].concat()
+        [READOUT, LOSS, &["readout_on", "labels_per_class"]].concat()
     }
 
     fn phases(&self) -> &'static [Phase] {
@@ -91,16 +114,14 @@ impl Method for Stacked {
             };
             return readout(job, features(&job.splits.labelled)?, features(&job.splits.evaluate)?, State::default());
         }
-        let Config { batch, init_sigma, power_n, epochs, seed, rate, .. } = *config;
+        let Config { batch, init_sigma, epochs, seed, rate, .. } = *config;
         let spec = StackSpec {
             inputs: job.splits.learn.inputs(),
-            hidden: config.hidden.sizes().to_vec(),
-            rule: rule(config)?,
+            layers: layers(config)?,
             batch,
             init_sigma,
             engine: job.compute.engine,
             epochs,
-            power_n,
             current_scale: match config.current_scale {
                 CurrentScale::Auto => None,
                 CurrentScale::Fixed(scale) => Some(scale),
@@ -117,11 +138,11 @@ impl Method for Stacked {
     /// That of the lowest layer; the others learn from numbers that are no bytes, which only the dense engine scores.
     fn engine(&self, job: &Job<'_>) -> anyhow::Result<&'static str> {
         let features = Inputs::f32(&[0.0], 1)?;
-        let (engine, ranks) = (job.compute.engine, rule(job.config)?.ranks());
-        if job.config.hidden.sizes().len() > 1 {
-            engine.on(&features, ranks)?;
+        let (engine, layers) = (job.compute.engine, layers(job.config)?);
+        for upper in &layers[1..] {
+            engine.on(&features, upper.rule.ranks())?;
         }
-        Ok(engine.on(&job.splits.learn.scaled(Length::AsItIs)?.view()?, ranks)?.name())
+        Ok(engine.on(&job.splits.learn.scaled(Length::AsItIs)?.view()?, layers[0].rule.ranks())?.name())
     }
 
     /// Every layer, its powers and its checkpoint, what it learns from, then the features.
@@ -150,9 +171,9 @@ impl Method for Stacked {
 
     fn check(&self, config: &Config) -> anyhow::Result<()> {
         needs_epochs(self, "epochs", config.epochs, "every layer learns for that many epochs")?;
-        match config.hidden.sizes().iter().find(|&&units| units < config.k) {
-            Some(units) => {
-                let message = format!("k = {} needs as many units in every layer, one has {units}", config.k);
+        match layers(config)?.iter().find(|layer| layer.units < layer.rule.k()) {
+            Some(StackLayer { units, rule, .. }) => {
+                let message = format!("k = {} needs as many units in its layer, which has {units}", rule.k());
                 Err(failure(message, "the unit of rank k gets the anti-Hebbian update, so there must be k units"))
             }
             None => Ok(()),

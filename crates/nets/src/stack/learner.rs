@@ -20,10 +20,8 @@ const EPOCHS: &str = "stack_epochs";
 pub struct StackSpec {
     /// The length of a sample.
     pub inputs: usize,
-    /// The units of each layer, from the lowest up.
-    pub hidden: Vec<usize>,
-    /// The rule of every layer.
-    pub rule: Rule,
+    /// The layers, from the lowest up.
+    pub layers: Vec<StackLayer>,
     /// The number of samples in a minibatch.
     pub batch: usize,
     /// The standard deviation of the initial weights.
@@ -32,10 +30,19 @@ pub struct StackSpec {
     pub engine: Engine,
     /// The epochs of each layer, at least 1.
     pub epochs: u32,
-    /// The power n of the features of every layer.
-    pub power_n: f64,
     /// By what currents are divided before the power; the mean of the largest current of each layer where nothing is given.
     pub current_scale: Option<f64>,
+}
+
+/// One layer of a stack.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StackLayer {
+    /// The number of units.
+    pub units: usize,
+    /// The rule by which they learn.
+    pub rule: Rule,
+    /// The power n of their features.
+    pub power_n: f64,
 }
 
 /// Layers that learn one after the other.
@@ -43,12 +50,14 @@ pub struct StackSpec {
 /// # Example
 /// ```
 /// use rivalry_core::{Compute, Engine, Inputs, Kernels, Random, Rule};
-/// use rivalry_nets::{Encoder, Labelled, Learner, StackLearner, StackSpec};
+/// use rivalry_nets::{Encoder, Labelled, Learner, StackLayer, StackLearner, StackSpec};
 /// let pixels: Vec<u8> = (0..200 * 9).map(|i| (i * 31 % 256) as u8).collect();
 /// let data = Labelled::unlabelled(Inputs::u8(&pixels, 9)?);
+/// let lower = StackLayer { units: 20, rule: Rule::new(3.0, 2, 0.1)?, power_n: 2.0 };
+/// let upper = StackLayer { units: 10, rule: Rule::new(2.0, 2, 0.1)?, ..lower };
 /// let spec = StackSpec {
-///     inputs: 9, hidden: vec![20, 10], rule: Rule::new(2.0, 2, 0.1)?, batch: 10, init_sigma: 1.0,
-///     engine: Engine::Auto, epochs: 3, power_n: 2.0, current_scale: None,
+///     inputs: 9, layers: vec![lower, upper], batch: 10, init_sigma: 1.0, engine: Engine::Auto, epochs: 3,
+///     current_scale: None,
 /// };
 /// let compute = Compute::new(Some(2), Kernels::best())?;
 /// let mut learner = StackLearner::new(spec, &mut Random::keyed(1, "weights", 0))?;
@@ -80,13 +89,13 @@ impl StackLearner {
     /// # Allocates
     /// The layers; from the second layer on, its inputs [samples × units below].
     pub fn new(spec: StackSpec, random: &mut Random) -> Result<StackLearner> {
-        if spec.hidden.is_empty() || spec.epochs == 0 {
+        if spec.layers.is_empty() || spec.epochs == 0 {
             return Err(Error::invalid("a stack needs a layer, and each layer an epoch"));
         }
         let mut inputs = spec.inputs;
-        let mut layers = Vec::with_capacity(spec.hidden.len());
-        for &hidden in &spec.hidden {
-            let StackSpec { rule, batch, init_sigma, engine, .. } = spec;
+        let mut layers = Vec::with_capacity(spec.layers.len());
+        for &StackLayer { units: hidden, rule, .. } in &spec.layers {
+            let StackSpec { batch, init_sigma, engine, .. } = spec;
             layers.push(FastLearner::new(FastSpec { inputs, hidden, rule, batch, init_sigma, engine }, random)?);
             inputs = hidden;
         }
@@ -104,7 +113,7 @@ impl StackLearner {
     }
 
     fn add(&mut self, layer: usize, current_scale: f64) -> Result<()> {
-        let spec = FeatureSpec { power_n: self.spec.power_n, current_scale };
+        let spec = FeatureSpec { power_n: self.spec.layers[layer].power_n, current_scale };
         let layer = LayerEncoder::new(self.layers[layer].layer(), spec)?;
         self.stack = Some(match self.stack.take() {
             Some(stack) => stack.with_layer(layer)?,
