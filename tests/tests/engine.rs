@@ -1,5 +1,5 @@
-//! The engines through the whole program: the same bytes whichever is chosen, on real images too where they are, and a
-//! refusal where one cannot be.
+//! The engines, and the places of features, through the whole program: the same bytes whichever is chosen, on real images
+//! too where they are, and a refusal where one cannot be.
 
 #[path = "replay/case.rs"]
 #[allow(dead_code, reason = "a part of it is used here")]
@@ -132,4 +132,23 @@ fn real_images_are_learned_the_same_by_both_engines() {
             }
         }
     }
+}
+
+#[test]
+fn features_in_a_file_give_the_bits_of_features_in_memory_and_leave_no_file() {
+    let place = Place::new();
+    let [memory, file] = ["memory", "file"].map(|kept| {
+        let kept_in = format!("features_in={kept}");
+        let settings =
+            ["method=patches", "train_samples=2500", "hidden=10", "patches=1000", "patch=6", "epochs=1", &kept_in];
+        let mut arguments = vec!["train", "synthetic", "--out", kept, "--quiet"];
+        settings.iter().for_each(|set| arguments.extend(["--set", set]));
+        place.run(&arguments).succeeded();
+        let listing = std::fs::read_dir(place.file(kept)).unwrap().map(|entry| entry.unwrap().file_name());
+        let mut listing: Vec<_> = listing.collect();
+        listing.sort();
+        (std::fs::read(place.file(&format!("{kept}/weights.safetensors"))).unwrap(), listing)
+    });
+    assert!(memory.0 == file.0, "other weights");
+    assert_eq!(memory.1, file.1);
 }

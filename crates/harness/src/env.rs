@@ -187,8 +187,7 @@ impl Build {
 
 impl Machine {
     pub(crate) fn current() -> Self {
-        let (cpu, memory) = (CpuRefreshKind::nothing(), MemoryRefreshKind::nothing().with_ram());
-        let system = System::new_with_specifics(RefreshKind::nothing().with_cpu(cpu).with_memory(memory)).ok();
+        let system = System::new_with_specifics(RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing())).ok();
         let brand = system.as_ref().and_then(|system| Some(system.cpus().first()?.brand().trim().to_owned()));
         let known = |text: Option<String>| text.filter(|text| !text.is_empty()).unwrap_or_else(|| "unknown".to_owned());
         let load = System::load_average().ok();
@@ -200,10 +199,17 @@ impl Machine {
             logical_cpus: std::thread::available_parallelism().map_or(1, |count| count.get()),
             caches: caches(),
             extensions: extensions(&read(Path::new("/proc/cpuinfo")).unwrap_or_default()),
-            memory_mib: system.map(|system| system.total_memory() >> 20).filter(|&mib| mib > 0),
+            memory_mib: memory_mib(),
             load_average: load.map(|load| [load.one, load.five, load.fifteen]),
         }
     }
+}
+
+/// The memory of the machine.
+pub(crate) fn memory_mib() -> Option<u64> {
+    let memory = MemoryRefreshKind::nothing().with_ram();
+    let system = System::new_with_specifics(RefreshKind::nothing().with_memory(memory)).ok()?;
+    Some(system.total_memory() >> 20).filter(|&mib| mib > 0)
 }
 
 /// The CPU as a part of a file name: its brand and its best instruction set, such as `intel-xeon-avx512`.

@@ -17,6 +17,7 @@
 
 pub mod checkpoint;
 mod epochs;
+mod features;
 pub(crate) mod finish;
 pub mod folder;
 pub mod phases;

@@ -211,7 +211,7 @@ fn the_bits_are_the_same_on_every_instruction_set_and_number_of_threads() {
         let encoder = PatchEncoder::new(SPEC, filters, whitening).unwrap();
         let inputs = Inputs::u8(&images, SHAPE.inputs()).unwrap();
         let mut features = encoder.features(compute, &inputs).unwrap();
-        let standardisation = Standardisation::fit(compute, &features).unwrap();
+        let standardisation = Standardisation::fit(compute, &Inputs::matrix(&features).unwrap()).unwrap();
         standardisation.apply(compute, &mut features).unwrap();
         let encoder = encoder.with_standardisation(standardisation).unwrap();
         assert_eq!(encoder.features(compute, &inputs).unwrap().to_rows(), features.to_rows());

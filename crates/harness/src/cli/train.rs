@@ -38,6 +38,7 @@ Keys of one method (METHODOLOGY.md has their equations):
   patch patches cells mirrored              patches*: side of a patch, how many are drawn, cells along a side of the image,
                                             mirrored=on: features of the image and its mirror image together
   activation readout lambda steps           patches*: triangle or relu; svm or ridge, its penalty, the steps of the svm
+  features_in                               the same: memory, file (of the run folder), auto: a file above a quarter of memory
   recipe free_steps nudged_steps nudging    equilibrium-propagation: ours or paper, steps of both phases, beta
   layer_rates tolerance                     the same: a rate for each layer; the largest change that ends the free phase
   lambdas layer_rates                       dendritic-microcircuit: the strength of the dendrite and the rate, for each layer

@@ -18,7 +18,8 @@ use serde::Deserialize;
 use super::biological::{fast_spec, rule};
 use super::{Method, RULE, own, refuse};
 use crate::config::Config;
-use crate::dataset::Length;
+use crate::dataset::{Examples, Length};
+use crate::env;
 use crate::error::failure;
 use crate::rows::Phase;
 use crate::run::phases::{Data, Job, PhaseRun, Rates};
@@ -89,6 +90,24 @@ struct Settings {
     lambda: f64,
     /// Steps of the SVM.
     steps: usize,
+    features_in: Place,
+}
+
+/// Where the features of all images are kept.
+#[derive(Clone, Copy, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Place {
+    /// In memory, or in a file where they would take more than a quarter of the machine's memory.
+    Auto,
+    Memory,
+    File,
+}
+
+impl Place {
+    fn is_file(self, features: u64) -> bool {
+        let most = env::memory_mib().map_or(u64::MAX, |mib| (mib << 20) / 4);
+        self == Self::File || self == Self::Auto && features.saturating_mul(4) > most
+    }
 }
 
 #[derive(Deserialize)]
@@ -164,18 +183,17 @@ impl Patches {
         let (config, compute) = (job.config, &job.compute.core);
         let settings: Settings = own(config)?;
         let encoder = self.encoder_of(config, state)?;
-        let features = |encoder: &PatchEncoder, examples| {
-            Data::features(examples, Length::AsItIs, |inputs| encoder.features(compute, inputs))
+        let features = |encoder: &PatchEncoder, examples: &'a Examples<'_>, file: &str| {
+            let compute = |inputs: &Inputs<'_>| encoder.features(compute, inputs);
+            match settings.features_in.is_file(encoder.width() as u64 * examples.samples() as u64) {
+                true => Data::features_in_file(examples, &job.folder.file(file), compute),
+                false => Data::features(examples, Length::AsItIs, compute),
+            }
         };
-        let mut train = features(&encoder, &job.splits.labelled)?;
-        let mut standardisation = None;
-        train.change(|features| {
-            let fitted = Standardisation::fit(compute, features)?;
-            fitted.apply(compute, features)?;
-            standardisation = Some(fitted);
-            Ok(())
-        })?;
-        let encoder = encoder.with_standardisation(standardisation.context("features are a matrix")?)?;
+        let train = features(&encoder, &job.splits.labelled, "features.train")?;
+        let standardisation = Standardisation::fit(compute, &train.view()?.inputs)?;
+        let train = train.changed(|features| standardisation.apply(compute, features))?;
+        let encoder = encoder.with_standardisation(standardisation)?;
         let mut kept = encoder.state();
         kept.tensors.remove("filters");
         let loss = match settings.readout {
@@ -190,7 +208,7 @@ impl Patches {
             order: "readout-order",
             learner: Box::new(learner),
             train,
-            evaluate: Some(features(&encoder, &job.splits.evaluate)?),
+            evaluate: Some(features(&encoder, &job.splits.evaluate, "features.evaluate")?),
             kept,
         })
     }
@@ -210,7 +228,7 @@ impl Method for Patches {
     }
 
     fn own_keys(&self) -> &'static [&'static str] {
-        &["patch", "patches", "activation", "cells", "mirrored", "readout", "lambda", "steps"]
+        &["patch", "patches", "activation", "cells", "mirrored", "readout", "lambda", "steps", "features_in"]
     }
 
     fn check_own(&self, config: &Config) -> Result<(), toml::de::Error> {
@@ -228,7 +246,17 @@ impl Method for Patches {
     }
 
     fn readout_keys(&self) -> Vec<&'static str> {
-        vec!["power_n", "activation", "cells", "mirrored", "readout", "lambda", "steps", "labels_per_class"]
+        vec![
+            "power_n",
+            "activation",
+            "cells",
+            "mirrored",
+            "readout",
+            "lambda",
+            "steps",
+            "features_in",
+            "labels_per_class",
+        ]
     }
 
     fn is_of_readout(&self, tensor: &str) -> bool {
@@ -303,12 +331,14 @@ impl Method for Patches {
 
     /// The patches, the features, and the square of their number twice.
     fn numbers(&self, config: &Config, inputs: usize, features: usize) -> u64 {
-        let Ok(Settings { patch, patches, cells, .. }) = own(config) else { return 0 };
+        let Ok(Settings { patch, patches, cells, features_in, .. }) = own(config) else { return 0 };
         let width = (config.hidden.first() * cells * cells) as u64;
         // A patch has at most three channels, or all of the image.
         let values = ((3 * patch * patch).min(inputs) * patches) as u64;
         let squares = width.saturating_mul(width).saturating_mul(2);
-        width.saturating_mul(features as u64).saturating_add(squares).saturating_add(values)
+        let features = width.saturating_mul(features as u64);
+        let in_memory = if features_in.is_file(features) { 0 } else { features };
+        in_memory.saturating_add(squares).saturating_add(values)
     }
 
     fn passes(&self, config: &Config) -> f64 {

@@ -1,6 +1,8 @@
 //! What a phase works with: a learner, its samples, its rates. Methods put these together; `epochs` goes
 //! through them.
 
+use std::path::Path;
+
 use anyhow::Context;
 use rivalry_core::{Compute, Inputs, Layer, Matrix, Random};
 use rivalry_nets::{
@@ -8,6 +10,7 @@ use rivalry_nets::{
 };
 use rivalry_nets::{Tensor, mean_largest_current};
 
+use super::features::FeatureFile;
 use super::folder::RunFolder;
 use super::tensors::{first_layer, number_of, shape_of, with_moments};
 use crate::common::Common;
@@ -103,6 +106,7 @@ pub struct Data<'a> {
 enum Values<'a> {
     Samples(Scaled<'a>),
     Features(Matrix),
+    File(FeatureFile),
 }
 
 impl<'a> Data<'a> {
@@ -127,20 +131,38 @@ impl<'a> Data<'a> {
         Ok(Self { values: Values::Features(features), labels: examples.labels() })
     }
 
+    /// The same in a file, for more features than memory holds.
+    ///
+    /// # Errors
+    /// Those of [`Data::features`], and those of writing.
+    pub fn features_in_file(
+        examples: &'a Examples<'_>,
+        path: &Path,
+        compute: impl Fn(&Inputs<'_>) -> rivalry_nets::Result<Matrix>,
+    ) -> anyhow::Result<Self> {
+        let file = FeatureFile::create(path, &examples.scaled(Length::AsItIs)?.view()?, compute)?;
+        Ok(Self { values: Values::File(file), labels: examples.labels() })
+    }
+
     /// A matrix that is computed already, without labels.
     pub fn matrix(features: Matrix) -> Self {
         Self { values: Values::Features(features), labels: &[] }
     }
 
-    /// Changes features that are computed already.
+    /// Changes features that are computed already, by a change that looks at one row at a time.
     ///
     /// # Errors
-    /// Those of `change`.
-    pub fn change(&mut self, change: impl FnOnce(&mut Matrix) -> rivalry_nets::Result<()>) -> anyhow::Result<()> {
-        match &mut self.values {
-            Values::Features(features) => Ok(change(features)?),
-            Values::Samples(_) => Ok(()),
-        }
+    /// Those of `change`, and those of writing.
+    pub fn changed(self, change: impl Fn(&mut Matrix) -> rivalry_nets::Result<()>) -> anyhow::Result<Self> {
+        let values = match self.values {
+            Values::Features(mut features) => {
+                change(&mut features)?;
+                Values::Features(features)
+            }
+            Values::File(file) => Values::File(file.changed(change)?),
+            samples @ Values::Samples(_) => samples,
+        };
+        Ok(Self { values, ..self })
     }
 
     /// The same without labels.
@@ -157,6 +179,7 @@ impl<'a> Data<'a> {
         let inputs = match &self.values {
             Values::Samples(scaled) => scaled.view()?,
             Values::Features(features) => Inputs::matrix(features)?,
+            Values::File(file) => file.view()?,
         };
         Ok(Labelled { inputs, labels: self.labels })
     }

@@ -95,7 +95,7 @@ pub struct PatchSpec {
 /// let encoder = PatchEncoder::new(spec, filters, whitening)?;
 /// let inputs = Inputs::u8(&images, 64)?;
 /// let mut features = encoder.features(&compute, &inputs)?; // 2 · 2 cells of 10 filters
-/// let standardisation = Standardisation::fit(&compute, &features)?;
+/// let standardisation = Standardisation::fit(&compute, &Inputs::matrix(&features)?)?;
 /// standardisation.apply(&compute, &mut features)?; // training images, encoded already
 /// let encoder = encoder.with_standardisation(standardisation)?; // all others
 /// assert_eq!(encoder.features(&compute, &inputs)?.row(3), features.row(3));

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::learner::{State, Tensor};
-use rivalry_core::{Compute, Matrix, range_of};
+use rivalry_core::{Compute, Elements, Inputs, Matrix, range_of};
 use std::sync::{Mutex, PoisonError};
 
 /// Standard deviations below this part of the mean are what rounding leaves of a constant feature.
@@ -12,13 +12,13 @@ const CONSTANT: f64 = 1e-6;
 ///
 /// # Example
 /// ```
-/// use rivalry_core::{Compute, Kernels, Matrix};
+/// use rivalry_core::{Compute, Inputs, Kernels, Matrix};
 /// use rivalry_nets::Standardisation;
 /// let compute = Compute::new(Some(1), Kernels::best())?;
 /// let mut features = Matrix::zeros(2, 2);
 /// features.row_mut(0).copy_from_slice(&[1.0, 7.0]);
 /// features.row_mut(1).copy_from_slice(&[5.0, 7.0]);
-/// let standardisation = Standardisation::fit(&compute, &features)?;
+/// let standardisation = Standardisation::fit(&compute, &Inputs::matrix(&features)?)?;
 /// standardisation.apply(&compute, &mut features)?;
 /// assert_eq!((features.row(0), features.row(1)), (&[-1.0, 0.0][..], &[1.0, 0.0][..]));
 /// # Ok::<(), rivalry_nets::Error>(())
@@ -37,18 +37,21 @@ impl Standardisation {
     /// Sums in f64 in the order of the samples: the same bits for any number of threads.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if there is no sample.
-    pub fn fit(compute: &Compute, features: &Matrix) -> Result<Standardisation> {
-        if features.rows() == 0 {
+    /// [`Error::Invalid`] if there is no sample, or the features are bytes.
+    pub fn fit(compute: &Compute, features: &Inputs<'_>) -> Result<Standardisation> {
+        let Elements::F32(values) = features.elements() else {
+            return Err(Error::invalid("features are floats, these are bytes"));
+        };
+        if features.samples() == 0 {
             return Err(Error::invalid("there are no samples to standardise by"));
         }
-        let samples = features.rows() as f64;
+        let samples = features.samples() as f64;
         let parts = compute.map(|worker| {
-            let own = range_of(features.columns(), 16, worker, compute.threads());
+            let own = range_of(features.inputs(), 16, worker, compute.threads());
             let sums = |of: &dyn Fn(usize, f64) -> f64| {
                 let mut sums = vec![0.0; own.len()];
-                for sample in 0..features.rows() {
-                    let row = &features.row(sample)[own.clone()];
+                for row in values.chunks_exact(features.stride()).take(features.samples()) {
+                    let row = &row[own.clone()];
                     sums.iter_mut().zip(row).enumerate().for_each(|(at, (sum, &x))| *sum += of(at, f64::from(x)));
                 }
                 sums.iter_mut().for_each(|sum| *sum /= samples);
