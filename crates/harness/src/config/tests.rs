@@ -236,7 +236,7 @@ fn keys_of_one_method_are_checked_by_it_and_stand_in_its_file_and_digest() {
         (["method=random", "w_inh=1"], "method random does not use `w_inh` (--set)"),
         (["method=stacked", "epochs=0"], "method stacked needs epochs of at least 1"),
         (["method=stacked", "hidden=2000,5"], "k = 7 needs as many units in its layer, which has 5"),
-        (["method=stacked", "layer_k=7,2"], "`layer_k` has 2 values, this network needs 1"),
+        (["method=stacked", "layer_k=7"], "`layer_k` has 1 values, this network needs 2"),
         (["method=patches", "cells=0"], "`cells` cannot be 0 (--set): cells must be from 1 to 1024"),
         (["method=patches", "lambda=0"], "`lambda` cannot be 0 (--set): lambda must be above 0"),
         (["method=equilibrium-propagation", "free_steps=0"], "free_steps must be auto, or from 1 to 1048576"),
