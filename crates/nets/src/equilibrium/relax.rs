@@ -62,6 +62,8 @@ pub(super) struct Relaxation {
     biases: Vec<Matrix>,
     /// b + β d of the outputs [samples × classes].
     nudged: Matrix,
+    /// Room for what a layer receives, empty between steps.
+    terms: Vec<Received<'static>>,
 }
 
 /// What draws the outputs of some samples in a nudged phase.
@@ -93,6 +95,7 @@ impl Relaxation {
             first: Matrix::zeros(samples, widths[1]),
             biases: layers(1),
             nudged: Matrix::zeros(samples, spec.classes),
+            terms: Vec::new(),
         }
     }
 
@@ -146,9 +149,9 @@ impl Relaxation {
 
     /// Takes one step and returns the largest change of a state. The outputs of all samples are nudged, or of none.
     pub(super) fn step(&mut self, kernels: &Kernels, network: &Network<'_>, samples: usize, nudges: &[Nudge]) -> f32 {
-        let Relaxation { epsilon, states, next, first, biases, nudged } = self;
+        let Relaxation { epsilon, states, next, first, biases, nudged, terms } = self;
         let (top, free) = (states.len() - 1, [Nudge { samples: 0..samples, beta: 0.0 }]);
-        let (mut terms, mut largest) = (Vec::with_capacity(network.len() + 1), 0.0_f32);
+        let (mut received, mut largest) = (emptied(std::mem::take(terms)), 0.0_f32);
         for layer in 0..=top {
             let is_nudged = layer == top && !nudges.is_empty();
             let bias = match layer {
@@ -159,30 +162,37 @@ impl Relaxation {
             for Nudge { samples, beta } in if is_nudged { nudges } else { &free } {
                 for own in network.iter().filter(|units| !units.ranges[layer].is_empty()) {
                     let range = &own.ranges[layer];
-                    terms.clear();
+                    received.clear();
                     if layer > 0 {
                         let below = states[layer - 1].panel(samples.start, samples.len());
-                        terms.push(Received::from(below, &own.layers[layer].weights));
+                        received.push(Received::from(below, &own.layers[layer].weights));
                     }
                     if layer < top {
                         let above = states[layer + 1].panel(samples.start, samples.len());
                         for units in network.iter().filter(|units| !units.ranges[layer + 1].is_empty()) {
                             let (from, weights) = (&units.ranges[layer + 1], &units.downward[layer + 1]);
                             let x = above.columns(from.start / LANES, from.len().div_ceil(LANES));
-                            terms.push(Received { first: range.start / LANES, ..Received::from(x, weights) });
+                            received.push(Received { first: range.start / LANES, ..Received::from(x, weights) });
                         }
                     }
                     let step = ClippedStep { epsilon: *epsilon, leak: 1.0 + beta };
                     let (to, strips) = ((&mut next[layer], samples.clone()), range.len().div_ceil(LANES));
                     let from = [&states[layer], bias];
-                    let moved = ops::clipped_step(kernels, step, &terms, from, to, [range.start, strips]);
+                    let moved = ops::clipped_step(kernels, step, &received, from, to, [range.start, strips]);
                     largest = largest.max(moved);
                 }
             }
         }
+        *terms = emptied(received);
         std::mem::swap(states, next);
         largest
     }
+}
+
+/// The memory of a list for terms of another lifetime: collecting in place allocates nothing.
+fn emptied<'a>(mut terms: Vec<Received<'_>>) -> Vec<Received<'a>> {
+    terms.clear();
+    terms.into_iter().map(|_| unreachable!("the list is empty")).collect()
 }
 
 /// Copies the first rows of every matrix to the rows from `first` on of another.
