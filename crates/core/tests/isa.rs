@@ -12,8 +12,9 @@ fn instruction_sets_that_are_required_are_here_and_others_are_named() {
         assert!(here.contains(&name), "RIVALRY_REQUIRE_ISA: expected {name}, this machine has {}", here.join(", "));
     }
     for name in Kernels::NAMES.iter().filter(|name| !here.contains(name)) {
-        // Not `eprintln!`, which the test harness would swallow.
-        let _ = writeln!(std::io::stderr(), "\n!! SKIPPED {name} kernels: this CPU lacks the instructions");
+        // Not `eprintln!`, which the test harness would swallow; in one piece, so that no other test writes in between.
+        let line = format!("\n!! SKIPPED {name} kernels: this CPU lacks the instructions\n");
+        let _ = std::io::stderr().write_all(line.as_bytes());
     }
 }
 

@@ -13,7 +13,7 @@ use rivalry_data::{npy, synthetic};
 /// Says what could not be tested here, so that `scripts/check.sh` counts it. Not by `eprintln!`, which the test runner
 /// would swallow.
 pub fn skip(what: &str, why: &str) {
-    let _ = writeln!(std::io::stderr(), "\n!! SKIPPED {what}: {why}");
+    let _ = std::io::stderr().write_all(format!("\n!! SKIPPED {what}: {why}\n").as_bytes());
 }
 
 /// The folder that an environment variable names, if it does; else says that `what` is not tested.

@@ -318,7 +318,8 @@ fn list_says_which_sets_are_there() {
 
 /// Says what could not be tested here, so that `scripts/check.sh` counts it; the test runner would swallow `eprintln!`.
 fn skip(name: Name, why: &str) {
-    let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("\n!! SKIPPED reading {name}: {why}\n"));
+    let line = format!("\n!! SKIPPED reading {name}: {why}\n");
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
 }
 
 /// Where the real set is; `None`, with a note, where it is not.
