@@ -251,7 +251,7 @@ fn keys_of_one_method_are_checked_by_it_and_stand_in_its_file_and_digest() {
     let slow = resolve(&["method=slow", "w_inh=0.5"]).unwrap();
     assert!(slow.to_toml().contains("w_inh = 0.5\n") && !slow.to_toml().contains("free_steps"), "{}", slow.to_toml());
     assert_ne!(slow.digest(), resolve(&["method=slow"]).unwrap().digest());
-    assert_eq!(slow.differences(&resolve(&["method=slow"]).unwrap()), ["w_inh 0.5 here, 0.9 there"]);
+    assert_eq!(slow.differences(&resolve(&["method=slow"]).unwrap()), ["w_inh 0.5 here, 0.8 there"]);
     assert_eq!(slow.differences(&resolve(&[]).unwrap()), ["method slow here, biological there"]);
 }
 
