@@ -193,13 +193,7 @@ fn check_shapes(deltas: &Matrix, examples: Panel<'_>, out: &Matrix) {
 ///
 /// # Panics
 /// If the matrices have different shapes, or a row does not exist.
-pub fn signed_power(
-    kernels: &Kernels,
-    rule: &Rule,
-    weights: &Matrix,
-    rows: impl Iterator<Item = usize>,
-    powers: &mut Matrix,
-) {
+pub fn signed_power(kernels: &Kernels, rule: &Rule, weights: &Matrix, rows: Range<usize>, powers: &mut Matrix) {
     let shape = [weights.rows(), weights.columns()];
     assert_eq!([powers.rows(), powers.columns()], shape, "shapes of weights and powers");
     for row in rows {

@@ -61,8 +61,7 @@ impl Strips {
     /// If there is no such unit.
     pub fn unit(&self, unit: usize) -> impl ExactSizeIterator<Item = f32> {
         assert!(unit < self.units, "unit {unit} of {}", self.units);
-        let strip = &self.lanes()[unit / LANES * self.length..][..self.inputs];
-        strip.iter().map(move |lanes| lanes[unit % LANES])
+        self.strip(unit / LANES)[..self.inputs].iter().map(move |lanes| lanes[unit % LANES])
     }
 
     /// Sets the weights of a unit, from its inputs in order.
@@ -71,9 +70,15 @@ impl Strips {
     /// If there is no such unit.
     pub fn set(&mut self, unit: usize, weights: impl IntoIterator<Item = f32>) {
         assert!(unit < self.units, "unit {unit} of {}", self.units);
-        let (length, inputs) = (self.length, self.inputs);
-        let strip = &mut self.lanes_mut()[unit / LANES * length..][..inputs];
+        let inputs = self.inputs;
+        let strip = &mut self.strip_mut(unit / LANES)[..inputs];
         strip.iter_mut().zip(weights).for_each(|(lanes, weight)| lanes[unit % LANES] = weight);
+    }
+
+    /// Sets the weights of all units, one unit after another: what [`Strips::to_rows`] gives, or numbers that are drawn.
+    pub fn set_all(&mut self, weights: impl IntoIterator<Item = f32>) {
+        let mut weights = weights.into_iter();
+        (0..self.units).for_each(|unit| self.set(unit, weights.by_ref().take(self.inputs)));
     }
 
     /// The weights of all units, one unit after another.
@@ -141,7 +146,7 @@ mod tests {
         for (inputs, units) in [(1, 1), (7, 16), (8, 17), (20, 33), (40, 5)] {
             let rows: Vec<f32> = (1..=inputs * units).map(|weight| weight as f32).collect();
             let (mut strips, mut exchanged) = (Strips::zeros(inputs, units), Strips::zeros(units, inputs));
-            (0..units).for_each(|unit| strips.set(unit, rows[unit * inputs..][..inputs].iter().copied()));
+            strips.set_all(rows.iter().copied());
             assert_eq!(strips.to_rows(), rows);
             exchanged.transpose(&strips);
             for unit in 0..inputs {

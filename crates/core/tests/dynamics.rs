@@ -83,7 +83,7 @@ fn sparse(rows: usize, columns: usize) -> Vec<f32> {
 
 fn strips(inputs: usize, units: usize, rows: &[f32]) -> Strips {
     let mut strips = Strips::zeros(inputs, units);
-    (0..units).for_each(|unit| strips.set(unit, rows[unit * inputs..][..inputs].iter().copied()));
+    strips.set_all(rows.iter().copied());
     strips
 }
 

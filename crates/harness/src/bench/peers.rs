@@ -44,8 +44,8 @@ const IDLE_PCT: f32 = 10.0;
 /// After this time our turn begins all the same, with a note.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Whether peers can do the work of a benchmark: they start from the weights that are handed over, at
-/// most on all threads.
+/// Whether peers can do the work of a benchmark: they start from the weights that are handed over, on all threads or
+/// on one.
 pub(crate) fn suits(case: &Case) -> bool {
     let random = match case.definition.work {
         Work::Epoch(epoch) => epoch.start == Start::Random,

@@ -48,9 +48,10 @@ fn layers(config: &Config) -> anyhow::Result<Vec<StackLayer>> {
     let k = settings.layer_k.each("layer_k", count)?.unwrap_or(vec![config.k; count]);
     let delta = settings.layer_delta.each("layer_delta", count)?.unwrap_or(vec![config.delta; count]);
     let power_n = settings.layer_n.each("layer_n", count)?.unwrap_or(vec![config.power_n; count]);
-    let layer = |layer: usize| {
-        let rule = Rule::new(p[layer], k[layer], delta[layer])?.with_balance(rule(config)?.balance())?;
-        Ok(StackLayer { units: sizes[layer], rule, power_n: power_n[layer] })
+    let balance = rule(config)?.balance();
+    let layer = |i: usize| {
+        let rule = Rule::new(p[i], k[i], delta[i])?.with_balance(balance)?;
+        Ok(StackLayer { units: sizes[i], rule, power_n: power_n[i] })
     };
     (0..count).map(layer).collect()
 }

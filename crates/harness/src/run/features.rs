@@ -12,7 +12,7 @@ use rivalry_data::map::Map;
 const BLOCK: usize = 1000;
 
 /// The features of some samples, f32 in the byte order of the machine, row after row; read through a map. The file is
-/// scratch: it is deleted when nobody needs it any more.
+/// scratch: it is deleted with this value.
 #[derive(Debug)]
 pub(super) struct FeatureFile {
     path: PathBuf,

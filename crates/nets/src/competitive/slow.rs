@@ -363,7 +363,7 @@ impl Part {
                 let next = *w + step * ds;
                 *w = if next.abs() < smallest { 0.0 } else { next };
             }
-            ops::signed_power(kernels, rule, &self.weights, [row].into_iter(), &mut self.powers);
+            ops::signed_power(kernels, rule, &self.weights, row..row + 1, &mut self.powers);
         }
     }
 }

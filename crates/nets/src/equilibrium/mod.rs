@@ -108,13 +108,8 @@ impl EquilibriumPropagation {
         for (layer, pair) in widths.windows(2).enumerate() {
             let bound = network.spec.start_scale * libm::sqrt(6.0 / (pair[0] + pair[1]) as f64);
             for units in &mut network.units {
-                let weights = &mut units.get_mut().layers[layer].weights;
-                for unit in 0..weights.units() {
-                    weights.set(
-                        unit,
-                        std::iter::repeat_with(|| (bound * (2.0 * random.uniform() - 1.0)) as f32).take(pair[0]),
-                    );
-                }
+                let draws = std::iter::repeat_with(|| (bound * (2.0 * random.uniform() - 1.0)) as f32);
+                units.get_mut().layers[layer].weights.set_all(draws);
             }
         }
         network.units.iter_mut().for_each(|units| units.get_mut().transpose());

@@ -89,9 +89,7 @@ impl EquilibriumPropagation {
             let units = units.get_mut();
             for ((own, layer), (weights, bias)) in units.ranges.iter().zip(&mut units.layers).zip(&layers) {
                 let inputs = layer.weights.inputs();
-                for (number, unit) in own.clone().enumerate() {
-                    layer.weights.set(number, weights[unit * inputs..][..inputs].iter().copied());
-                }
+                layer.weights.set_all(weights[own.start * inputs..own.end * inputs].iter().copied());
                 layer.bias.copy_from_slice(&bias[own.clone()]);
             }
             units.transpose();

@@ -122,10 +122,7 @@ impl Microcircuit {
         }
         for layer in 0..layers - 1 {
             for part in network.workers.parts_mut() {
-                let weights = &mut part.units.down[layer];
-                for unit in 0..weights.units() {
-                    weights.set(unit, std::iter::repeat_with(|| draw(down)).take(widths[layer + 2]));
-                }
+                part.units.down[layer].set_all(std::iter::repeat_with(|| draw(down)));
                 part.units.ip[layer].clone_from(&part.units.up[layer + 1]);
             }
         }
@@ -204,10 +201,10 @@ impl Microcircuit {
                 let place = ranges[k].start * widths[k + 2]..ranges[k].end * widths[k + 2];
                 let [down_values, pi_values] = [down_values, pi_values].map(|values| &values[place.clone()]);
                 let sums: Vec<f32> = down_values.iter().zip(pi_values).map(|(down, pi)| down + pi).collect();
-                fill(&mut down[k], down_values);
+                down[k].set_all(down_values.iter().copied());
                 mismatch[k] = sums.iter().any(|sum| *sum != 0.0).then(|| {
                     let mut weights = Strips::zeros(widths[k + 2], ranges[k].len());
-                    fill(&mut weights, &sums);
+                    weights.set_all(sums.iter().copied());
                     weights
                 });
             }
@@ -229,13 +226,6 @@ impl Part {
         for (mean, rows) in self.average.iter_mut().zip(&self.units.up) {
             mean.approach(rows, share);
         }
-    }
-}
-
-/// Sets the weights of all units, one unit after another.
-fn fill(weights: &mut Strips, values: &[f32]) {
-    for (unit, values) in values.chunks_exact(weights.inputs()).enumerate() {
-        weights.set(unit, values.iter().copied());
     }
 }
 
@@ -308,9 +298,14 @@ impl Learner for Microcircuit {
             }
             for part in &parts {
                 let (ip, up) = (&part.units.ip[layer], &part.units.up[layer + 1]);
-                let pairs = ip.weights.values().iter().zip(up.weights.values()).chain(ip.bias.iter().zip(&up.bias));
-                difference += pairs.map(|(ip, up)| f64::from((ip - up).abs())).sum::<f64>();
-                weights += (up.bias.len() * (up.weights.inputs() + 1)) as u64;
+                // Unit by unit, so that the sum does not depend on how units are divided among workers.
+                for unit in 0..up.bias.len() {
+                    let pairs = ip.weights.unit(unit).zip(up.weights.unit(unit));
+                    for (ip, up) in pairs.chain([(ip.bias[unit], up.bias[unit])]) {
+                        difference += f64::from((ip - up).abs());
+                        weights += 1;
+                    }
+                }
             }
         }
         let apical = apical / potentials.max(1) as f64;
