@@ -49,6 +49,7 @@ pub use random::Random;
 pub use rule::balance::BalanceCounts;
 pub use rule::layer::{Diagnostics, Layer};
 pub use rule::parameters::{Engine, Rule};
+pub use rule::screened_units::ScreenedUnits;
 pub use rule::top_k::TopK;
 pub use rule::{Learner, Rates};
 pub use strips::Strips;

@@ -19,6 +19,7 @@ pub(crate) mod exchange;
 pub(crate) mod layer;
 pub(crate) mod parameters;
 pub(crate) mod rows;
+pub(crate) mod screened_units;
 pub(crate) mod screening;
 pub(crate) mod shard;
 pub(crate) mod thresholds;

@@ -111,6 +111,12 @@ impl Exchange {
         }
     }
 
+    /// The largest number of a column; NaN where there is one.
+    pub(crate) fn largest(&self, column: usize) -> f32 {
+        let numbers = self.values.iter().skip(column).step_by(self.columns).map(|it| f32::from_bits(it.load(Relaxed)));
+        numbers.fold(f32::NEG_INFINITY, |most, number| if most >= number || most.is_nan() { most } else { number })
+    }
+
     /// Loads numbers of a row, from a column on.
     pub(crate) fn load(&self, row: usize, first: usize, values: &mut [f32]) {
         for (value, from) in values.iter_mut().zip(&self.row(row)[first..]) {

@@ -68,7 +68,7 @@
 //! Point 6 assumes nothing of the pixels; point 7 counts only their difference from the mean. Natural images are bright and
 //! have little contrast: on CIFAR-10 the second bound is a quarter as wide.
 
-mod levels;
+pub(in crate::rule) mod levels;
 mod policy;
 
 use crate::isa::Kernels;

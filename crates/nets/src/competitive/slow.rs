@@ -9,11 +9,11 @@
 //! ```
 //!
 //! 1. The dynamics are not integrated: [`steady_state`] has their end in closed form.
-//! 2. Each worker owns a range of units, for which it computes I, g and ds; the steady state of an example needs the currents
-//!    of all units, and each worker finds it for its share of the examples. Three barriers a minibatch: behind the currents,
-//!    behind the steady states, behind the largest changes.
-//! 3. Every current counts, so int8 screening, which finds the few best, has no place here; I is one product of all units
-//!    and examples.
+//! 2. S is at least the largest I, so a unit with I < w_inh max I has h < 0: it neither counts in S nor learns. Int8 scores
+//!    show which units these are, and their currents are not computed ([`rivalry_core::ScreenedUnits`]).
+//! 3. Each worker owns a range of units, for which it computes I, g and ds; the steady state of an example needs the strong
+//!    currents of all workers, and each worker finds it for its share of the examples. Four barriers a minibatch: behind the
+//!    bounds, behind the currents, behind the steady states, behind the largest changes.
 //! 4. Few units learn from an example: [`changes`] leaves the others out, and w′ is computed again only for units that changed.
 
 mod changes;
@@ -24,10 +24,10 @@ use crate::eval::{check_inputs, check_order, check_rate, check_size};
 use crate::learner::{Labelled, Learner, State, Tensor};
 use crate::workers::{self, Exchange};
 use changes::Changes;
-use rivalry_core::{Barrier, Compute, Inputs, Kernels, Layer, Matrix, Random, Rates, Rule, ops, range_of};
+use rivalry_core::{Barrier, Compute, Inputs, Kernels, Layer, Matrix, Random, Rates, Rule, ScreenedUnits, range_of};
 use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use steady_state::{SteadyState, at_least};
+use steady_state::{Current, SteadyState};
 
 /// The names of the counters in the state, in the order of [`Counts`].
 const COUNTERS: [&str; 4] = ["examples", "active", "hebbian", "anti_hebbian"];
@@ -170,7 +170,8 @@ impl SlowLearner {
             spec: &self.spec,
             rule: &self.rule,
             inputs,
-            currents: Exchange::new(self.spec.batch, self.spec.hidden),
+            reached: Exchange::new(compute.threads(), self.spec.batch),
+            strong: (0..compute.threads()).map(|_| Default::default()).collect(),
             states: (0..self.spec.batch).map(|_| Default::default()).collect(),
             largest: (0..compute.threads()).map(|_| AtomicU32::new(0)).collect(),
             barrier: compute.barrier(),
@@ -179,8 +180,9 @@ impl SlowLearner {
         let parts = compute.map(|worker| {
             let _guard = shared.barrier.guard();
             let own = range_of(self.spec.hidden, 1, worker, compute.threads());
-            let mut part = Part::new(&self.spec, layer, own, range_of(self.spec.batch, 1, worker, compute.threads()));
-            ops::signed_power(kernels, shared.rule, &part.weights, 0..part.units.len(), &mut part.powers);
+            let examples = range_of(self.spec.batch, 1, worker, compute.threads());
+            let mut part = Part::new(&shared, layer, own, examples);
+            shared.strong[worker].write().currents.reserve(self.spec.batch * part.units.len());
             for (i, samples) in order.chunks_exact(self.spec.batch).enumerate() {
                 let rate = match rates {
                     Rates::Constant(rate) => rate,
@@ -220,7 +222,7 @@ impl SlowLearner {
 
     /// Takes weights and counts of all parts.
     fn collect(&mut self, parts: &[(Part, Option<usize>)]) -> Result<()> {
-        let rows: Vec<f32> = parts.iter().flat_map(|(part, _)| part.weights.to_rows()).collect();
+        let rows: Vec<f32> = parts.iter().flat_map(|(part, _)| part.screened.weights().to_rows()).collect();
         self.layer = Layer::from_rows(self.spec.hidden, self.spec.inputs, &rows)?;
         self.wins.fill(0);
         self.counts = [0; 4];
@@ -237,8 +239,10 @@ struct Shared<'a> {
     spec: &'a SlowSpec,
     rule: &'a Rule,
     inputs: &'a Inputs<'a>,
-    /// [batch × hidden]
-    currents: Exchange,
+    /// Per worker and example: a number that the largest score of its units reaches, NaN where one is not finite.
+    reached: Exchange,
+    /// Per worker.
+    strong: Vec<workers::Shared<Strong>>,
     /// Per example; `None` where a current is not finite.
     states: Vec<workers::Shared<Option<SteadyState>>>,
     /// Per worker: the bits of its max |ds|.
@@ -246,41 +250,49 @@ struct Shared<'a> {
     barrier: Barrier,
 }
 
+/// The currents of the units of one worker that can have h ≥ 0, example after example, and where those of each end.
+#[derive(Default)]
+struct Strong {
+    currents: Vec<Current>,
+    ends: Vec<usize>,
+}
+
+impl Strong {
+    fn of(&self, example: usize) -> &[Current] {
+        let first = example.checked_sub(1).map_or(0, |last| self.ends[last]);
+        &self.currents[first..self.ends[example]]
+    }
+}
+
 /// The units of one worker, and its working memory.
 struct Part {
     units: Range<usize>,
     /// The examples of a minibatch whose steady state this worker finds.
     examples: Range<usize>,
-    weights: Matrix,
-    powers: Matrix,
+    screened: ScreenedUnits,
     changes: Changes,
     /// [batch × inputs], unscaled
     staged: Matrix,
-    /// [batch × own units]
-    currents: Matrix,
-    /// The currents of all units for one example.
-    all_currents: Vec<f32>,
+    reached: Vec<f32>,
+    /// The strong currents of all workers for one example.
+    strong: Vec<Current>,
     active: Vec<f64>,
     wins: Vec<u32>,
     counts: Counts,
 }
 
 impl Part {
-    fn new(spec: &SlowSpec, layer: &Layer, units: Range<usize>, examples: Range<usize>) -> Part {
-        let mut weights = Matrix::zeros(units.len(), spec.inputs);
-        for (row, unit) in units.clone().enumerate() {
-            weights.row_mut(row).copy_from_slice(layer.row(unit));
-        }
+    fn new(shared: &Shared<'_>, layer: &Layer, units: Range<usize>, examples: Range<usize>) -> Part {
+        let spec = shared.spec;
         Part {
-            powers: Matrix::zeros(units.len(), spec.inputs),
+            screened: ScreenedUnits::new(layer, units.clone(), shared.rule, spec.batch),
             changes: Changes::new(units.len(), spec.inputs, spec.batch),
             staged: Matrix::zeros(spec.batch, spec.inputs),
-            currents: Matrix::zeros(spec.batch, units.len()),
-            all_currents: vec![0.0; spec.hidden],
+            reached: vec![0.0; spec.batch],
+            strong: Vec::with_capacity(spec.hidden),
             active: Vec::with_capacity(spec.hidden),
             wins: vec![0; spec.hidden],
             counts: [0; 4],
-            weights,
             units,
             examples,
         }
@@ -288,16 +300,20 @@ impl Part {
 
     /// Learns one minibatch; false, and nothing learned, if numbers leave the range of f32.
     fn minibatch(&mut self, kernels: &Kernels, shared: &Shared<'_>, worker: usize, samples: &[u32], rate: f32) -> bool {
-        self.score(kernels, shared, samples);
+        self.bound(kernels, shared, worker, samples);
+        shared.barrier.wait();
+        if !self.find_strong(kernels, shared, worker, samples) {
+            return false;
+        }
         shared.barrier.wait();
         self.steady_states(shared);
         shared.barrier.wait();
         if shared.states.iter().any(|state| state.read().is_none()) {
             return false;
         }
-        self.choose(shared, samples);
+        self.choose(shared, worker, samples);
         let examples = self.staged.panel(0, samples.len());
-        let largest = self.changes.compute(kernels, examples, &self.weights);
+        let largest = self.changes.compute(kernels, examples, self.screened.weights());
         shared.largest[worker].store(largest.to_bits(), Relaxed);
         shared.barrier.wait();
         // Numbers of at least 0, NaN above all of them, are ordered as their bits are.
@@ -308,23 +324,45 @@ impl Part {
         largest.is_finite()
     }
 
-    /// Computes and publishes the currents I = c Σ w′ x of the own units.
-    fn score(&mut self, kernels: &Kernels, shared: &Shared<'_>, samples: &[u32]) {
-        let examples =
-            shared.inputs.stage_all(kernels, samples.iter().map(|&sample| sample as usize), &mut self.staged);
-        ops::gemm_nt_into(kernels, self.powers.panel(0, self.units.len()), examples, &mut self.currents, [0, 0]);
+    /// Bounds the scores of the own units, and publishes what the largest of them reaches.
+    fn bound(&mut self, kernels: &Kernels, shared: &Shared<'_>, worker: usize, samples: &[u32]) {
+        let numbers = samples.iter().map(|&sample| sample as usize);
+        let examples = shared.inputs.stage_all(kernels, numbers, &mut self.staged);
+        self.screened.bound(kernels, shared.rule, shared.inputs, samples, examples, &mut self.reached);
+        shared.reached.store(worker, 0, &self.reached);
+    }
+
+    /// Computes and publishes the currents I = c Σ w′ x of the own units that can have h ≥ 0; false if one, of whatever
+    /// worker, is known not to be finite.
+    fn find_strong(&mut self, kernels: &Kernels, shared: &Shared<'_>, worker: usize, samples: &[u32]) -> bool {
+        let mut strong = shared.strong[worker].write();
+        let Strong { currents, ends } = &mut *strong;
+        currents.clear();
+        ends.clear();
         for (example, &sample) in samples.iter().enumerate() {
-            let (scale, currents) = (shared.inputs.scale(sample as usize), self.currents.row_mut(example));
-            currents.iter_mut().for_each(|current| *current *= scale);
-            shared.currents.store(example, self.units.start, currents);
+            let reached = shared.reached.largest(example);
+            if reached.is_nan() {
+                return false;
+            }
+            let scale = shared.inputs.scale(sample as usize);
+            let threshold = threshold(reached, scale, shared.spec.w_inh);
+            let found = (example, sample);
+            self.screened.at_least(kernels, shared.rule, shared.inputs, found, threshold, |row, score| {
+                currents.push(Current { unit: (self.units.start + row) as u32, current: scale * score });
+            });
+            ends.push(currents.len());
         }
+        true
     }
 
     /// Finds and publishes the steady states of this worker's share of the examples.
     fn steady_states(&mut self, shared: &Shared<'_>) {
         for example in self.examples.clone() {
-            shared.currents.load(example, 0, &mut self.all_currents);
-            let state = SteadyState::of(&self.all_currents, shared.spec.w_inh, &mut self.active);
+            self.strong.clear();
+            for strong in &shared.strong {
+                self.strong.extend_from_slice(strong.read().of(example));
+            }
+            let state = SteadyState::of(&self.strong, shared.spec.w_inh, &mut self.active);
             state.iter().for_each(|state| self.wins[state.winner as usize] += 1);
             *shared.states[example].write() = state;
         }
@@ -332,14 +370,14 @@ impl Part {
     }
 
     /// Chooses g for every example and own unit, and counts.
-    fn choose(&mut self, shared: &Shared<'_>, samples: &[u32]) {
-        let (spec, delta) = (shared.spec, shared.rule.delta());
+    fn choose(&mut self, shared: &Shared<'_>, worker: usize, samples: &[u32]) {
+        let (spec, delta, strong) = (shared.spec, shared.rule.delta(), shared.strong[worker].read());
         self.changes.clear();
         for (example, &sample) in samples.iter().enumerate() {
             let Some(state) = *shared.states[example].read() else { continue };
             let threshold = spec.h_star * if spec.h_star_of == HStarOf::Max { state.largest } else { 1.0 };
-            for (row, current) in at_least(state.least, self.currents.row(example)) {
-                let h = state.activity(self.units.start + row, current, spec.w_inh);
+            for &Current { unit, current } in strong.of(example) {
+                let (row, h) = (unit as usize - self.units.start, state.activity(unit, current, spec.w_inh));
                 self.counts[1] += u64::from(h > 0.0);
                 let g = if h > 0.0 && h >= threshold {
                     self.counts[2] += 1;
@@ -359,13 +397,23 @@ impl Part {
     fn apply(&mut self, kernels: &Kernels, rule: &Rule, step: f32) {
         let smallest = rule.smallest();
         for (row, ds) in self.changes.iter() {
-            for (w, ds) in self.weights.row_mut(row).iter_mut().zip(ds) {
-                let next = *w + step * ds;
-                *w = if next.abs() < smallest { 0.0 } else { next };
-            }
-            ops::signed_power(kernels, rule, &self.weights, row..row + 1, &mut self.powers);
+            self.screened.change(kernels, rule, row, |weights| {
+                for (w, ds) in weights.iter_mut().zip(ds) {
+                    let next = *w + step * ds;
+                    *w = if next.abs() < smallest { 0.0 } else { next };
+                }
+            });
         }
     }
+}
+
+/// A score below which every unit has h < 0, where the largest score reaches `reached`: its current is then below
+/// w_inh · max I, a little less of which allows for the roundings of both. −∞ where the largest current may be 0 or less, or
+/// is so small that currents underflow.
+fn threshold(reached: f32, scale: f32, w_inh: f64) -> f32 {
+    const ROUNDINGS: f64 = 1.0 - 1.0 / (1 << 20) as f64;
+    let reached = f64::from(reached);
+    if reached * f64::from(scale) > 1e-30 { (w_inh.min(1.0) * reached * ROUNDINGS) as f32 } else { f32::NEG_INFINITY }
 }
 
 impl Learner for SlowLearner {

@@ -11,7 +11,7 @@ use wide::f32x16;
 
 /// The int8 levels and error bounds of all rows.
 #[derive(Debug)]
-pub(super) struct RowLevels {
+pub(in crate::rule) struct RowLevels {
     /// γ of the proof.
     rounding: f64,
     /// Levels of sixteen units side by side, panel after panel; coarse and residual panels alternate if both are there.
@@ -53,7 +53,7 @@ impl Row {
 
 impl RowLevels {
     /// Allocates both levels of every row.
-    pub(super) fn new(rows: usize, inputs: usize) -> RowLevels {
+    pub(in crate::rule) fn new(rows: usize, inputs: usize) -> RowLevels {
         let (width, panels) = (inputs.div_ceil(LANES), rows.div_ceil(LANES));
         // A multiple of 4096 bytes would put all panels of a block on the same cache sets.
         let stride = padded_groups(inputs);
@@ -76,7 +76,7 @@ impl RowLevels {
     }
 
     /// Panels of sixteen units.
-    pub(super) fn panels(&self) -> usize {
+    pub(in crate::rule) fn panels(&self) -> usize {
         self.errors.len()
     }
 
@@ -91,7 +91,7 @@ impl RowLevels {
     }
 
     /// The panels from `first` on that the kernel takes at once, with `depth` levels each.
-    pub(super) fn block(&self, first: usize, depth: usize) -> WeightPanels<'_> {
+    pub(in crate::rule) fn block(&self, first: usize, depth: usize) -> WeightPanels<'_> {
         let units = (PANELS / depth).min(self.panels() - first);
         let all: &[Levels64] = bytemuck::cast_slice(&self.panels);
         WeightPanels {
@@ -103,7 +103,7 @@ impl RowLevels {
     }
 
     /// Quantises one row; `depth` of its levels go to the panels.
-    pub(super) fn requantise(&mut self, kernels: &Kernels, scored: Scored<'_>, row: usize, depth: usize) {
+    pub(in crate::rule) fn requantise(&mut self, kernels: &Kernels, scored: Scored<'_>, row: usize, depth: usize) {
         let values = scored.rows.lanes(row);
         let (panel, lane, width) = (row / LANES, row % LANES, values.len().div_ceil(4));
         let residual: &mut [Levels64] = &mut bytemuck::cast_slice_mut(&mut self.residual)[row * width..][..width];

@@ -11,8 +11,13 @@
 //! 2. For w ≥ 1 only one unit can stay active. From h = 0 on it is the one of the largest current.
 //!
 //! Sums are taken in f64 in the order of the units, so nothing depends on threads or instruction sets.
-//!
-//! Few units are active where w is near 1. All others are passed over by [`at_least`], many at a time.
+
+/// A unit and its current.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Current {
+    pub(super) unit: u32,
+    pub(super) current: f32,
+}
 
 /// What decides about the activity and the plasticity of every unit for one example.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -23,30 +28,31 @@ pub(super) struct SteadyState {
     pub(super) winner: u32,
     /// The activity of that unit, the largest of all.
     pub(super) largest: f64,
-    /// No unit with a smaller current has h ≥ 0.
-    pub(super) least: f32,
 }
 
 impl SteadyState {
-    /// Finds the steady state for the currents of all units; `None` if one is not finite. `active` is working memory.
-    pub(super) fn of(currents: &[f32], w_inh: f64, active: &mut Vec<f64>) -> Option<SteadyState> {
-        let most = largest(currents)?;
-        let (winner, _) = at_least(most, currents).next()?;
-        let sum = if w_inh < 1.0 { sum_of_active(currents, most, w_inh, active) } else { f64::from(most.max(0.0)) };
-        let inhibition = w_inh * sum;
-        // Rounding keeps the order: a current, which is an f32, below the rounded bound is below the bound.
-        let least = inhibition.min(f64::from(most)) as f32;
-        let state = SteadyState { inhibition, winner: winner as u32, largest: 0.0, least };
-        Some(SteadyState { largest: state.activity(winner, most, w_inh), ..state })
+    /// Finds the steady state for the currents of some units, in their order, all others being below w times the largest of
+    /// them; `None` if there is none or one is not finite. `active` is working memory.
+    pub(super) fn of(currents: &[Current], w_inh: f64, active: &mut Vec<f64>) -> Option<SteadyState> {
+        if !currents.iter().all(|Current { current, .. }| current.is_finite()) {
+            return None;
+        }
+        // The first of equals.
+        let best =
+            currents.iter().copied().reduce(|best, next| if next.current > best.current { next } else { best })?;
+        let most = f64::from(best.current);
+        let sum = if w_inh < 1.0 { sum_of_active(currents, w_inh, active) } else { most.max(0.0) };
+        let state = SteadyState { inhibition: w_inh * sum, winner: best.unit, largest: 0.0 };
+        Some(SteadyState { largest: state.activity(best.unit, best.current, w_inh), ..state })
     }
 
     /// The activity h of a unit with this current.
-    pub(super) fn activity(&self, unit: usize, current: f32, w_inh: f64) -> f64 {
+    pub(super) fn activity(&self, unit: u32, current: f32, w_inh: f64) -> f64 {
         let current = f64::from(current);
         let excess = current - self.inhibition;
         if w_inh < 1.0 {
             if excess > 0.0 { excess / (1.0 - w_inh) } else { excess }
-        } else if unit == self.winner as usize {
+        } else if unit == self.winner {
             current
         } else {
             excess
@@ -54,42 +60,13 @@ impl SteadyState {
     }
 }
 
-/// The numbers of at least `least` and their places, in order. Many smaller ones are passed over at once.
-pub(super) fn at_least(least: f32, numbers: &[f32]) -> impl Iterator<Item = (usize, f32)> {
-    const MANY: usize = 64;
-    // Not `any`, which would stop at the first and so is not computed in vectors.
-    let some = move |numbers: &[f32]| numbers.iter().fold(false, |some, number| some | (*number >= least));
-    let chunks = numbers.chunks(MANY).enumerate().filter(move |(_, numbers)| some(numbers));
-    let numbers = chunks.flat_map(|(chunk, numbers)| (chunk * MANY..).zip(numbers.iter().copied()));
-    numbers.filter(move |(_, number)| *number >= least)
-}
-
-/// The largest number; `None` if one is not finite.
-fn largest(numbers: &[f32]) -> Option<f32> {
-    // As integers of the same order (see `f32::total_cmp`), whose extremes are computed in vectors. NaN lies beyond ±∞.
-    let ordered = |bits: i32| bits ^ ((bits >> 31) & i32::MAX);
-    let (mut least, mut most) = (i32::MAX, i32::MIN);
-    for number in numbers {
-        let key = ordered(number.to_bits() as i32);
-        (least, most) = (least.min(key), most.max(key));
-    }
-    let [least, most] = [least, most].map(|key| f32::from_bits(ordered(key) as u32));
-    (least.is_finite() && most.is_finite()).then_some(most)
-}
-
 /// S = Σ_A h for w < 1, of the active units.
 ///
 /// S is at least the largest current I: with that unit alone S = I, and each active one more raises S, since S becomes
-/// (S D + I_μ)/(D + w) with I_μ > w S. So only currents above w I are looked at.
-fn sum_of_active(currents: &[f32], most: f32, w_inh: f64, active: &mut Vec<f64>) -> f64 {
-    let candidates = at_least((w_inh * f64::from(most)) as f32, currents).filter(|(_, current)| *current > 0.0);
+/// (S D + I_μ)/(D + w) with I_μ > w S. So currents below w I do not matter.
+fn sum_of_active(currents: &[Current], w_inh: f64, active: &mut Vec<f64>) -> f64 {
     active.clear();
-    active.extend(candidates.map(|(_, current)| f64::from(current)));
-    drop_inactive(active, w_inh)
-}
-
-/// Drops currents of at most w S until none is left to drop, and returns S.
-fn drop_inactive(active: &mut Vec<f64>, w_inh: f64) -> f64 {
+    active.extend(currents.iter().map(|it| f64::from(it.current)).filter(|current| *current > 0.0));
     loop {
         let before = active.len();
         let sum = active.iter().sum::<f64>() / (1.0 - w_inh + w_inh * before as f64);
@@ -105,9 +82,17 @@ mod tests {
     use super::*;
     use rivalry_core::{Random, reference};
 
+    fn numbered(currents: &[f32]) -> Vec<Current> {
+        (0..).zip(currents).map(|(unit, &current)| Current { unit, current }).collect()
+    }
+
+    fn steady_state(currents: &[f32], w_inh: f64) -> Option<SteadyState> {
+        SteadyState::of(&numbered(currents), w_inh, &mut Vec::new())
+    }
+
     fn activities(currents: &[f32], w_inh: f64) -> Vec<f64> {
-        let state = SteadyState::of(currents, w_inh, &mut Vec::new()).unwrap();
-        let all: Vec<f64> = (0..currents.len()).map(|unit| state.activity(unit, currents[unit], w_inh)).collect();
+        let state = steady_state(currents, w_inh).unwrap();
+        let all: Vec<f64> = (0..).zip(currents).map(|(unit, &current)| state.activity(unit, current, w_inh)).collect();
         assert_eq!(state.largest, all.iter().copied().fold(f64::NEG_INFINITY, f64::max));
         all
     }
@@ -141,54 +126,27 @@ mod tests {
         let half = activities(&[1.0, 1.0], 0.5);
         assert!(half.iter().all(|h| (h - 2.0 / 3.0).abs() < 1e-15), "{half:?}");
         assert_eq!(activities(&[1.0, 1.0], 2.0), [1.0, -1.0]);
-        assert_eq!(SteadyState::of(&[1.0, f32::NAN], 0.5, &mut Vec::new()), None);
-        assert_eq!(SteadyState::of(&[f32::INFINITY], 2.0, &mut Vec::new()), None);
+        for currents in [&[1.0, f32::NAN][..], &[f32::INFINITY], &[1.0, f32::NEG_INFINITY], &[]] {
+            assert_eq!(steady_state(currents, 0.5), None);
+        }
     }
 
     #[test]
-    fn the_sum_has_the_bits_of_a_search_among_all_positive_currents() {
+    fn currents_below_the_share_of_the_largest_change_no_bit() {
         let mut random = Random::keyed(2, "steady-state", 0);
-        let mut active = Vec::new();
         for round in 0..3000 {
-            let (units, w_inh) = (1 + round % 300, [0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99][round % 7]);
+            let (units, w_inh) = (1 + round % 300, [0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 1.0, 1.5][round % 9]);
             // Half of the rounds have integer currents, so that many are equal.
             let whole = round % 2 == 0;
             let currents = (0..units).map(|_| 4.0 * random.normal()).map(|i| if whole { i.round() } else { i } as f32);
-            let currents: Vec<f32> = currents.collect();
-            let positive = currents.iter().filter(|current| **current > 0.0);
-            let expected = drop_inactive(&mut positive.map(|&current| f64::from(current)).collect(), w_inh);
-            let most = largest(&currents).unwrap();
-            let found = sum_of_active(&currents, most, w_inh, &mut active);
-            assert_eq!(found.abs().to_bits(), expected.abs().to_bits(), "{units} units, w {w_inh}");
-        }
-    }
-
-    #[test]
-    fn no_unit_below_the_least_current_has_an_activity_of_0_or_more() {
-        let mut random = Random::keyed(3, "steady-state", 0);
-        for round in 0..300 {
-            let w_inh = [0.0, 0.3, 0.9, 1.0, 1.5][round % 5];
-            let shift = [-3.0, 0.0, 3.0][round % 3];
-            let currents: Vec<f32> = (0..1 + round).map(|_| (random.normal() + shift) as f32).collect();
-            let state = SteadyState::of(&currents, w_inh, &mut Vec::new()).unwrap();
-            for (unit, &current) in currents.iter().enumerate() {
-                assert!(state.activity(unit, current, w_inh) < 0.0 || current >= state.least, "w {w_inh}");
+            let mut strong = numbered(&currents.collect::<Vec<f32>>());
+            let all = SteadyState::of(&strong, w_inh, &mut Vec::new()).unwrap();
+            let most = strong.iter().map(|it| it.current).fold(f32::NEG_INFINITY, f32::max);
+            let least = if most > 0.0 { most * w_inh.min(1.0) as f32 } else { f32::NEG_INFINITY };
+            for Current { unit, current } in strong.extract_if(.., |it| it.current < least) {
+                assert!(all.activity(unit, current, w_inh) < 0.0, "{units} units, w {w_inh}: {current}");
             }
-        }
-    }
-
-    #[test]
-    fn numbers_of_at_least_a_bound_are_found_in_order() {
-        let mut numbers = vec![-1.0; 200];
-        for (place, number) in [(3, 2.0), (63, 1.0), (64, 5.0), (199, 1.0), (70, 0.9)] {
-            numbers[place] = number;
-        }
-        let found: Vec<(usize, f32)> = at_least(1.0, &numbers).collect();
-        assert_eq!(found, [(3, 2.0), (63, 1.0), (64, 5.0), (199, 1.0)]);
-        assert_eq!(largest(&numbers), Some(5.0));
-        assert_eq!(largest(&[-2.0, -0.5, -3.0]), Some(-0.5));
-        for number in [f32::NAN, -f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-            assert_eq!(largest(&[0.0, number, 1.0]), None);
+            assert_eq!(SteadyState::of(&strong, w_inh, &mut Vec::new()), Some(all), "{units} units, w {w_inh}");
         }
     }
 }
