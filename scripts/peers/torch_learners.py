@@ -97,7 +97,8 @@ class Slow:
 
 
 class Equilibrium:
-    """Scellier & Bengio 2017 with states from zero and both signs of beta, whose phases are one minibatch of twice the size.
+    """Scellier & Bengio 2017 with states from zero, both signs of beta, whose phases are one minibatch of twice the size, and
+    layers that move in turn by over-relaxation.
 
     A layer meets only its neighbours. So the odd layers side by side are one matrix of states, the even ones another, and a
     matrix `coupling` with all weights above the first layer connects the two: a step takes two products at any depth.
@@ -106,7 +107,7 @@ class Equilibrium:
     def __init__(self, args, settings, tensors):
         self.batch, self.tensors = args.batch, tensors
         self.free_steps, self.nudged_steps = settings["free_steps"], settings["nudged_steps"]
-        self.epsilon, beta, alphas = settings["epsilon"], settings["beta"], settings["alphas"]
+        self.epsilon, self.beta, alphas = settings["epsilon"], settings["beta"], settings["alphas"]
         inputs, *sizes = settings["sizes"]
         self.layers, top = range(len(sizes)), len(sizes) - 1
         self.x, self.d = load(args, "inputs").float() / 255.0, one_hot(args, sizes[-1])
@@ -114,60 +115,64 @@ class Equilibrium:
         self.columns = [slice(start, start + units) for start, units in zip(starts, sizes)]
         # More columns stay 0.
         widths = [rounded_up(sum(sizes[group::2])) for group in range(2)]
-        self.coupling = torch.zeros(widths)
+        coupling = torch.zeros(widths)
+        self.drives = coupling.T, coupling
         self.weights, self.biases = [tensors["weight.1"]], [torch.zeros(width) for width in widths]
         for k in self.layers[1:]:
             even, odd = self.columns[k - k % 2], self.columns[k - 1 + k % 2]
-            block = self.coupling[even, odd]
+            block = coupling[even, odd]
             self.weights.append(block.T if k % 2 else block)
             self.weights[k].copy_(tensors[f"weight.{k + 1}"])
         for k in self.layers:
             self.biases[k % 2][self.columns[k]] = tensors[f"bias.{k + 1}"]
         rates = load(args, "rates")[0].item()
-        self.factors = [rates * alpha / (2.0 * beta * args.batch) for alpha in alphas]
+        self.factors = [rates * alpha / (2.0 * self.beta * args.batch) for alpha in alphas]
         self.bias_factors = [torch.zeros(width) for width in widths]
         for k in self.layers:
             self.bias_factors[k % 2][self.columns[k]] = self.factors[k]
         rows = 2 * args.batch
-        self.states, self.spare, self.fixed, self.signed = (
-            [torch.zeros(rows, width) for width in widths] for _ in range(4)
-        )
+        self.states, self.fixed, self.signed = ([torch.zeros(rows, width) for width in widths] for _ in range(3))
         self.keep = [torch.full((rows, width), 1.0 - self.epsilon) for width in widths]
-        self.nudged_keep = [keep.clone() for keep in self.keep]
         self.signs = torch.ones(rows, 1)
         self.signs[args.batch :] = -1.0
-        self.top, self.beta = (top % 2, self.columns[top]), beta
-        self.nudged_keep[top % 2][:, self.columns[top]] -= self.epsilon * beta * self.signs
+        # The curvature of F for nudged outputs.
+        self.top, curvature = (top % 2, self.columns[top]), 1.0 + self.beta * self.signs
+        self.nudged_keep = [keep.clone() for keep in self.keep]
+        self.nudged_keep[top % 2][:, self.columns[top]] *= curvature
+        self.share = 1.0 / curvature
 
-    def relax(self, steps, rows, keep):
-        """s <- clip(keep s + fixed + epsilon (drive of the neighbours)), all from the old states."""
-        old, new, fixed, keep = ([part[:rows] for part in parts] for parts in (self.states, self.spare, self.fixed, keep))
-        sides = (0, 1, self.coupling.T), (1, 0, self.coupling)
+    def relax(self, steps, rows, nudged):
+        """s <- clip(s - epsilon / curvature * gradient), one group of layers and then the other."""
+        keep = self.nudged_keep if nudged else self.keep
+        states, fixed, keep = ([part[:rows] for part in parts] for parts in (self.states, self.fixed, keep))
+        group, columns = self.top
+        first = group if nudged else 0
         for _ in range(steps):
-            for own, other, coupling in sides:
-                out = torch.addcmul(fixed[own], old[own], keep[own], out=new[own])
-                out.addmm_(old[other], coupling, alpha=self.epsilon).clamp_(0.0, 1.0)
-            old, new = new, old
-        if steps % 2:
-            self.states, self.spare = self.spare, self.states
+            for own in (first, 1 - first):
+                out = torch.addcmul(fixed[own], states[own], keep[own], out=states[own])
+                out.addmm_(states[1 - own], self.drives[own], alpha=self.epsilon)
+                if nudged and own == group:
+                    out[:, columns].mul_(self.share)
+                out.clamp_(0.0, 1.0)
 
     def minibatch(self, number):
         batch, samples = self.batch, slice(number * self.batch, (number + 1) * self.batch)
         x = self.x[samples]
-        for fixed, bias, states in zip(self.fixed, self.biases, self.states):
+        for fixed, bias in zip(self.fixed, self.biases):
             torch.mul(bias.expand(batch, -1), self.epsilon, out=fixed[:batch])
         self.fixed[0][:batch, self.columns[0]].addmm_(x, self.weights[0].T, alpha=self.epsilon)
         # The first step from zero.
-        for fixed, states in zip(self.fixed, self.states):
-            torch.clamp(fixed[:batch], 0.0, 1.0, out=states[:batch])
-        self.relax(self.free_steps - 1, batch, self.keep)
+        (even, odd), free = self.states, slice(0, batch)
+        torch.clamp(self.fixed[0][free], 0.0, 1.0, out=even[free])
+        torch.addmm(self.fixed[1][free], even[free], self.drives[1], alpha=self.epsilon, out=odd[free]).clamp_(0.0, 1.0)
+        self.relax(self.free_steps - 1, batch, nudged=False)
         for part in self.fixed + self.states:
             part[batch:] = part[:batch]
         group, columns = self.top
         strength = self.epsilon * self.beta
         self.fixed[group][:batch, columns].add_(self.d[samples], alpha=strength)
         self.fixed[group][batch:, columns].sub_(self.d[samples], alpha=strength)
-        self.relax(self.nudged_steps, 2 * batch, self.nudged_keep)
+        self.relax(self.nudged_steps, 2 * batch, nudged=True)
         self.learn(x)
 
     def learn(self, x):

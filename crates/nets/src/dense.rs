@@ -10,6 +10,9 @@ use crate::eval::check_finite_or;
 use rivalry_core::ops::{self, NonZeroInputs, Received};
 use rivalry_core::{Kernels, LANES, Matrix, Panel, Strips};
 
+/// How often the weights of an epoch enter their mean.
+const POINTS: usize = 16;
+
 /// Strips that are updated and then read while they are in the cache: a multiple of the strips of every tile.
 const BLOCK: usize = 2;
 
@@ -42,6 +45,31 @@ pub(crate) struct Pending<'a> {
 impl<'a> From<Panel<'a>> for Samples<'a> {
     fn from(x: Panel<'a>) -> Samples<'a> {
         Samples { x, nonzeros: None }
+    }
+}
+
+/// When the weights of an epoch enter their mean, for learners that predict with it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Averaging {
+    /// Minibatches from one set of weights to the next; `None` in an epoch that does not count.
+    every: Option<usize>,
+    /// How many sets of weights the mean consists of.
+    pub(crate) averaged: u64,
+}
+
+impl Averaging {
+    /// Of an epoch of so many minibatches, after `averaged` sets of weights.
+    pub(crate) fn of(averages: bool, minibatches: usize, averaged: u64) -> Averaging {
+        Averaging { every: averages.then(|| minibatches.div_ceil(POINTS).max(1)), averaged }
+    }
+
+    /// Lets layers enter their means after so many minibatches of the epoch, if it is time.
+    pub(crate) fn after(&mut self, minibatches: usize, layers: &[Dense], means: &mut [Dense]) {
+        if self.every.is_some_and(|every| minibatches > 0 && minibatches.is_multiple_of(every)) {
+            self.averaged += 1;
+            let share = 1.0 / self.averaged as f32;
+            means.iter_mut().zip(layers).for_each(|(mean, layer)| mean.approach(layer, share));
+        }
     }
 }
 
@@ -89,7 +117,7 @@ impl Dense {
     }
 
     /// Moves by a share of the distance to other units.
-    pub(crate) fn approach(&mut self, to: &Dense, share: f32) {
+    fn approach(&mut self, to: &Dense, share: f32) {
         for (own, to) in [(self.weights.values_mut(), to.weights.values()), (&mut self.bias[..], &to.bias[..])] {
             own.iter_mut().zip(to).for_each(|(own, to)| *own += share * (to - *own));
         }

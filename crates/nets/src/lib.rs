@@ -68,7 +68,7 @@ pub use competitive::encoder::{FeatureSpec, LayerEncoder, mean_largest_current};
 pub use competitive::fast::{FastLearner, FastSpec};
 pub use competitive::slow::{HStarOf, SlowLearner, SlowSpec};
 pub use controls::{Raw, random_layer};
-pub use equilibrium::{EquilibriumPropagation, EquilibriumSpec, Particles, Signs};
+pub use equilibrium::{EquilibriumPropagation, EquilibriumSpec, Particles, Signs, Updates};
 pub use error::{Error, Result};
 pub use learner::{Classifier, Encoder, Labelled, Learner, State, Tensor, Values};
 pub use loss::Head;

@@ -42,14 +42,19 @@ impl<T: Send> Workers<T> {
         self.run_numbered(compute, |_, part, barrier| work(part, barrier));
     }
 
-    /// As [`Workers::run`], and tells each worker its number.
-    pub(crate) fn run_numbered(&self, compute: &Compute, work: impl Fn(usize, &mut T, &Barrier) + Sync) {
+    /// As [`Workers::run`], and tells each worker its number. Returns what the first worker returns.
+    pub(crate) fn run_numbered<R: Send>(
+        &self,
+        compute: &Compute,
+        work: impl Fn(usize, &mut T, &Barrier) -> R + Sync,
+    ) -> R {
         // A new one for every call: after a panic that somebody caught, workers would stand at different turns of it.
         let barrier = compute.barrier();
-        compute.map(|worker| {
+        let results = compute.map(|worker| {
             let _guard = barrier.guard();
-            work(worker, &mut lock(&self.parts[worker]), &barrier);
+            work(worker, &mut lock(&self.parts[worker]), &barrier)
         });
+        results.into_iter().next().expect("there is a worker")
     }
 
     /// All parts, to read from.

@@ -39,11 +39,11 @@ Keys of one method (METHODOLOGY.md has their equations):
                                             mirrored=on: features of the image and its mirror image together
   activation readout lambda steps           patches*: triangle or relu; svm or ridge, its penalty, the steps of the svm
   features_in                               the same: memory, file (of the run folder), auto: a file above a quarter of memory
-  recipe free_steps nudged_steps nudging    equilibrium-propagation: ours or paper, steps of both phases, beta
-  layer_rates tolerance                     the same: a rate for each layer; the largest change that ends the free phase
-  lambdas layer_rates                       dendritic-microcircuit: the strength of the dendrite and the rate, for each layer
-  warm_up average_from                      the same: epochs of growing rates; the share of the epochs after which weights
-                                            are averaged for predictions
+  recipe updates free_steps nudged_steps    equilibrium-propagation: ours or paper; layers move together or in-turn; steps
+  nudging layer_rates tolerance             the same: beta; a rate for each layer; the largest change that ends the free phase
+  lambdas layer_rates warm_up               dendritic-microcircuit: the strength of the dendrite and the rate, for each layer;
+                                            epochs of growing rates
+  average_from                              both: the share of the epochs after which weights are averaged for predictions
 
 Methods:
 ";

@@ -242,6 +242,8 @@ fn keys_of_one_method_are_checked_by_it_and_stand_in_its_file_and_digest() {
         (["method=equilibrium-propagation", "free_steps=0"], "free_steps must be auto, or from 1 to 1048576"),
         (["method=equilibrium-propagation", "layer_rates=0.1"], "`layer_rates` has 1 values, this network needs 2"),
         (["method=equilibrium-propagation", "nudging=1000"], "beta = 1000 is not from -100 to 100"),
+        (["method=equilibrium-propagation", "nudging=1"], "beta = 1 with layers in turn"),
+        (["method=equilibrium-propagation", "updates=down"], "unknown variant `down`"),
         (["method=dendritic-microcircuit", "hidden=5,5,5"], "has at most 2 hidden layers, hidden = 5-5-5 names 3"),
         (["method=dendritic-microcircuit", "average_from=2"], "average_from must be from 0 to 1"),
     ] {

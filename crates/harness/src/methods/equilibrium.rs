@@ -2,10 +2,10 @@
 //! the label; weights learn from the difference.
 
 use rivalry_core::{Compute, Random};
-use rivalry_nets::{Classifier, EquilibriumPropagation, EquilibriumSpec, Learner, State};
+use rivalry_nets::{Classifier, EquilibriumPropagation, EquilibriumSpec, Learner, State, Updates};
 use serde::Deserialize;
 
-use super::{Method, OrAuto, labelled_phase, needs_epochs, own, refuse, with_counters};
+use super::{Method, OrAuto, average_after, labelled_phase, needs_epochs, own, refuse, with_counters};
 use crate::config::Config;
 use crate::rows::Phase;
 use crate::run::phases::{Job, PhaseRun, Rates};
@@ -18,6 +18,7 @@ pub(super) struct Equilibrium;
 #[derive(Deserialize)]
 struct Settings {
     recipe: Recipe,
+    updates: Order,
     free_steps: OrAuto<usize>,
     nudged_steps: OrAuto<usize>,
     /// β.
@@ -26,6 +27,8 @@ struct Settings {
     layer_rates: OrAuto<f32>,
     /// The free phase ends when no state changes by more; 0 takes all steps.
     tolerance: f32,
+    /// The share of the epochs after which predictions use the mean of the weights; 1 for never.
+    average_from: OrAuto<f64>,
 }
 
 #[derive(Clone, Copy, PartialEq, Deserialize)]
@@ -35,6 +38,15 @@ enum Recipe {
     Paper,
 }
 
+/// The layers of a step.
+#[derive(Clone, Copy, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Order {
+    Auto,
+    Together,
+    InTurn,
+}
+
 fn spec(config: &Config, inputs: usize, classes: usize) -> anyhow::Result<EquilibriumSpec> {
     let settings: Settings = own(config)?;
     let hidden = config.hidden.sizes();
@@ -42,13 +54,24 @@ fn spec(config: &Config, inputs: usize, classes: usize) -> anyhow::Result<Equili
         Recipe::Ours => EquilibriumSpec::ours(inputs, hidden, classes)?,
         Recipe::Paper => EquilibriumSpec::paper(inputs, hidden, classes)?,
     };
+    let updates = match settings.updates {
+        Order::Auto => base.updates,
+        Order::Together => Updates::Together,
+        Order::InTurn => Updates::InTurn,
+    };
+    // The paper's predictions are those of the last weights.
+    let average_from = settings.average_from.one("average_from")?;
+    let average_from = average_from.unwrap_or(if settings.recipe == Recipe::Paper { 1.0 } else { 0.67 });
     Ok(EquilibriumSpec {
         batch: config.batch,
+        updates,
+        epsilon: updates.epsilon(),
         free_steps: settings.free_steps.one("free_steps")?.unwrap_or(base.free_steps),
         nudged_steps: settings.nudged_steps.one("nudged_steps")?.unwrap_or(base.nudged_steps),
         beta: settings.nudging.one("nudging")?.unwrap_or(base.beta),
         alphas: settings.layer_rates.each("layer_rates", hidden.len() + 1)?.unwrap_or(base.alphas),
         tolerance: settings.tolerance,
+        average_after: average_after(average_from, config.epochs),
         ..base
     })
 }
@@ -67,7 +90,7 @@ impl Method for Equilibrium {
     }
 
     fn own_keys(&self) -> &'static [&'static str] {
-        &["recipe", "free_steps", "nudged_steps", "nudging", "layer_rates", "tolerance"]
+        &["recipe", "updates", "free_steps", "nudged_steps", "nudging", "layer_rates", "tolerance", "average_from"]
     }
 
     fn check_own(&self, config: &Config) -> Result<(), toml::de::Error> {
@@ -79,6 +102,9 @@ impl Method for Equilibrium {
         }
         if !settings.nudging.one("nudging")?.is_none_or(|beta| beta.is_finite() && beta != 0.0) {
             return Err(refuse("nudging", "auto, or a number that is not 0"));
+        }
+        if !settings.average_from.one("average_from")?.is_none_or(|share| (0.0..=1.0).contains(&share)) {
+            return Err(refuse("average_from", "auto, or from 0 to 1"));
         }
         if (0.0..=1.0).contains(&settings.tolerance) { Ok(()) } else { Err(refuse("tolerance", "from 0 to 1")) }
     }
@@ -102,7 +128,10 @@ impl Method for Equilibrium {
         let [classes, _] = shape_of(trained, &format!("weight.{}", config.hidden.sizes().len() + 1))?;
         let spec = spec(config, inputs, classes)?;
         let mut network = EquilibriumPropagation::new(spec, &mut Random::keyed(config.seed, "weights", 0), compute)?;
-        network.restore(&with_counters(trained, [("minibatches", 0), ("sign_seed", 0)]))?;
+        // The mean counts as one set of weights: predictions ask only whether there is any.
+        let averaged = trained.tensors.contains_key("average_weight.1");
+        let counters = [("minibatches", 0), ("epochs", 0), ("averaged", averaged.into()), ("sign_seed", 0)];
+        network.restore(&with_counters(trained, counters))?;
         Ok(Box::new(network))
     }
 
@@ -111,7 +140,7 @@ impl Method for Equilibrium {
     }
 
     fn passes(&self, config: &Config) -> f64 {
-        30.0 * config.hidden.sizes().len() as f64 * f64::from(config.epochs)
+        10.0 * config.hidden.sizes().len() as f64 * f64::from(config.epochs)
     }
 
     fn epochs(&self, config: &Config, _phase: Phase) -> u32 {

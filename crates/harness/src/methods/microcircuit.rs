@@ -5,7 +5,7 @@ use rivalry_core::{Compute, Random};
 use rivalry_nets::{Classifier, Learner, Microcircuit, MicrocircuitSpec, State};
 use serde::Deserialize;
 
-use super::{Method, OrAuto, labelled_phase, needs_epochs, own, refuse, with_counters};
+use super::{Method, OrAuto, average_after, labelled_phase, needs_epochs, own, refuse, with_counters};
 use crate::config::Config;
 use crate::rows::Phase;
 use crate::run::phases::{Job, PhaseRun, Rates};
@@ -32,13 +32,12 @@ fn spec(config: &Config, inputs: usize, classes: usize) -> anyhow::Result<Microc
     let base = MicrocircuitSpec::ours(inputs, config.hidden.sizes(), classes)?;
     let layers = config.hidden.sizes().len() + 1;
     let eta_up = settings.layer_rates.each("layer_rates", layers)?.unwrap_or(base.eta_up);
-    let averages = settings.average_from < 1.0;
     Ok(MicrocircuitSpec {
         batch: config.batch,
         lambdas: settings.lambdas.each("lambdas", layers)?.unwrap_or(base.lambdas),
         eta_ip: MicrocircuitSpec::eta_ip_of(&eta_up, base.lambda_interneuron),
         eta_up,
-        average_after: averages.then(|| (settings.average_from * f64::from(config.epochs)) as u64),
+        average_after: average_after(settings.average_from, config.epochs),
         ..base
     })
 }

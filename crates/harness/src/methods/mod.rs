@@ -25,7 +25,7 @@ use rivalry_nets::{Classifier, Encoder, Learner, State};
 use serde::de::{self, Deserialize, Deserializer};
 use serde::{Serialize, Serializer};
 
-use own::{OrAuto, own, refuse};
+use own::{OrAuto, average_after, own, refuse};
 pub(crate) use slow::ThresholdOf;
 
 use crate::config::{Config, nearest};

@@ -16,6 +16,11 @@ pub(super) fn refuse(key: &str, range: &str) -> toml::de::Error {
     Error::custom(format!("{key} must be {range}"))
 }
 
+/// The epochs after which predictions use the mean of the weights, from the share of all; `None` for a share of 1.
+pub(super) fn average_after(share: f64, epochs: u32) -> Option<u64> {
+    (share < 1.0).then(|| (share * f64::from(epochs)) as u64)
+}
+
 /// One value, one for each layer, or `auto`: the value of the recipe.
 #[derive(Deserialize)]
 #[serde(try_from = "Given<T>", bound = "T: Deserialize<'de> + std::str::FromStr")]

@@ -72,7 +72,8 @@ pub(crate) const PARTS: &[Part] = parts! {
     "stacked", "Layers on top of each other": "stacked";
     "patches", "Filters of image patches beside k-means and random patches, both data sets":
         "patches" "cifar10-patches" "cifar10-patches-1600";
-    "equilibrium", "Equilibrium propagation, the paper's recipe and ours": "equilibrium" "equilibrium-deep";
+    "equilibrium", "Equilibrium propagation, the paper's recipe and ours":
+        "equilibrium" "equilibrium-deep" "equilibrium-recipe";
     "microcircuit", "Dendritic microcircuits": "microcircuit";
     "rivals", "Backpropagation on the networks of its rivals": "rivals";
     "searches", "The searches on a split of the training set that chose the settings, and CIFAR-10's best point on the test set":

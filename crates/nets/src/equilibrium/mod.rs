@@ -3,7 +3,7 @@
 //! ```text
 //! E = ½ Σ s² − Σ_l s_lᵀ W_l s_{l−1} − Σ b·s,  C = ½ ‖y − d‖²,  F = E + β C
 //! for each minibatch:
-//!     s⁰ = free_steps steps of ds/dt = −∂F/∂s with β = 0          the outputs are the prediction
+//!     s⁰ = free_steps steps of ds/dt = −∂F/∂s with β = 0          the outputs are the prediction (steps: `relax.rs`)
 //!     s^β = nudged_steps more with β ≠ 0, from s⁰                  (a second time with −β, or not)
 //!     ΔW_l = α_l/β · mean [ s_l^β s_{l−1}^βᵀ − s_l⁰ s_{l−1}⁰ᵀ ]    likewise the biases; with both signs [s^β − s^−β]/2β
 //! ```
@@ -19,8 +19,9 @@ mod relax;
 mod spec;
 mod step;
 
-pub use spec::{EquilibriumSpec, Particles, Signs};
+pub use spec::{EquilibriumSpec, Particles, Signs, Updates};
 
+use crate::dense::Averaging;
 use crate::error::{Error, Result};
 use crate::eval::{self, check_epoch, check_inputs, check_out};
 use crate::learner::{Classifier, Labelled, Learner, State, Tensor};
@@ -34,6 +35,10 @@ use std::sync::atomic::AtomicU32;
 
 /// What to do when weights are no longer finite.
 const HINT: &str = "lower alphas or beta";
+/// The names of the counters in the state.
+const COUNTERS: [&str; 4] = ["minibatches", "epochs", "averaged", "sign_seed"];
+/// What the names of means begin with.
+const AVERAGE: &str = "average_";
 
 /// A network that learns by equilibrium propagation, divided among worker threads.
 ///
@@ -58,9 +63,14 @@ pub struct EquilibriumPropagation {
     /// Names the stream of the signs of β.
     sign_seed: u64,
     minibatches: u64,
+    epochs: u64,
+    /// How many sets of weights the means consist of.
+    averaged: u64,
     workers: Workers<Memory>,
     /// The units of each worker.
     units: Vec<Shared<Units>>,
+    /// The same units with the means of their weights, where they are kept.
+    means: Vec<Shared<Units>>,
     /// W_1 x + b_1 of the present minibatch [batch × units].
     first: SharedColumns,
     /// The samples of each worker at the end of their phases.
@@ -84,10 +94,13 @@ impl EquilibriumPropagation {
         let (threads, widths) = (compute.threads(), spec.widths());
         let range = |layer: usize, worker: usize| range_of(widths[layer + 1], 16, worker, threads);
         let layers = spec.alphas.len();
-        let units = compute.map(|worker| {
-            let ranges: Vec<Range<usize>> = (0..layers).map(|layer| range(layer, worker)).collect();
-            Shared::new(Units::new(ranges, &widths))
-        });
+        let units = || {
+            compute.map(|worker| {
+                let ranges: Vec<Range<usize>> = (0..layers).map(|layer| range(layer, worker)).collect();
+                Shared::new(Units::new(ranges, &widths))
+            })
+        };
+        let (means, units) = (if spec.average_after.is_some() { units() } else { Vec::new() }, units());
         let capacity = spec.batch.div_ceil(threads);
         let states = |rows: usize| widths[1..].iter().map(|&units| Matrix::zeros(rows, units)).collect();
         let points = || {
@@ -97,12 +110,15 @@ impl EquilibriumPropagation {
         let mut network = EquilibriumPropagation {
             sign_seed: 0,
             minibatches: 0,
+            epochs: 0,
+            averaged: 0,
             workers: Workers::new(compute, |worker| Memory::new(&spec, threads, &units[worker].read())),
             first: SharedColumns::new(spec.batch, (0..threads).map(|worker| range(0, worker))),
             fixed_points: (0..threads).map(|_| Shared::new(points())).collect(),
             particles: None,
             health: Health::default(),
             units,
+            means,
             spec,
         };
         for (layer, pair) in widths.windows(2).enumerate() {
@@ -167,7 +183,10 @@ impl Learner for EquilibriumPropagation {
         let minibatch = |number: usize| order.chunks(this.spec.batch).nth(number);
         let beta = |number: usize| this.beta(this.minibatches.wrapping_add(number as u64));
         let slots = [const { AtomicU32::new(0) }; 3];
-        this.workers.run_numbered(compute, |worker, memory, barrier| {
+        let averages = this.spec.average_after.is_some_and(|after| this.epochs >= after);
+        let begun = Averaging::of(averages, minibatches, this.averaged);
+        let averaged = this.workers.run_numbered(compute, |worker, memory, barrier| {
+            let mut averaging = begun;
             memory.health = Health { alive: vec![false; this.spec.classes], ..Health::default() };
             let mut network = Vec::with_capacity(this.units.len());
             let mut agreement = Agreement { slots: &slots, barrier, round: 0 };
@@ -178,6 +197,9 @@ impl Learner for EquilibriumPropagation {
                     Some((samples, rate / (phases * beta(last) * samples.len() as f32)))
                 });
                 this.learn(kernels, (worker, memory), data, last, minibatch(number));
+                if let Some(mean) = this.means.get(worker) {
+                    averaging.after(number, &this.units[worker].read().layers, &mut mean.write().layers);
+                }
                 barrier.wait();
                 if let Some(samples) = minibatch(number) {
                     network.extend(this.units.iter().map(Shared::read));
@@ -187,7 +209,10 @@ impl Learner for EquilibriumPropagation {
                     barrier.wait();
                 }
             }
+            this.means.get(worker).into_iter().for_each(|mean| mean.write().transpose());
+            averaging.averaged
         });
+        (self.epochs, self.averaged) = (self.epochs + 1, averaged);
         self.minibatches = self.minibatches.wrapping_add(minibatches as u64);
         self.health = self.workers.lock()[0].health.clone();
         self.check_finite()
@@ -202,34 +227,47 @@ impl Learner for EquilibriumPropagation {
         vec![("free_steps", steps as f64 / count), ("residual", residual / count), ("dead_outputs", dead)]
     }
 
-    /// `weight.l` [units × units below] and `bias.l` (one per unit) from l = 1 at the inputs up; with persistent particles, once there
-    /// are any, `state.l` [samples × units]; the counters `minibatches` and `sign_seed`.
+    /// `weight.l` [units × units below] and `bias.l` (one per unit) from l = 1 at the inputs up; their means `average_weight.l`
+    /// and `average_bias.l`, where they are kept; with persistent particles, once there are any, `state.l` [samples × units];
+    /// the counters `minibatches`, `epochs`, `averaged` and `sign_seed`.
     fn state(&self) -> State {
         let (mut state, widths) = (State::default(), self.spec.widths());
-        let units: Vec<_> = self.units.iter().map(Shared::read).collect();
-        let mut first = 0;
-        for (layer, pair) in widths.windows(2).enumerate() {
-            let rows = units.iter().flat_map(|units| units.layers[layer].weights.to_rows());
-            state.insert(format!("weight.{}", layer + 1), Tensor::new([pair[1], pair[0]], rows.collect::<Vec<f32>>()));
-            let bias = units.iter().flat_map(|units| units.layers[layer].bias.iter().copied());
-            state.insert(format!("bias.{}", layer + 1), Tensor::new([pair[1]], bias.collect::<Vec<f32>>()));
-            if let Some(particles) = &self.particles {
-                let mut values = vec![0.0; particles.rows() * pair[1]];
-                let rows = values.chunks_exact_mut(pair[1]).enumerate();
-                rows.for_each(|(sample, row)| particles.load(sample, first, row));
-                state.insert(format!("state.{}", layer + 1), Tensor::new([particles.rows(), pair[1]], values));
+        for (prefix, units) in [("", &self.units), (AVERAGE, &self.means)] {
+            let units: Vec<_> = units.iter().map(Shared::read).collect();
+            for (layer, pair) in widths.windows(2).enumerate().filter(|_| !units.is_empty()) {
+                let rows = units.iter().flat_map(|units| units.layers[layer].weights.to_rows());
+                let weights = Tensor::new([pair[1], pair[0]], rows.collect::<Vec<f32>>());
+                state.insert(format!("{prefix}weight.{}", layer + 1), weights);
+                let bias = units.iter().flat_map(|units| units.layers[layer].bias.iter().copied());
+                let bias = Tensor::new([pair[1]], bias.collect::<Vec<f32>>());
+                state.insert(format!("{prefix}bias.{}", layer + 1), bias);
             }
-            first += pair[1];
         }
-        state.counters.insert("minibatches".to_owned(), self.minibatches);
-        state.counters.insert("sign_seed".to_owned(), self.sign_seed);
+        let mut first = 0;
+        for (layer, &units) in widths[1..].iter().enumerate() {
+            if let Some(particles) = &self.particles {
+                let mut values = vec![0.0; particles.rows() * units];
+                let rows = values.chunks_exact_mut(units).enumerate();
+                rows.for_each(|(sample, row)| particles.load(sample, first, row));
+                state.insert(format!("state.{}", layer + 1), Tensor::new([particles.rows(), units], values));
+            }
+            first += units;
+        }
+        let counts = [self.minibatches, self.epochs, self.averaged, self.sign_seed];
+        state.counters.extend(COUNTERS.map(str::to_owned).into_iter().zip(counts));
         state
     }
 
     fn restore(&mut self, state: &State) -> Result<()> {
-        let counters = [state.counter("minibatches")?, state.counter("sign_seed")?];
+        let mut counts = [0; 4];
+        for (count, name) in counts.iter_mut().zip(COUNTERS) {
+            *count = state.counter(name)?;
+        }
         self.restore_tensors(state)?;
-        [self.minibatches, self.sign_seed] = counters;
+        [self.minibatches, self.epochs, self.averaged, self.sign_seed] = counts;
+        if self.means.is_empty() {
+            self.averaged = 0;
+        }
         Ok(())
     }
 
@@ -252,7 +290,7 @@ impl Classifier for EquilibriumPropagation {
         self.spec.classes
     }
 
-    /// Computes the outputs at the end of a free phase from zero states. With a tolerance, 128 consecutive samples stop
+    /// Computes the outputs at the end of a free phase from zero states, with the means of the weights where there are any. With a tolerance, 128 consecutive samples stop
     /// together.
     ///
     /// # Errors
@@ -262,7 +300,8 @@ impl Classifier for EquilibriumPropagation {
         check_out(out, inputs.samples(), self.spec.classes)?;
         self.check_finite()?;
         let (spec, kernels) = (&self.spec, compute.kernels());
-        let network: Vec<RwLockReadGuard<'_, Units>> = self.units.iter().map(Shared::read).collect();
+        let units = if self.averaged > 0 { &self.means } else { &self.units };
+        let network: Vec<RwLockReadGuard<'_, Units>> = units.iter().map(Shared::read).collect();
         let memory = || (Matrix::zeros(eval::BLOCK, spec.inputs), Relaxation::new(spec, eval::BLOCK));
         eval::scores(compute, inputs, out, memory, |(staged, relaxation), samples, sums| {
             let x = all_rows(kernels, samples, staged);

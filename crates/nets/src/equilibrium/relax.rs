@@ -1,14 +1,19 @@
 //! The dynamics: some samples and a step of all their states.
 //!
 //! ```text
-//! one step, every layer from the old states:
-//!     s_l ← clip(s_l − ε ∂F/∂s_l, 0, 1),  ∂F/∂s_l = s_l − W_l s_{l−1} − b_l − W_{l+1}ᵀ s_{l+1}   (outputs: + β (s − d))
+//! ∂F/∂s_l = c s_l − W_l s_{l−1} − b_l − W_{l+1}ᵀ s_{l+1},  c = 1   (outputs: − β d more, c = 1 + β)
+//! one step, together: every layer from the old states   s_l ← clip(s_l − ε ∂F/∂s_l, 0, 1)
+//! one step, in turn: the layers 1, 3, … and then 2, 4, … from the new states   s_l ← clip(s_l − ε/c ∂F/∂s_l, 0, 1)
 //! ```
+//!
+//! A layer meets only its neighbours, so that with those fixed F is a separate parabola for each of its units, whose curvature is
+//! c: in turn and with ε = 1 a layer goes to the minimum of F, with ε > 1 beyond it. In nudged phases the outputs are among
+//! the first to move.
 //!
 //! The derivative of ρ(s) = clip(s, 0, 1) is 1 throughout, because states never leave [0, 1]. Samples do not see each other, so
 //! each worker relaxes its own without waiting for anybody. W_1 x + b_1 does not change within a minibatch and is computed once.
 
-use super::spec::EquilibriumSpec;
+use super::spec::{EquilibriumSpec, Updates};
 use crate::dense::Dense;
 use rivalry_core::ops::{self, ClippedStep, Received};
 use rivalry_core::{Kernels, LANES, Matrix, Strips};
@@ -41,6 +46,16 @@ impl Units {
         Units { ranges, layers, downward }
     }
 
+    /// Takes its own units out of the weights and biases of all.
+    pub(super) fn set(&mut self, all: &[(&[f32], &[f32])]) {
+        for ((own, layer), (weights, bias)) in self.ranges.iter().zip(&mut self.layers).zip(all) {
+            let inputs = layer.weights.inputs();
+            layer.weights.set_all(weights[own.start * inputs..own.end * inputs].iter().copied());
+            layer.bias.copy_from_slice(&bias[own.clone()]);
+        }
+        self.transpose();
+    }
+
     /// Makes W_lᵀ what W_l became.
     pub(super) fn transpose(&mut self) {
         for (downward, layer) in self.downward.iter_mut().zip(&self.layers).skip(1) {
@@ -53,6 +68,7 @@ impl Units {
 #[derive(Debug)]
 pub(super) struct Relaxation {
     epsilon: f32,
+    updates: Updates,
     /// The states of each layer [samples × units].
     pub(super) states: Vec<Matrix>,
     next: Vec<Matrix>,
@@ -90,6 +106,7 @@ impl Relaxation {
         let layers = |rows: usize| widths[1..].iter().map(|&units| Matrix::zeros(rows, units)).collect();
         Relaxation {
             epsilon: spec.epsilon,
+            updates: spec.updates,
             states: layers(samples),
             next: layers(samples),
             first: Matrix::zeros(samples, widths[1]),
@@ -149,10 +166,11 @@ impl Relaxation {
 
     /// Takes one step and returns the largest change of a state. The outputs of all samples are nudged, or of none.
     pub(super) fn step(&mut self, kernels: &Kernels, network: &Network<'_>, samples: usize, nudges: &[Nudge]) -> f32 {
-        let Relaxation { epsilon, states, next, first, biases, nudged, terms } = self;
-        let (top, free) = (states.len() - 1, [Nudge { samples: 0..samples, beta: 0.0 }]);
-        let (mut received, mut largest) = (emptied(std::mem::take(terms)), 0.0_f32);
-        for layer in 0..=top {
+        let Relaxation { epsilon, updates, states, next, first, biases, nudged, terms } = self;
+        let (top, free, mut largest) = (states.len() - 1, [Nudge { samples: 0..samples, beta: 0.0 }], 0.0_f32);
+        let begins = if nudges.is_empty() { 0 } else { top % 2 };
+        for layer in (begins..=top).step_by(2).chain((1 - begins..=top).step_by(2)) {
+            let mut received = emptied(std::mem::take(terms));
             let is_nudged = layer == top && !nudges.is_empty();
             let bias = match layer {
                 0 => &*first,
@@ -175,16 +193,23 @@ impl Relaxation {
                             received.push(Received { first: range.start / LANES, ..Received::from(x, weights) });
                         }
                     }
-                    let step = ClippedStep { epsilon: *epsilon, leak: 1.0 + beta };
+                    let leak = 1.0 + beta;
+                    let epsilon = if *updates == Updates::InTurn { *epsilon / leak } else { *epsilon };
+                    let step = ClippedStep { epsilon, leak };
                     let (to, strips) = ((&mut next[layer], samples.clone()), range.len().div_ceil(LANES));
                     let from = [&states[layer], bias];
                     let moved = ops::clipped_step(kernels, step, &received, from, to, [range.start, strips]);
                     largest = largest.max(moved);
                 }
             }
+            *terms = emptied(received);
+            if *updates == Updates::InTurn {
+                std::mem::swap(&mut states[layer], &mut next[layer]);
+            }
         }
-        *terms = emptied(received);
-        std::mem::swap(states, next);
+        if *updates == Updates::Together {
+            std::mem::swap(states, next);
+        }
         largest
     }
 }

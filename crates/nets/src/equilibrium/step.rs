@@ -1,7 +1,7 @@
 //! One step from a given state, through the same code as training; and how a network takes over the tensors of a state.
 
 use super::minibatch::FixedPoints;
-use super::{EquilibriumPropagation, EquilibriumSpec, Particles};
+use super::{AVERAGE, EquilibriumPropagation, EquilibriumSpec, Particles};
 use crate::error::Result;
 use crate::eval::check_size;
 use crate::learner::{Labelled, Learner, State, Tensor};
@@ -49,6 +49,7 @@ impl EquilibriumPropagation {
     pub fn step(compute: &Compute, spec: EquilibriumSpec, state: &State, data: &Labelled<'_>) -> Result<State> {
         let samples = data.inputs.samples();
         check_size("the samples of a minibatch", samples, 1, spec.batch)?;
+        let spec = EquilibriumSpec { average_after: None, ..spec };
         let mut network = EquilibriumPropagation::new(spec, &mut Random::keyed(0, "unused", 0), compute)?;
         network.restore_tensors(state)?;
         network.epoch(compute, data, &(0..samples as u32).collect::<Vec<u32>>(), 1.0)?;
@@ -72,28 +73,28 @@ impl EquilibriumPropagation {
         Ok(after)
     }
 
-    /// Takes weights, biases and particles from a state; nothing changes unless all are there.
+    /// Takes weights, biases, their means and particles from a state; nothing changes unless all are there.
     pub(super) fn restore_tensors(&mut self, state: &State) -> Result<()> {
         let widths = self.spec.widths();
         let has_particles = state.tensors.keys().any(|name| name.starts_with("state."));
         let samples = state.tensors.get("state.1").and_then(|tensor| tensor.shape.first()).copied().unwrap_or_default();
-        let (mut layers, mut particles) = (Vec::new(), Vec::new());
-        for (layer, pair) in widths.windows(2).enumerate() {
-            let name = |kind: &str| format!("{kind}.{}", layer + 1);
-            layers.push((state.f32(&name("weight"), &[pair[1], pair[0]])?, state.f32(&name("bias"), &[pair[1]])?));
-            if self.spec.particles == Particles::Persistent && has_particles {
-                particles.push(state.f32(&name("state"), &[samples, pair[1]])?);
+        let layers = |prefix: &str| -> Result<Vec<(&[f32], &[f32])>> {
+            let layer = |(layer, pair): (usize, &[usize])| {
+                let name = |kind: &str| format!("{prefix}{kind}.{}", layer + 1);
+                Ok((state.f32(&name("weight"), &[pair[1], pair[0]])?, state.f32(&name("bias"), &[pair[1]])?))
+            };
+            widths.windows(2).enumerate().map(layer).collect()
+        };
+        let units = layers("")?;
+        let means = if self.means.is_empty() { Vec::new() } else { layers(AVERAGE)? };
+        let mut particles = Vec::new();
+        if self.spec.particles == Particles::Persistent && has_particles {
+            for (layer, &units) in widths[1..].iter().enumerate() {
+                particles.push(state.f32(&format!("state.{}", layer + 1), &[samples, units])?);
             }
         }
-        for units in &mut self.units {
-            let units = units.get_mut();
-            for ((own, layer), (weights, bias)) in units.ranges.iter().zip(&mut units.layers).zip(&layers) {
-                let inputs = layer.weights.inputs();
-                layer.weights.set_all(weights[own.start * inputs..own.end * inputs].iter().copied());
-                layer.bias.copy_from_slice(&bias[own.clone()]);
-            }
-            units.transpose();
-        }
+        self.units.iter_mut().for_each(|own| own.get_mut().set(&units));
+        self.means.iter_mut().for_each(|own| own.get_mut().set(&means));
         self.particles = (!particles.is_empty()).then(|| {
             let exchange = Exchange::new(samples, widths[1..].iter().sum());
             let mut first = 0;

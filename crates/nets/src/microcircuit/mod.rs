@@ -17,7 +17,7 @@ mod sweep;
 
 pub use spec::MicrocircuitSpec;
 
-use crate::dense::{Dense, Samples};
+use crate::dense::{Averaging, Dense, Samples};
 use crate::error::Result;
 use crate::eval::{self, check_epoch, check_inputs, check_out};
 use crate::learner::{Classifier, Labelled, Learner, State, Tensor};
@@ -31,9 +31,6 @@ use sweep::{Published, Units, Worker};
 const HINT: &str = "lower eta_up or eta_ip";
 /// Which potentials of the units of a worker are meant.
 type PotentialsOf = fn(&Units) -> &[Matrix];
-
-/// How often the weights of an epoch enter their mean.
-const POINTS: usize = 16;
 
 /// A network of dendritic microcircuits, divided among worker threads.
 ///
@@ -70,7 +67,6 @@ struct Part {
     units: Units,
     /// The mean of W^up, where one is kept.
     average: Vec<Dense>,
-    averaged: u64,
     labels: Vec<u8>,
     /// The inputs of the present and of the previous minibatch, where kernels cannot read them in place, and their non-zeros.
     staged: [Matrix; 2],
@@ -98,7 +94,7 @@ impl Microcircuit {
             let average = if spec.average_after.is_some() { units.up.clone() } else { Vec::new() };
             let staged = [(); 2].map(|()| Matrix::zeros(spec.batch, spec.inputs));
             let nonzeros = [(); 2].map(|()| NonZeroInputs::new(spec.batch, spec.inputs));
-            Part { units, average, averaged: 0, labels: Vec::with_capacity(spec.batch), staged, nonzeros }
+            Part { units, average, labels: Vec::with_capacity(spec.batch), staged, nonzeros }
         };
         let mut network = Microcircuit {
             workers: Workers::new(compute, part),
@@ -218,17 +214,6 @@ impl Microcircuit {
     }
 }
 
-impl Part {
-    /// Lets the present weights enter the mean.
-    fn average(&mut self) {
-        self.averaged += 1;
-        let share = 1.0 / self.averaged as f32;
-        for (mean, rows) in self.average.iter_mut().zip(&self.units.up) {
-            mean.approach(rows, share);
-        }
-    }
-}
-
 impl Learner for Microcircuit {
     /// Trains on consecutive minibatches of `order`; the last one may be smaller. `rate` multiplies every η.
     ///
@@ -248,10 +233,10 @@ impl Learner for Microcircuit {
         self.workers.check(compute)?;
         check_epoch(data, [self.spec.inputs, self.spec.classes], order, rate)?;
         let (this, kernels) = (&*self, compute.kernels());
-        let averaging = this.spec.average_after.is_some_and(|after| this.epochs >= after);
-        let minibatches = order.len().div_ceil(this.spec.batch);
-        let every = minibatches.div_ceil(POINTS).max(1);
-        this.workers.run_numbered(compute, |number, part, barrier| {
+        let averages = this.spec.average_after.is_some_and(|after| this.epochs >= after);
+        let begun = Averaging::of(averages, order.len().div_ceil(this.spec.batch), this.averaged);
+        let averaged = this.workers.run_numbered(compute, |number, part, barrier| {
+            let mut averaging = begun;
             let worker = Worker { number, kernels, spec: &this.spec, published: &this.published, barrier };
             let mut last: Option<&[u32]> = None;
             for (i, minibatch) in order.chunks(this.spec.batch).enumerate() {
@@ -270,18 +255,17 @@ impl Learner for Microcircuit {
                 part.units.sweep_up(worker, learned, Samples { x, nonzeros: Some(nonzeros) });
                 part.units.sweep_down(worker, &part.labels, rate);
                 last = Some(minibatch);
-                if averaging && (i + 1).is_multiple_of(every) {
-                    part.average();
-                }
+                averaging.after(i + 1, &part.units.up, &mut part.average);
             }
             if let Some(last) = last {
                 let x = staged_rows(&data.inputs, last, &part.staged[0]);
                 part.units.finish(worker, Samples { x, nonzeros: Some(&part.nonzeros[0]) });
             }
+            averaging.averaged
         });
         self.samples = order.chunks(self.spec.batch).next_back().map_or(0, <[u32]>::len);
         self.epochs += 1;
-        self.averaged = self.workers.lock()[0].averaged;
+        self.averaged = averaged;
         self.check_finite()
     }
 
@@ -355,7 +339,6 @@ impl Learner for Microcircuit {
         for part in self.workers.parts_mut() {
             let means = part.average.iter_mut().zip(&averages).zip(&part.units.ranges);
             means.for_each(|((mean, values), own)| mean.read(values, own.start));
-            part.averaged = averaged;
         }
         [self.epochs, self.averaged] = [epochs, averaged];
         Ok(())

@@ -2,7 +2,9 @@
 
 use crate::{assert_same_everywhere, assert_step, compute, cosine, difference, exact, insert, samples};
 use rivalry_core::{Inputs, Random};
-use rivalry_nets::{EquilibriumPropagation, EquilibriumSpec, Labelled, Learner, Particles, Signs, State, Tensor};
+use rivalry_nets::{
+    Classifier, EquilibriumPropagation, EquilibriumSpec, Labelled, Learner, Particles, Signs, State, Tensor, Updates,
+};
 
 const BATCH: usize = 7;
 
@@ -11,20 +13,29 @@ struct Exact {
     sizes: Vec<usize>,
     weights: Vec<Vec<f64>>,
     biases: Vec<Vec<f64>>,
+    updates: Updates,
     epsilon: f64,
 }
 
 impl Exact {
-    fn new(sizes: &[usize], state: &State, epsilon: f64) -> Exact {
+    fn new(sizes: &[usize], state: &State, updates: Updates, epsilon: f64) -> Exact {
         let read = |kind: &str| (1..sizes.len()).map(|layer| exact(state, &format!("{kind}.{layer}"))).collect();
-        Exact { sizes: sizes.to_vec(), weights: read("weight"), biases: read("bias"), epsilon }
+        Exact { sizes: sizes.to_vec(), weights: read("weight"), biases: read("bias"), updates, epsilon }
     }
 
     /// Steps of one sample: `layers[0]` are the inputs, which are clamped.
     fn relax(&self, layers: &mut [Vec<f64>], steps: usize, beta: f64, label: usize) {
+        let top = layers.len() - 1;
+        let (first, second): (Vec<usize>, Vec<usize>) =
+            (1..=top).partition(|l| l % 2 == if beta == 0.0 { 1 } else { top % 2 });
         for _ in 0..steps {
-            let old = layers.to_vec();
-            for l in 1..layers.len() {
+            let mut old = layers.to_vec();
+            for &l in first.iter().chain(&second) {
+                if self.updates == Updates::InTurn {
+                    old = layers.to_vec();
+                }
+                let in_turn_at_top = self.updates == Updates::InTurn && l == top;
+                let epsilon = if in_turn_at_top { self.epsilon / (1.0 + beta) } else { self.epsilon };
                 for unit in 0..self.sizes[l] {
                     let row = &self.weights[l - 1][unit * self.sizes[l - 1]..][..self.sizes[l - 1]];
                     let mut force = self.biases[l - 1][unit] - old[l][unit];
@@ -35,7 +46,7 @@ impl Exact {
                     } else {
                         force += beta * (f64::from(u8::from(unit == label)) - old[l][unit]);
                     }
-                    layers[l][unit] = (old[l][unit] + self.epsilon * force).clamp(0.0, 1.0);
+                    layers[l][unit] = (old[l][unit] + epsilon * force).clamp(0.0, 1.0);
                 }
             }
         }
@@ -67,7 +78,7 @@ fn start(sizes: &[usize], range: f64) -> State {
 
 /// What a step gives, naively.
 fn naive(spec: &EquilibriumSpec, sizes: &[usize], before: &State, x: &[f32], labels: &[u8]) -> State {
-    let exact_network = Exact::new(sizes, before, f64::from(spec.epsilon));
+    let exact_network = Exact::new(sizes, before, spec.updates, f64::from(spec.epsilon));
     let mut after = before.clone();
     let mut sums: Vec<(Vec<f64>, Vec<f64>)> = exact_network.products(&zeros(sizes, &vec![0.0; sizes[0]]));
     let both = spec.signs == Signs::Both;
@@ -121,11 +132,13 @@ fn naive(spec: &EquilibriumSpec, sizes: &[usize], before: &State, x: &[f32], lab
 #[test]
 fn a_step_is_that_of_naive_loops() {
     for sizes in [vec![20, 17, 3], vec![33, 40, 18, 5], vec![10, 7, 50, 16, 4]] {
-        for (signs, particles, beta) in [
-            (Signs::Fixed, Particles::Persistent, -0.5),
-            (Signs::Fixed, Particles::Zero, 1.0),
-            (Signs::Both, Particles::Persistent, 0.5),
-            (Signs::Both, Particles::Zero, 0.25),
+        for (signs, particles, beta, updates) in [
+            (Signs::Fixed, Particles::Persistent, -0.5, Updates::Together),
+            (Signs::Fixed, Particles::Zero, 1.0, Updates::Together),
+            (Signs::Both, Particles::Persistent, 0.5, Updates::Together),
+            (Signs::Both, Particles::Zero, 0.25, Updates::Together),
+            (Signs::Fixed, Particles::Persistent, -0.5, Updates::InTurn),
+            (Signs::Both, Particles::Zero, 0.25, Updates::InTurn),
         ] {
             let spec = EquilibriumSpec {
                 batch: BATCH,
@@ -133,6 +146,8 @@ fn a_step_is_that_of_naive_loops() {
                 signs,
                 particles,
                 beta,
+                updates,
+                epsilon: updates.epsilon(),
                 ..EquilibriumSpec::fixed(&sizes).unwrap()
             };
             let before = start(&sizes, 0.4);
@@ -144,7 +159,7 @@ fn a_step_is_that_of_naive_loops() {
             // The end of the free phase is returned also where it is not kept.
             assert!(after.tensors.contains_key("state.1"));
             let expected = naive(&spec, &sizes, &before, &x, &labels);
-            assert_step(&format!("{sizes:?} {signs:?} {particles:?}"), &before, &after, &expected);
+            assert_step(&format!("{sizes:?} {signs:?} {particles:?} {updates:?}"), &before, &after, &expected);
             // The comparison does see a difference.
             let mut values = exact(&after, "weight.2");
             values[3] += 1e-3;
@@ -181,7 +196,7 @@ fn small_nudges_give_the_gradient_of_the_loss() {
     for (l, name) in (1..sizes.len()).flat_map(|l| [(l, "weight"), (l, "bias")]) {
         for i in 0..before.tensors[&format!("{name}.{l}")].values.len() {
             let [plus, minus] = [1e-6, -1e-6].map(|step| {
-                let mut network = Exact::new(&sizes, &before, 0.5);
+                let mut network = Exact::new(&sizes, &before, Updates::Together, 0.5);
                 let values = if name == "weight" { &mut network.weights } else { &mut network.biases };
                 values[l - 1][i] += step;
                 loss(&network, &x, &labels)
@@ -189,7 +204,7 @@ fn small_nudges_give_the_gradient_of_the_loss() {
             gradient.push((minus - plus) / 2e-6);
         }
     }
-    let network = Exact::new(&sizes, &before, 0.5);
+    let network = Exact::new(&sizes, &before, Updates::Together, 0.5);
     for beta in [1e-4, -1e-4] {
         let mut update: Vec<f64> = Vec::new();
         let mut sums = network.products(&zeros(&sizes, &[0.0; 8]));
@@ -225,6 +240,33 @@ fn small_nudges_give_the_gradient_of_the_loss() {
     let update: Vec<f64> = names.flat_map(|name| difference(&exact(&after, &name), &exact(&before, &name))).collect();
     let found = cosine(&update, &gradient);
     assert!(found >= 0.9999, "{found}");
+}
+
+#[test]
+fn layers_in_turn_reach_the_same_equilibrium_in_fewer_steps() {
+    let sizes = [8, 40, 30, 20, 3];
+    let (before, (x, labels)) = (start(&sizes, 0.15), samples(8, 3, BATCH));
+    let data = Labelled { inputs: Inputs::f32(&x, 8).unwrap(), labels: &labels };
+    let ends = |updates: Updates, steps: usize| {
+        let spec = EquilibriumSpec {
+            batch: BATCH,
+            free_steps: steps,
+            nudged_steps: steps,
+            beta: 0.5,
+            signs: Signs::Both,
+            particles: Particles::Zero,
+            updates,
+            epsilon: updates.epsilon(),
+            ..EquilibriumSpec::fixed(&sizes).unwrap()
+        };
+        let after = EquilibriumPropagation::step(&compute(2), spec, &before, &data).unwrap();
+        ["state.2", "state.4", "nudged.1", "nudged_back.4"].map(|name| exact(&after, name)).concat()
+    };
+    let equilibrium = ends(Updates::Together, 1000);
+    let distance = |found: Vec<f64>| difference(&found, &equilibrium).iter().fold(0.0, |max: f64, d| max.max(d.abs()));
+    assert!(distance(ends(Updates::InTurn, 1000)) < 1e-5);
+    let [together, in_turn] = [Updates::Together, Updates::InTurn].map(|updates| distance(ends(updates, 20)));
+    assert!(in_turn < together / 10.0, "after 20 steps {together:.1e} together, {in_turn:.1e} in turn");
 }
 
 #[test]
@@ -273,7 +315,12 @@ fn settings_out_of_range_are_refused_with_a_sentence() {
         (EquilibriumSpec { classes: 1, ..good.clone() }, "classes = 1 is not from 2 to 256"),
         (EquilibriumSpec { beta: 0.0, ..good.clone() }, "beta = 0 draws the outputs nowhere"),
         (EquilibriumSpec { beta: f32::NAN, ..good.clone() }, "beta = NaN is not from -100 to 100"),
-        (EquilibriumSpec { epsilon: 0.0, ..good.clone() }, "epsilon = 0 is not from 0.000001 to 1"),
+        (EquilibriumSpec { epsilon: 0.0, ..good.clone() }, "epsilon = 0 is not from 0.000001 to 1.99"),
+        (EquilibriumSpec { updates: Updates::Together, ..good.clone() }, "epsilon = 1.5 is not from 0.000001 to 1"),
+        (
+            EquilibriumSpec { beta: -1.0, ..good.clone() },
+            "beta = -1 with layers in turn: nudged outputs have a minimum only where |beta| < 1",
+        ),
         (EquilibriumSpec { free_steps: 0, ..good.clone() }, "free_steps = 0 is not from 1 to 1048576"),
         (EquilibriumSpec { nudged_steps: 0, ..good.clone() }, "nudged_steps = 0 is not from 1 to 1048576"),
         (EquilibriumSpec { alphas: vec![0.1], ..good.clone() }, "alphas has 1 numbers, the network needs 2"),
@@ -300,4 +347,52 @@ fn particles_belong_to_their_samples() {
     assert!(states[..3].iter().chain(&states[18..]).any(|state| *state > 0.0));
     let error = network.epoch(&compute, &data(5), &[0], 1.0).unwrap_err();
     assert_eq!(error.to_string(), "there are particles of 7 samples, the data has 5");
+}
+
+#[test]
+fn prediction_uses_the_mean_of_the_weights_once_there_is_one() {
+    let compute = compute(2);
+    let (x, labels) = samples(12, 3, 40);
+    let data = Labelled { inputs: Inputs::f32(&x, 12).unwrap(), labels: &labels };
+    let spec = EquilibriumSpec { batch: 5, average_after: Some(1), ..EquilibriumSpec::ours(12, &[9, 7], 3).unwrap() };
+    let new = |spec: &EquilibriumSpec| {
+        EquilibriumPropagation::new(spec.clone(), &mut Random::keyed(1, "weights", 0), &compute).unwrap()
+    };
+    let scores = |network: &EquilibriumPropagation| {
+        let mut out = rivalry_core::Matrix::zeros(40, 3);
+        network.scores(&compute, &data.inputs, &mut out).unwrap();
+        out.to_rows()
+    };
+    let mut network = new(&spec);
+    let mut learn = |rate: f32| {
+        network.epoch(&compute, &data, &(0..40).collect::<Vec<u32>>(), rate).unwrap();
+        (scores(&network), network.state())
+    };
+    let (_, first) = learn(1.0);
+    assert_eq!(first.counters["averaged"], 0);
+    // With a rate of 0 the mean is that of equal weights.
+    let (_, second) = learn(0.0);
+    assert_eq!(second.counters["averaged"], 8);
+    let apart = |state: &State, name: &str| {
+        let difference = difference(&exact(state, &format!("average_{name}")), &exact(state, name));
+        difference.iter().fold(0.0, |most: f64, d| most.max(d.abs()))
+    };
+    assert!(apart(&second, "weight.2") <= 1e-6 && apart(&second, "bias.1") <= 1e-6);
+    let (predicted, third) = learn(1.0);
+    assert_eq!(third.counters["averaged"], 16);
+    assert!(apart(&third, "weight.1") > 0.0 && apart(&third, "weight.3") > 0.0 && apart(&third, "bias.2") > 0.0);
+    // The mean alone decides, also after a checkpoint.
+    let mut restored = new(&spec);
+    restored.restore(&third).unwrap();
+    assert_eq!(scores(&restored), predicted);
+    let mut of_means = State::default();
+    for (name, tensor) in third.tensors.iter().filter(|(name, _)| name.starts_with("average_")) {
+        of_means.insert(name.strip_prefix("average_").unwrap(), tensor.clone());
+    }
+    of_means.counters.clone_from(&third.counters);
+    let mut plain = new(&EquilibriumSpec { average_after: None, ..spec });
+    plain.restore(&of_means).unwrap();
+    assert_eq!(scores(&plain), predicted);
+    plain.restore(&third).unwrap();
+    assert_ne!(scores(&plain), predicted);
 }

@@ -102,13 +102,13 @@ struct LearnerSteps<'a> {
 pub(super) fn learner<'a>(task: Task<'a>, work: &LearnerWork) -> anyhow::Result<Workload<'a>> {
     let spec = Spec::of(work)?;
     let (operations, rate, order) = (spec.operations(work), spec.rate(), task.order("order"));
-    let scales = match spec {
-        Spec::Slow(_) => Some(task.examples.view()?.unit_length_scales()),
-        Spec::Equilibrium(_) | Spec::Microcircuit(_) => None,
+    let (scales, engine) = match spec {
+        Spec::Slow(_) => (Some(task.examples.view()?.unit_length_scales()), "screened"),
+        Spec::Equilibrium(_) | Spec::Microcircuit(_) => (None, "dense"),
     };
     let learner = spec.learner(&task.compute.core)?;
     let steps = Box::new(LearnerSteps { task, learner, scales, order, rate });
-    Ok(Workload { engine: "dense", operations, repeats: false, steps })
+    Ok(Workload { engine, operations, repeats: false, steps })
 }
 
 impl Steps for LearnerSteps<'_> {
@@ -226,7 +226,7 @@ mod tests {
     fn operations_are_those_of_all_products() {
         for (method, hidden, above) in [
             (LearnerMethod::Slow, &[50][..], 0),
-            (LearnerMethod::EquilibriumPropagation, &[50], 58 * 500),
+            (LearnerMethod::EquilibriumPropagation, &[50], 30 * 500),
             (LearnerMethod::DendriticMicrocircuit, &[50, 20], 5 * (1000 + 200)),
         ] {
             let work = work(method, hidden);
