@@ -35,7 +35,8 @@ const KILLS: [(Phase, u32); 5] = [
 const PATIENCE: Duration = Duration::from_secs(120);
 
 fn start(place: &Place, settings: &[&str], out: &str, threads: &str) -> Child {
-    let mut arguments = vec!["train", "mnist", "--out", out, "--threads", threads, "--resume", "--quiet"];
+    let mut arguments =
+        vec!["train", "mnist", "--out", out, "--threads", threads, "--resume", "--quiet", "--frames", "9"];
     for set in settings {
         arguments.extend(["--set", set]);
     }
@@ -90,7 +91,8 @@ fn metrics(place: &Place, out: &str) -> Vec<MetricsRow> {
 /// `whole` and `killed` ended alike.
 #[track_caller]
 fn assert_same_bits(place: &Place) {
-    for name in ["weights.npy", "readout.npy", "weights.safetensors", "config.toml", "fields.png"] {
+    let pictures = ["fields.png", "fields-animated.png"];
+    for name in ["weights.npy", "readout.npy", "weights.safetensors", "config.toml"].into_iter().chain(pictures) {
         // Not every network has a readout of its own.
         let read = |out: &str| std::fs::read(place.file(out).join(name)).ok();
         assert!(
@@ -119,11 +121,12 @@ const PATCHES: &[&str] =
     &["dataset=synthetic", "train_samples=300", "method=patches", "hidden=20", "patches=3000", "patch=6", "epochs=30"];
 
 /// The other learners, and where their runs are killed: in the second layer of the stack, and with weights averaged.
-const OTHERS: [(&[&str], (Phase, u32)); 5] = [
+const OTHERS: [(&[&str], (Phase, u32)); 6] = [
     (&["method=slow", "hidden=60", "epochs=30", "readout_epochs=5"], (Phase::Unsupervised, 7)),
     (&["method=stacked", "hidden=60,40", "epochs=15", "readout_epochs=5"], (Phase::Unsupervised, 20)),
     (PATCHES, (Phase::Unsupervised, 5)),
     (&["method=equilibrium-propagation", "hidden=40", "recipe=paper", "epochs=30"], (Phase::EndToEnd, 5)),
+    (&["method=equilibrium-propagation", "hidden=40,30", "epochs=30"], (Phase::EndToEnd, 23)),
     (&["method=dendritic-microcircuit", "hidden=40,30", "epochs=30"], (Phase::EndToEnd, 22)),
 ];
 

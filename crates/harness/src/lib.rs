@@ -39,6 +39,7 @@ mod network;
 mod output;
 /// Pictures of a run: receptive fields as a PNG, line plots as SVG. All are returned as bytes; the caller writes them.
 mod plot {
+    pub(crate) mod animation;
     mod canvas;
     pub(crate) mod fields;
     pub(crate) mod lines;

@@ -13,6 +13,7 @@
 //! | [`phases`] | what a phase works with; [`methods`](crate::methods) put it together |
 //! | [`tensors`] | what was learned, by name |
 //! | `epochs` | the one loop over the epochs of a phase |
+//! | `frames` | the pictures of an animation, taken between epochs |
 //! | `finish` | the row and the files at the end |
 
 pub mod checkpoint;
@@ -20,14 +21,15 @@ mod epochs;
 mod features;
 pub(crate) mod finish;
 pub mod folder;
+mod frames;
 pub mod phases;
 pub mod tensors;
 
 pub use phases::Job;
 
 pub use folder::{
-    CHECKPOINT, CONFIG, CONFUSION, CURVES, ENVIRONMENT, Existing, FIELDS, FILES, METRICS, READOUT, RESULT, RunFolder,
-    TENSORS, WEIGHTS,
+    ANIMATION, CHECKPOINT, CONFIG, CONFUSION, CURVES, ENVIRONMENT, Existing, FIELDS, FILES, METRICS, READOUT, RESULT,
+    RunFolder, TENSORS, WEIGHTS,
 };
 
 use crate::env::Environment;

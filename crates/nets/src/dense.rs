@@ -10,7 +10,7 @@ use crate::eval::check_finite_or;
 use rivalry_core::ops::{self, NonZeroInputs, Received};
 use rivalry_core::{Kernels, LANES, Matrix, Panel, Strips};
 
-/// How often the weights of an epoch enter their mean.
+/// How often the weights of an epoch enter their mean, at most.
 const POINTS: usize = 16;
 
 /// Strips that are updated and then read while they are in the cache: a multiple of the strips of every tile.
@@ -58,12 +58,12 @@ pub(crate) struct Averaging {
 }
 
 impl Averaging {
-    /// Of an epoch of so many minibatches, after `averaged` sets of weights.
+    /// For an epoch of `minibatches`; the means already hold `averaged` sets of weights.
     pub(crate) fn of(averages: bool, minibatches: usize, averaged: u64) -> Averaging {
         Averaging { every: averages.then(|| minibatches.div_ceil(POINTS).max(1)), averaged }
     }
 
-    /// Lets layers enter their means after so many minibatches of the epoch, if it is time.
+    /// Lets layers enter their means, if it is time after this many minibatches of the epoch.
     pub(crate) fn after(&mut self, minibatches: usize, layers: &[Dense], means: &mut [Dense]) {
         if self.every.is_some_and(|every| minibatches > 0 && minibatches.is_multiple_of(every)) {
             self.averaged += 1;

@@ -2,7 +2,7 @@
 //! ranks play no part.
 //!
 //! ```text
-//! bound       int8 product of all units → an upper bound of every score, and for each example a number that some score reaches
+//! bound       int8 product of all units → an upper bound of every score, and a lower bound of the largest of each example
 //!             (the caller derives a threshold for each example, from the numbers of all workers)
 //! at_least    the exact scores of the units whose upper bound reaches the threshold
 //! ```
@@ -23,9 +23,10 @@ use crate::rule::screening::levels::RowLevels;
 use crate::vector::{LANES, Lanes};
 use std::ops::Range;
 
-/// All scores are computed while more than one in this many units is a candidate.
+/// Screening pauses if more than one in this many units is a candidate: exact scores of single units cost several times
+/// those of the dense product.
 const DENSE_FROM: usize = 8;
-/// Minibatches until screening is tried again.
+/// For so many minibatches, over which quantising all units once more costs little.
 const PAUSE: usize = 256;
 
 /// The units of one worker, scored exactly only where they reach a threshold.
@@ -56,7 +57,8 @@ pub struct ScreenedUnits {
     screened: bool,
     /// Minibatches until screening is tried.
     pause: usize,
-    /// Candidates of the present minibatch.
+    /// Scores that the present minibatch has, and those of its candidates.
+    all: usize,
     found: usize,
     /// All scores [batch × units], where nothing is screened.
     scores: Matrix,
@@ -105,6 +107,7 @@ impl ScreenedUnits {
             screen: None,
             screened: false,
             pause: 0,
+            all: 0,
             found: 0,
             scores: Matrix::zeros(batch, count),
             candidates: vec![0; count.next_multiple_of(LANES)],
@@ -117,8 +120,8 @@ impl ScreenedUnits {
     }
 
     /// Bounds the scores Σ w′ x of every unit for a minibatch. `examples` are its samples, staged and unscaled. Writes to
-    /// `reached`, for each example, a number that the largest score of these units reaches; −∞ where none is known, and NaN
-    /// where a score is not finite and that is known.
+    /// `reached`, for each example, a lower bound of the largest score of these units; −∞ where none is known, and NaN where a
+    /// score was found that is not finite.
     ///
     /// # Panics
     /// If there are more samples than the batch that this was made for, or not as many examples and numbers as samples.
@@ -142,10 +145,10 @@ impl ScreenedUnits {
         if units == 0 {
             return;
         }
-        if self.screened && self.found * DENSE_FROM > count * units {
+        if self.screened && self.found * DENSE_FROM > self.all {
             self.pause = PAUSE;
         }
-        self.found = 0;
+        (self.all, self.found) = (count * units, 0);
         let pixels = match inputs.elements() {
             Elements::U8(all) if Engine::Auto.on(inputs, 1) == Ok(Engine::Screened) => Some(all),
             _ => None,
@@ -179,7 +182,7 @@ impl ScreenedUnits {
     }
 
     /// Gives the exact scores of all units that can reach a threshold for an example of the minibatch that was bounded last,
-    /// and perhaps of some others, in the order of the units. `example` is its place and its sample. A unit that is not given
+    /// and perhaps of some others, in the order of the units. `place` is its position in the minibatch, `sample` its number in the inputs. A unit that is not given
     /// has a finite score below the threshold, unless [`ScreenedUnits::bound`] wrote NaN.
     ///
     /// # Panics

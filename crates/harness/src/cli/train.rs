@@ -73,4 +73,7 @@ pub struct TrainArgs {
     /// Replace the run in the folder
     #[arg(long)]
     pub force: bool,
+    /// Draw the receptive fields at N moments of learning, as an animation: fields-animated.png of the run folder
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=500))]
+    pub frames: Option<u32>,
 }

@@ -31,6 +31,7 @@ pub(crate) fn run(args: &TrainArgs, common: &Common) -> anyhow::Result<()> {
         folder: &folder,
         compute: &Compute::new(common)?,
         remark: "",
+        frames: args.frames,
         common,
     })?;
     // Printed before anything is said of files: a full disk does not take a finished result away.

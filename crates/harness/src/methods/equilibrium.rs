@@ -38,6 +38,15 @@ enum Recipe {
     Paper,
 }
 
+impl Settings {
+    fn updates(&self) -> Updates {
+        match (self.updates, self.recipe) {
+            (Order::Together, _) | (Order::Auto, Recipe::Paper) => Updates::Together,
+            (Order::InTurn, _) | (Order::Auto, Recipe::Ours) => Updates::InTurn,
+        }
+    }
+}
+
 /// The layers of a step.
 #[derive(Clone, Copy, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -54,11 +63,7 @@ fn spec(config: &Config, inputs: usize, classes: usize) -> anyhow::Result<Equili
         Recipe::Ours => EquilibriumSpec::ours(inputs, hidden, classes)?,
         Recipe::Paper => EquilibriumSpec::paper(inputs, hidden, classes)?,
     };
-    let updates = match settings.updates {
-        Order::Auto => base.updates,
-        Order::Together => Updates::Together,
-        Order::InTurn => Updates::InTurn,
-    };
+    let updates = settings.updates();
     // The paper's predictions are those of the last weights.
     let average_from = settings.average_from.one("average_from")?;
     let average_from = average_from.unwrap_or(if settings.recipe == Recipe::Paper { 1.0 } else { 0.67 });
@@ -100,8 +105,13 @@ impl Method for Equilibrium {
                 return Err(refuse(key, "auto, or from 1 to 1048576"));
             }
         }
-        if !settings.nudging.one("nudging")?.is_none_or(|beta| beta.is_finite() && beta != 0.0) {
-            return Err(refuse("nudging", "auto, or a number that is not 0"));
+        let nudging = settings.nudging.one("nudging")?;
+        if !nudging.is_none_or(|beta| beta.is_finite() && beta != 0.0) {
+            return Err(refuse("nudging", "auto, or a number that f32 holds and that is not 0"));
+        }
+        let strongest = nudging.unwrap_or(if settings.recipe == Recipe::Paper { 1.0 } else { 0.0 });
+        if settings.updates() == Updates::InTurn && strongest.abs() >= 1.0 {
+            return Err(refuse("nudging", "between -1 and 1 where layers move in turn (the paper's recipe has 1)"));
         }
         if !settings.average_from.one("average_from")?.is_none_or(|share| (0.0..=1.0).contains(&share)) {
             return Err(refuse("average_from", "auto, or from 0 to 1"));

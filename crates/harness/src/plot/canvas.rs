@@ -98,16 +98,25 @@ impl Canvas {
     /// The PNG of the picture, with one line of text about it in its metadata.
     pub(super) fn to_png(&self, description: &str) -> anyhow::Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        let mut encoder = png::Encoder::new(&mut bytes, u32::try_from(self.width)?, u32::try_from(self.height)?);
-        encoder.set_color(png::ColorType::Rgb);
-        encoder.set_depth(png::BitDepth::Eight);
-        encoder.add_text_chunk("Description".to_owned(), description.to_owned())?;
-        encoder.add_text_chunk("Software".to_owned(), "rivalry".to_owned())?;
-        let mut writer = encoder.write_header()?;
+        let mut writer = encoder(&mut bytes, [self.width, self.height], description)?.write_header()?;
         writer.write_image_data(&self.pixels)?;
         writer.finish()?;
         Ok(bytes)
     }
+}
+
+/// An encoder of 8-bit colours, with one line of text about the picture in its metadata.
+pub(super) fn encoder<'a>(
+    bytes: &'a mut Vec<u8>,
+    [width, height]: [usize; 2],
+    description: &str,
+) -> anyhow::Result<png::Encoder<'a, &'a mut Vec<u8>>> {
+    let mut encoder = png::Encoder::new(bytes, u32::try_from(width)?, u32::try_from(height)?);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_depth(png::BitDepth::Eight);
+    encoder.add_text_chunk("Description".to_owned(), description.to_owned())?;
+    encoder.add_text_chunk("Software".to_owned(), "rivalry".to_owned())?;
+    Ok(encoder)
 }
 
 /// Width and height of a number in pixels.

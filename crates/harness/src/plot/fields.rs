@@ -21,6 +21,8 @@ const LINE: Rgb = [200, 200, 200];
 const INK: Rgb = [60, 60, 60];
 /// The grid is enlarged by an integer factor up to about this many pixels; a larger one is left as it is.
 const TARGET_PX: usize = 900;
+/// The same for a picture of an animation, of which there are many.
+const FRAME_PX: usize = 420;
 const MARGIN_PX: usize = 10;
 const LEGEND_BAR_PX: usize = 10;
 const LEGEND_DOT_PX: usize = 2;
@@ -81,9 +83,21 @@ pub(crate) fn shown(on_sphere: &[usize], hidden: usize, count: usize) -> Vec<usi
 /// # Errors
 /// No unit or no input, a unit that is not there, a tile too small for the inputs, a weight that is no finite number.
 pub(crate) fn receptive_fields(weights: &[f32], inputs: usize, tile: Tile, units: &[usize]) -> anyhow::Result<Vec<u8>> {
+    draw(weights, inputs, tile, units, TARGET_PX)
+}
+
+/// As [`receptive_fields`], in the size of a picture of an animation.
+///
+/// # Errors
+/// As [`receptive_fields`].
+pub(crate) fn small(weights: &[f32], inputs: usize, tile: Tile, units: &[usize]) -> anyhow::Result<Vec<u8>> {
+    draw(weights, inputs, tile, units, FRAME_PX)
+}
+
+fn draw(weights: &[f32], inputs: usize, tile: Tile, units: &[usize], target_px: usize) -> anyhow::Result<Vec<u8>> {
     let rows = selected(weights, inputs, tile, units)?;
     let range = rows.iter().flat_map(|row| row.iter()).fold(0.0_f32, |range, weight| range.max(weight.abs()));
-    let layout = Layout::of(tile, rows.len());
+    let layout = Layout::of(tile, rows.len(), target_px);
     let (width, height) = layout.size();
     let legend = Legend::of(range, width);
     let mut canvas = Canvas::new(width + 2 * MARGIN_PX, height + legend.height() + 3 * MARGIN_PX, PAPER);
@@ -136,12 +150,12 @@ struct Layout {
 }
 
 impl Layout {
-    fn of(tile: Tile, units: usize) -> Self {
+    fn of(tile: Tile, units: usize, target_px: usize) -> Self {
         let (width, height) = (tile.width + 1, tile.height + 1);
         let columns = (units as f64 * height as f64 / width as f64).sqrt().round() as usize;
         let columns = columns.clamp(1, units);
         let rows = units.div_ceil(columns);
-        let scale = (TARGET_PX / (columns * width).max(rows * height)).clamp(1, 16);
+        let scale = (target_px / (columns * width).max(rows * height)).clamp(1, 16);
         Self { columns, rows, tile, scale, line: scale.div_ceil(2) }
     }
 
@@ -237,7 +251,7 @@ mod tests {
             let text = &reader.info().uncompressed_latin1_text;
             let description = text.iter().find(|chunk| chunk.keyword == "Description").unwrap().text.clone();
             let (width, height) = (info.width as usize, info.height as usize);
-            Self { layout: Layout::of(tile, units.len()), width, height, pixels, description }
+            Self { layout: Layout::of(tile, units.len(), TARGET_PX), width, height, pixels, description }
         }
 
         fn at(&self, x: usize, y: usize) -> Rgb {
@@ -308,7 +322,7 @@ mod tests {
     fn grids_are_about_square() {
         for units in [1, 2, 7, 50, 196, 200, 2000] {
             for tile in [Tile::guess(784), Tile::guess(3072), Tile::image(10, 40, 1), Tile::guess(7)] {
-                let layout = Layout::of(tile, units);
+                let layout = Layout::of(tile, units, TARGET_PX);
                 let (width, height) = layout.size();
                 assert!(layout.columns * layout.rows >= units);
                 let square = width * 10 <= height * 15 && height * 10 <= width * 15;

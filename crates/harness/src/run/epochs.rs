@@ -18,7 +18,9 @@ use rivalry_core::Random;
 use rivalry_nets::{State, Values};
 
 use super::checkpoint::Checkpoint;
+use super::frames::Frames;
 use super::phases::{Data, PhaseRun};
+use super::tensors::first_layer;
 use super::{CHECKPOINT, Job, METRICS};
 use crate::config::Config;
 use crate::dataset::Evaluated;
@@ -48,6 +50,10 @@ pub(super) fn run(job: &Job<'_>, checkpoint: &mut Checkpoint, saver: &mut Saver<
         (&job.compute.core, config.method.epochs(config, phase), train.view()?.inputs.samples());
     let mut progress = Progress::new(job.common, phase.name(), epochs.into());
     let mut warned = false;
+    let mut frames = Frames::of(job, phase, epochs, checkpoint.epoch);
+    if checkpoint.epoch == 0 {
+        picture(&mut frames, 0, || learner.state())?;
+    }
 
     for epoch in checkpoint.epoch..epochs {
         let rate = rates.rate(epoch, epochs);
@@ -93,6 +99,7 @@ pub(super) fn run(job: &Job<'_>, checkpoint: &mut Checkpoint, saver: &mut Saver<
             }
             checkpoint.metrics.push(row);
         }
+        picture(&mut frames, checkpoint.epoch, || learner.state())?;
         progress.tick(checkpoint.epoch.into(), samples as u64, error);
         if saver.is_due() && checkpoint.epoch < epochs {
             if phase == Phase::Readout {
@@ -100,13 +107,25 @@ pub(super) fn run(job: &Job<'_>, checkpoint: &mut Checkpoint, saver: &mut Saver<
                 clock = Instant::now();
             }
             keep(&mut checkpoint.state, &kept, learner.state());
+            frames.iter_mut().for_each(Frames::write);
             saver.save(checkpoint);
         }
     }
     progress.finish();
+    frames.iter_mut().for_each(Frames::write);
     keep(&mut checkpoint.state, &kept, learner.state());
     if phase == Phase::Readout {
         checkpoint.readout_s += clock.elapsed().as_secs_f64();
+    }
+    Ok(())
+}
+
+/// Takes a picture after this epoch if one is due.
+fn picture(frames: &mut Option<Frames<'_>>, epoch: u32, state: impl FnOnce() -> State) -> anyhow::Result<()> {
+    if let Some(frames) = frames.as_mut().filter(|frames| frames.are_due(epoch))
+        && let Some(layer) = first_layer(&state())?
+    {
+        frames.take(&layer);
     }
     Ok(())
 }

@@ -125,9 +125,15 @@ fn row(
 pub(crate) fn draw_fields(layer: &Layer, shape: Shape, p: Option<f64>) -> anyhow::Result<(Vec<u8>, usize)> {
     let converged = p.map(|p| layer.converged(p)).unwrap_or_default();
     let units = shown(&converged, layer.hidden(), DEFAULT_UNITS);
+    let (rows, tile) = planes(layer, shape);
+    let png = receptive_fields(&rows, layer.inputs(), tile, &units).context("cannot draw the receptive fields")?;
+    Ok((png, units.len()))
+}
+
+/// The weights as pictures are drawn from them, plane after plane, and the tile of a unit.
+pub(super) fn planes(layer: &Layer, shape: Shape) -> (Vec<f32>, Tile) {
     let mut rows = layer.to_rows();
     if shape.order == Order::Pixels && shape.channels > 1 {
-        // Pictures are drawn from planes.
         let pixels = shape.height * shape.width;
         for row in rows.chunks_exact_mut(layer.inputs()) {
             let of = |input: usize| row[input % pixels * shape.channels + input / pixels];
@@ -140,8 +146,7 @@ pub(crate) fn draw_fields(layer: &Layer, shape: Shape, p: Option<f64>) -> anyhow
         1 => Tile::guess(layer.inputs()),
         _ => Tile::image(shape.height, shape.width, shape.channels),
     };
-    let png = receptive_fields(&rows, layer.inputs(), tile, &units).context("cannot draw the receptive fields")?;
-    Ok((png, units.len()))
+    (rows, tile)
 }
 
 /// How the classes of the evaluated samples are confused by the trained network.

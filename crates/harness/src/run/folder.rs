@@ -21,8 +21,21 @@ use crate::files;
 use crate::rows::{ResultRow, from_csv};
 
 /// Every file that a run writes.
-pub const FILES: [&str; 12] =
-    [RESULT, CHECKPOINT, CONFIG, ENVIRONMENT, METRICS, WEIGHTS, READOUT, TENSORS, FIELDS, CONFUSION, CURVES, LOCK];
+pub const FILES: [&str; 13] = [
+    RESULT,
+    CHECKPOINT,
+    CONFIG,
+    ENVIRONMENT,
+    METRICS,
+    WEIGHTS,
+    READOUT,
+    TENSORS,
+    FIELDS,
+    ANIMATION,
+    CONFUSION,
+    CURVES,
+    LOCK,
+];
 /// The settings, fully resolved.
 pub const CONFIG: &str = "config.toml";
 /// Revision, build, machine, date.
@@ -41,6 +54,8 @@ pub const TENSORS: &str = "weights.safetensors";
 pub const CHECKPOINT: &str = "checkpoint.safetensors";
 /// Receptive fields.
 pub const FIELDS: &str = "fields.png";
+/// Receptive fields while they grew, with `--frames`.
+pub const ANIMATION: &str = "fields-animated.png";
 /// Errors over epochs.
 pub const CURVES: &str = "curves.svg";
 /// The confusion matrix of the evaluated samples.
@@ -394,7 +409,7 @@ mod tests {
         files.sort_unstable();
         assert_eq!(
             files.join(" "),
-            "checkpoint.safetensors config.toml confusion.csv curves.svg env.json fields.png lock metrics.csv readout.npy result.csv \
+            "checkpoint.safetensors config.toml confusion.csv curves.svg env.json fields-animated.png fields.png lock metrics.csv readout.npy result.csv \
              weights.npy weights.safetensors"
         );
     }

@@ -38,6 +38,8 @@ pub struct Job<'a> {
     pub compute: &'a compute::Compute,
     /// What the column `err` says beside the numbers; empty when there is nothing to say.
     pub remark: &'a str,
+    /// How many pictures the animation of the receptive fields has, where there is one.
+    pub frames: Option<u32>,
     /// Flags.
     pub common: &'a Common,
 }

@@ -272,6 +272,7 @@ impl<'a> Prepared<'a> {
             folder: &folder,
             compute,
             remark,
+            frames: None,
             common,
         })
     }

@@ -239,7 +239,7 @@ struct Shared<'a> {
     spec: &'a SlowSpec,
     rule: &'a Rule,
     inputs: &'a Inputs<'a>,
-    /// Per worker and example: a number that the largest score of its units reaches, NaN where one is not finite.
+    /// Per worker and example: a lower bound of the largest score of its units, NaN where a score is not finite.
     reached: Exchange,
     /// Per worker.
     strong: Vec<workers::Shared<Strong>>,
@@ -324,7 +324,7 @@ impl Part {
         largest.is_finite()
     }
 
-    /// Bounds the scores of the own units, and publishes what the largest of them reaches.
+    /// Bounds the scores of the own units, and publishes a lower bound of the largest.
     fn bound(&mut self, kernels: &Kernels, shared: &Shared<'_>, worker: usize, samples: &[u32]) {
         let numbers = samples.iter().map(|&sample| sample as usize);
         let examples = shared.inputs.stage_all(kernels, numbers, &mut self.staged);
@@ -332,8 +332,8 @@ impl Part {
         shared.reached.store(worker, 0, &self.reached);
     }
 
-    /// Computes and publishes the currents I = c Σ w′ x of the own units that can have h ≥ 0; false if one, of whatever
-    /// worker, is known not to be finite.
+    /// Computes and publishes the currents I = c Σ w′ x of the own units that can have h ≥ 0; false if any worker
+    /// found a score that is not finite.
     fn find_strong(&mut self, kernels: &Kernels, shared: &Shared<'_>, worker: usize, samples: &[u32]) -> bool {
         let mut strong = shared.strong[worker].write();
         let Strong { currents, ends } = &mut *strong;
@@ -407,9 +407,9 @@ impl Part {
     }
 }
 
-/// A score below which every unit has h < 0, where the largest score reaches `reached`: its current is then below
-/// w_inh · max I, a little less of which allows for the roundings of both. −∞ where the largest current may be 0 or less, or
-/// is so small that currents underflow.
+/// Every unit with a smaller score has h < 0, because its current is below w_inh · max I. `reached` is a lower bound of the
+/// largest score; the factor 1 − 2⁻²⁰ covers the roundings of both currents. −∞ where the largest current may be 0 or less,
+/// or is so small that currents underflow.
 fn threshold(reached: f32, scale: f32, w_inh: f64) -> f32 {
     const ROUNDINGS: f64 = 1.0 - 1.0 / (1 << 20) as f64;
     let reached = f64::from(reached);

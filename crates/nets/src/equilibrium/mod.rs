@@ -4,8 +4,9 @@
 //! E = ½ Σ s² − Σ_l s_lᵀ W_l s_{l−1} − Σ b·s,  C = ½ ‖y − d‖²,  F = E + β C
 //! for each minibatch:
 //!     s⁰ = free_steps steps of ds/dt = −∂F/∂s with β = 0          the outputs are the prediction (steps: `relax.rs`)
-//!     s^β = nudged_steps more with β ≠ 0, from s⁰                  (a second time with −β, or not)
-//!     ΔW_l = α_l/β · mean [ s_l^β s_{l−1}^βᵀ − s_l⁰ s_{l−1}⁰ᵀ ]    likewise the biases; with both signs [s^β − s^−β]/2β
+//!     s^β = nudged_steps more with β ≠ 0, from s⁰                  (with `Signs::Both` also s^−β)
+//!     ΔW_l = α_l/β · mean [ s_l^β s_{l−1}^βᵀ − s_l⁰ s_{l−1}⁰ᵀ ]    likewise the biases; with both signs
+//!         α_l/2β · mean [ s_l^β s_{l−1}^βᵀ − s_l^−β s_{l−1}^−βᵀ ]
 //! ```
 //!
 //! 1. In the phases each worker has its own samples, in the update its own units: two barriers a minibatch. No sum is divided,
@@ -290,7 +291,8 @@ impl Classifier for EquilibriumPropagation {
         self.spec.classes
     }
 
-    /// Computes the outputs at the end of a free phase from zero states, with the means of the weights where there are any. With a tolerance, 128 consecutive samples stop
+    /// Computes the outputs at the end of a free phase from zero states, with the means of the weights where there are any.
+    /// With a tolerance, 128 consecutive samples stop
     /// together.
     ///
     /// # Errors

@@ -6,8 +6,8 @@
 //! one step, in turn: the layers 1, 3, … and then 2, 4, … from the new states   s_l ← clip(s_l − ε/c ∂F/∂s_l, 0, 1)
 //! ```
 //!
-//! A layer meets only its neighbours, so that with those fixed F is a separate parabola for each of its units, whose curvature is
-//! c: in turn and with ε = 1 a layer goes to the minimum of F, with ε > 1 beyond it. In nudged phases the outputs are among
+//! A layer meets only its neighbours. With those fixed, F is quadratic in each of its units alone, with the second derivative c: in
+//! turn and with ε = 1 a layer goes to the minimum of F, with ε > 1 beyond it. In nudged phases the outputs are among
 //! the first to move.
 //!
 //! The derivative of ρ(s) = clip(s, 0, 1) is 1 throughout, because states never leave [0, 1]. Samples do not see each other, so
@@ -142,8 +142,8 @@ impl Relaxation {
         }
     }
 
-    /// Takes the steps of a free phase. `largest` turns the largest change among these samples into that of all which stop
-    /// together.
+    /// Takes the steps of a free phase. `largest` turns the largest change among these samples into that over all samples which
+    /// stop at the same step.
     pub(super) fn free_phase(
         &mut self,
         kernels: &Kernels,

@@ -26,8 +26,9 @@ impl Signs {
 pub enum Updates {
     /// All from the old states, by ε down the gradient of F: Euler steps of the dynamics.
     Together,
-    /// Every other layer, then those between them from the new states, by ε of the way to the minimum of F over the layer:
-    /// successive over-relaxation. The fixed points are the same and are reached in a third to an eighth of the steps.
+    /// The layers 1, 3, …, then 2, 4, … from the new states, each by ε of the way to the minimum of F over the layer: successive
+    /// over-relaxation. Nudged phases begin with the group that has the outputs. The fixed points are the same and are reached in
+    /// a third to a quarter of the steps.
     InTurn,
 }
 
@@ -89,9 +90,9 @@ pub struct EquilibriumSpec {
     pub particles: Particles,
     /// The initial weights are U(±scale · √(6/(n_in + n_out))); 1 is that of Glorot & Bengio 2010.
     pub start_scale: f64,
-    /// The free phase ends when no state moved further than this in the last step, looked at every 4 steps; 0 is never.
+    /// Every 4 steps the free phase ends if no state moved by this much in the last one; with 0 it takes all steps.
     pub tolerance: f32,
-    /// After so many epochs, prediction uses the mean of the weights at 16 points of every later epoch; `None` is never.
+    /// After so many epochs, prediction uses the mean of the weights at up to 16 points of every later epoch; `None` is never.
     pub average_after: Option<u64>,
 }
 
@@ -123,7 +124,8 @@ impl EquilibriumSpec {
         })
     }
 
-    /// Our recipe for 1, 2 or 3 hidden layers: both signs of a small β, particles from zero, half of Glorot's range, layers in turn.
+    /// Our recipe for 1, 2 or 3 hidden layers: both signs of a small β, particles from zero, half of Glorot's range, layers in
+    /// turn.
     ///
     /// Source: ours. Prediction is then the free phase that training knows, and no output starts out of reach of the nudge.
     /// Over-relaxation: Young 1954, Trans. AMS 76:92; with a box it converges too (Cryer 1971, SIAM J. Control 9:385).
@@ -186,7 +188,7 @@ impl EquilibriumSpec {
         check_real("epsilon", f64::from(self.epsilon), [1e-6, largest])?;
         if self.updates == Updates::InTurn && self.beta.abs() >= 1.0 {
             return Err(Error::invalid(format!(
-                "beta = {} with layers in turn: nudged outputs have a minimum only where |beta| < 1",
+                "beta = {} with layers in turn: only where |beta| < 1 do outputs nudged by either sign of it have a minimum",
                 self.beta
             )));
         }

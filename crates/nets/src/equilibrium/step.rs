@@ -8,7 +8,7 @@ use crate::learner::{Labelled, Learner, State, Tensor};
 use crate::workers::{Exchange, Shared};
 use rivalry_core::{Compute, Matrix, Random};
 
-/// Which states of the samples of a worker are meant: the matrices, and how many times its samples come before.
+/// Which states of the samples of a worker are meant: the matrices, and which block of rows, 0 for β, 1 for −β.
 type StatesOf = fn(&FixedPoints) -> (&[Matrix], usize);
 
 impl EquilibriumPropagation {

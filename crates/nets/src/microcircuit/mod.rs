@@ -255,6 +255,7 @@ impl Learner for Microcircuit {
                 part.units.sweep_up(worker, learned, Samples { x, nonzeros: Some(nonzeros) });
                 part.units.sweep_down(worker, &part.labels, rate);
                 last = Some(minibatch);
+                // The update of this minibatch is still to come: the mean takes the weights before it.
                 averaging.after(i + 1, &part.units.up, &mut part.average);
             }
             if let Some(last) = last {

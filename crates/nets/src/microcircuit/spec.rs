@@ -38,7 +38,7 @@ pub struct MicrocircuitSpec {
     pub up_range: f64,
     /// W^down are U(±range) and stay.
     pub down_range: f64,
-    /// After so many epochs, prediction uses the mean of the weights at 16 points of every later epoch; `None` is never.
+    /// After so many epochs, prediction uses the mean of the weights at up to 16 points of every later epoch; `None` is never.
     pub average_after: Option<u64>,
 }
 

@@ -319,7 +319,7 @@ fn settings_out_of_range_are_refused_with_a_sentence() {
         (EquilibriumSpec { updates: Updates::Together, ..good.clone() }, "epsilon = 1.5 is not from 0.000001 to 1"),
         (
             EquilibriumSpec { beta: -1.0, ..good.clone() },
-            "beta = -1 with layers in turn: nudged outputs have a minimum only where |beta| < 1",
+            "beta = -1 with layers in turn: only where |beta| < 1 do outputs nudged by either sign of it have a minimum",
         ),
         (EquilibriumSpec { free_steps: 0, ..good.clone() }, "free_steps = 0 is not from 1 to 1048576"),
         (EquilibriumSpec { nudged_steps: 0, ..good.clone() }, "nudged_steps = 0 is not from 1 to 1048576"),

@@ -4,7 +4,7 @@
 //!
 //! 1. Only units that learn get a row of ds, one behind the other in the order in which they turn up.
 //! 2. Eight of them at a time are multiplied by the examples that one of the eight learns from. Units that turn up together
-//!    share examples; what is left out is multiplied by zero. With weak inhibition, where most units learn, this becomes the
+//!    share examples; a unit that does not learn from an example of its group has the factor 0. With weak inhibition, where most units learn, this becomes the
 //!    product of all with all.
 
 use rivalry_core::{Kernels, Matrix, Panel, ops};

@@ -31,8 +31,9 @@ pub(super) struct SteadyState {
 }
 
 impl SteadyState {
-    /// Finds the steady state for the currents of some units, in their order, all others being below w times the largest of
-    /// them; `None` if there is none or one is not finite. `active` is working memory.
+    /// Finds the steady state for the currents of some units, in their order. All units with a current of at least w times
+    /// the largest must be among them, or simply all where the largest is not above 0. `None` if there is none or one is not
+    /// finite. `active` is working memory.
     pub(super) fn of(currents: &[Current], w_inh: f64, active: &mut Vec<f64>) -> Option<SteadyState> {
         if !currents.iter().all(|Current { current, .. }| current.is_finite()) {
             return None;
@@ -41,7 +42,7 @@ impl SteadyState {
         let best =
             currents.iter().copied().reduce(|best, next| if next.current > best.current { next } else { best })?;
         let most = f64::from(best.current);
-        let sum = if w_inh < 1.0 { sum_of_active(currents, w_inh, active) } else { most.max(0.0) };
+        let sum = if w_inh < 1.0 { sum_of_active(currents, most, w_inh, active) } else { most.max(0.0) };
         let state = SteadyState { inhibition: w_inh * sum, winner: best.unit, largest: 0.0 };
         Some(SteadyState { largest: state.activity(best.unit, best.current, w_inh), ..state })
     }
@@ -62,15 +63,16 @@ impl SteadyState {
 
 /// S = Σ_A h for w < 1, of the active units.
 ///
-/// S is at least the largest current I: with that unit alone S = I, and each active one more raises S, since S becomes
-/// (S D + I_μ)/(D + w) with I_μ > w S. So currents below w I do not matter.
-fn sum_of_active(currents: &[Current], w_inh: f64, active: &mut Vec<f64>) -> f64 {
+/// With D = 1 − w + w |A|, another active unit makes (S D + I_μ)/(D + w) of S, which is more, since I_μ > w S. So S is at least
+/// what it is with the unit of the largest current I alone, S = I, and currents below w I do not matter.
+fn sum_of_active(currents: &[Current], most: f64, w_inh: f64, active: &mut Vec<f64>) -> f64 {
     active.clear();
     active.extend(currents.iter().map(|it| f64::from(it.current)).filter(|current| *current > 0.0));
     loop {
         let before = active.len();
         let sum = active.iter().sum::<f64>() / (1.0 - w_inh + w_inh * before as f64);
-        active.retain(|&current| current > w_inh * sum);
+        // The largest stays, also where w is so near 1 that rounding says otherwise.
+        active.retain(|&current| current > w_inh * sum || current == most);
         if active.len() == before {
             return sum;
         }
@@ -122,7 +124,9 @@ mod tests {
         // No unit is driven, so none inhibits.
         assert_eq!(activities(&[-1.0, -0.5], 0.9), [-1.0, -0.5]);
         assert_eq!(activities(&[0.0, 0.0], 2.0), [0.0, 0.0]);
-        // Equal currents are all active for w < 1; the lowest unit wins for w ≥ 1.
+        // Equal currents are all active for w < 1, however near; the lowest unit wins for w ≥ 1.
+        let near = activities(&[1.0; 3], 0.999_999_999_999_999_9);
+        assert!(near.iter().all(|h| (h - 1.0 / 3.0).abs() < 0.01), "{near:?}");
         let half = activities(&[1.0, 1.0], 0.5);
         assert!(half.iter().all(|h| (h - 2.0 / 3.0).abs() < 1e-15), "{half:?}");
         assert_eq!(activities(&[1.0, 1.0], 2.0), [1.0, -1.0]);
