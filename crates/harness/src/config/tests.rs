@@ -242,7 +242,10 @@ fn keys_of_one_method_are_checked_by_it_and_stand_in_its_file_and_digest() {
         (["method=equilibrium-propagation", "free_steps=0"], "free_steps must be auto, or from 1 to 1048576"),
         (["method=equilibrium-propagation", "layer_rates=0.1"], "`layer_rates` has 1 values, this network needs 2"),
         (["method=equilibrium-propagation", "nudging=0"], "nudging must be auto, or a number that f32 holds"),
-        (["method=equilibrium-propagation", "nudging=1"], "nudging must be between -1 and 1 where layers move in turn"),
+        (
+            ["method=equilibrium-propagation", "nudging=1"],
+            "nudging = 1 is not between -1 and 1, and updates = in-turn needs",
+        ),
         (["method=equilibrium-propagation", "updates=down"], "unknown variant `down`"),
         (["method=dendritic-microcircuit", "hidden=5,5,5"], "has at most 2 hidden layers, hidden = 5-5-5 names 3"),
         (["method=dendritic-microcircuit", "average_from=2"], "average_from must be from 0 to 1"),

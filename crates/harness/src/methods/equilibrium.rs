@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::{Method, OrAuto, average_after, labelled_phase, needs_epochs, own, refuse, with_counters};
 use crate::config::Config;
+use crate::error::failure;
 use crate::rows::Phase;
 use crate::run::phases::{Job, PhaseRun, Rates};
 use crate::run::tensors::shape_of;
@@ -105,13 +106,8 @@ impl Method for Equilibrium {
                 return Err(refuse(key, "auto, or from 1 to 1048576"));
             }
         }
-        let nudging = settings.nudging.one("nudging")?;
-        if !nudging.is_none_or(|beta| beta.is_finite() && beta != 0.0) {
+        if !settings.nudging.one("nudging")?.is_none_or(|beta| beta.is_finite() && beta != 0.0) {
             return Err(refuse("nudging", "auto, or a number that f32 holds and that is not 0"));
-        }
-        let strongest = nudging.unwrap_or(if settings.recipe == Recipe::Paper { 1.0 } else { 0.0 });
-        if settings.updates() == Updates::InTurn && strongest.abs() >= 1.0 {
-            return Err(refuse("nudging", "between -1 and 1 where layers move in turn (the paper's recipe has 1)"));
         }
         if !settings.average_from.one("average_from")?.is_none_or(|share| (0.0..=1.0).contains(&share)) {
             return Err(refuse("average_from", "auto, or from 0 to 1"));
@@ -163,6 +159,14 @@ impl Method for Equilibrium {
 
     fn check(&self, config: &Config) -> anyhow::Result<()> {
         needs_epochs(self, "epochs", config.epochs, "a network that has not learned predicts nothing")?;
-        Ok(spec(config, 1, 2)?.check()?)
+        let spec = spec(config, 1, 2)?;
+        if spec.updates == Updates::InTurn && spec.beta.abs() >= 1.0 {
+            let message = format!("nudging = {} is not between -1 and 1, and updates = in-turn needs that", spec.beta);
+            return Err(failure(
+                message,
+                "choose a smaller nudging, or updates=together (the paper's recipe has 1 and that)",
+            ));
+        }
+        Ok(spec.check()?)
     }
 }
