@@ -71,7 +71,7 @@ pub(crate) const PARTS: &[Part] = parts! {
     "slow", "The slow hidden dynamics beside the fast rule": "slow";
     "stacked", "Layers on top of each other": "stacked";
     "patches", "Filters of image patches beside k-means and random patches, both data sets":
-        "patches" "cifar10-patches" "cifar10-patches-1600";
+        "patches" "cifar10-patches" "cifar10-patches-1600" "cifar10-patches-4000";
     "equilibrium", "Equilibrium propagation, the paper's recipe and ours":
         "equilibrium" "equilibrium-deep" "equilibrium-recipe";
     "microcircuit", "Dendritic microcircuits": "microcircuit";
