@@ -121,7 +121,7 @@ fn everything_is_both_tables_and_every_sweep() {
     let json = reproduce(&place, "all", &["--resume", "--json"]).succeeded().stdout;
     let value: serde_json::Value = serde_json::from_str(&json).unwrap();
     let parts = value["parts"].as_array().unwrap();
-    assert_eq!(parts.len(), 27);
+    assert_eq!(parts.len(), 29);
     assert_eq!((&parts[0]["table"], &parts[2]["sweep"]), (&"mnist".into(), &"p-sweep".into()));
     assert!(parts[1]["note"].as_str().unwrap().starts_with("skipped"));
 
