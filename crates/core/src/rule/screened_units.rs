@@ -182,8 +182,8 @@ impl ScreenedUnits {
     }
 
     /// Gives the exact scores of all units that can reach a threshold for an example of the minibatch that was bounded last,
-    /// and perhaps of some others, in the order of the units. `place` is its position in the minibatch, `sample` its number in the inputs. A unit that is not given
-    /// has a finite score below the threshold, unless [`ScreenedUnits::bound`] wrote NaN.
+    /// and perhaps of some others, in the order of the units. `place` is its position in the minibatch, `sample` its number in
+    /// the inputs. A unit that is not given has a finite score below the threshold, unless [`ScreenedUnits::bound`] wrote NaN.
     ///
     /// # Panics
     /// If the example was not bounded.
@@ -206,10 +206,9 @@ impl ScreenedUnits {
                 let count = kernels.select_ge(&screen.upper[place * panels..][..panels], threshold, candidates);
                 self.found += count;
                 let (rows, exact) = (&candidates[..count], &mut screen.exact[..count]);
-                let (scored, samples) = (self.rows.scored(rule, true), [sample]);
-                let pixels = Pixels { all, inputs: inputs.inputs(), samples: &samples };
+                let (scored, pixels) = (self.rows.scored(rule, true), inputs.inputs());
                 let panel = scored.rows.panel(0, units).gather(rows);
-                kernels.gemv_gathered(panel, scored.power, pixels.example(0), exact);
+                kernels.gemv_gathered(panel, scored.power, &all[sample as usize * pixels..][..pixels], exact);
                 rows.iter().zip(exact).for_each(|(&row, &mut score)| give(row as usize, score));
             }
             _ if units > 0 => {

@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use anyhow::{Context, ensure};
 
-use super::canvas::encoder;
+use super::canvas::{Canvas, encoder};
 
 /// How long a picture is shown, in ms, and the last one.
 const DELAYS_MS: [u16; 2] = [160, 2000];
@@ -16,13 +16,9 @@ pub(crate) struct Frame {
     pixels: Vec<u8>,
 }
 
-impl Frame {
-    /// Decodes a PNG of 8-bit colours.
-    ///
-    /// # Errors
-    /// It is damaged or of another kind.
-    pub(crate) fn of_png(png: &[u8]) -> anyhow::Result<Self> {
-        frames(png)?.into_iter().next().context("a picture without pixels")
+impl From<Canvas> for Frame {
+    fn from(Canvas { width, height, pixels }: Canvas) -> Self {
+        Self { size: [width, height], pixels }
     }
 }
 
@@ -83,7 +79,7 @@ mod tests {
         let control = info.info().animation_control.unwrap();
         assert_eq!((control.num_frames, control.num_plays), (3, 0));
         let one = animated(&pictures[..1], "one shade").unwrap();
-        assert_eq!(Frame::of_png(&one).unwrap(), pictures[0]);
+        assert_eq!(frames(&one).unwrap(), pictures[..1]);
     }
 
     #[test]

@@ -61,9 +61,9 @@ const GLYPHS: [(char, [u8; 7]); 15] = [
 
 /// A picture of 8-bit colours, rows from the top.
 pub(super) struct Canvas {
-    width: usize,
-    height: usize,
-    pixels: Vec<u8>,
+    pub(super) width: usize,
+    pub(super) height: usize,
+    pub(super) pixels: Vec<u8>,
 }
 
 impl Canvas {

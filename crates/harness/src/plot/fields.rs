@@ -10,6 +10,7 @@
 
 use anyhow::Context;
 
+use super::animation::Frame;
 use super::canvas::{Canvas, Rgb, brightness, diverging, number_size};
 use crate::error::failure;
 
@@ -83,18 +84,28 @@ pub(crate) fn shown(on_sphere: &[usize], hidden: usize, count: usize) -> Vec<usi
 /// # Errors
 /// No unit or no input, a unit that is not there, a tile too small for the inputs, a weight that is no finite number.
 pub(crate) fn receptive_fields(weights: &[f32], inputs: usize, tile: Tile, units: &[usize]) -> anyhow::Result<Vec<u8>> {
-    draw(weights, inputs, tile, units, TARGET_PX)
+    let (canvas, range) = draw(weights, inputs, tile, units, TARGET_PX)?;
+    canvas
+        .to_png(&format!("receptive fields of {} of {} units, range ±{range}", units.len(), weights.len() / inputs))
+        .context("cannot encode the picture of the receptive fields")
 }
 
-/// As [`receptive_fields`], in the size of a picture of an animation.
+/// As [`receptive_fields`], as a picture of an animation.
 ///
 /// # Errors
 /// As [`receptive_fields`].
-pub(crate) fn small(weights: &[f32], inputs: usize, tile: Tile, units: &[usize]) -> anyhow::Result<Vec<u8>> {
-    draw(weights, inputs, tile, units, FRAME_PX)
+pub(crate) fn frame(weights: &[f32], inputs: usize, tile: Tile, units: &[usize]) -> anyhow::Result<Frame> {
+    Ok(draw(weights, inputs, tile, units, FRAME_PX)?.0.into())
 }
 
-fn draw(weights: &[f32], inputs: usize, tile: Tile, units: &[usize], target_px: usize) -> anyhow::Result<Vec<u8>> {
+/// The picture and its range R.
+fn draw(
+    weights: &[f32],
+    inputs: usize,
+    tile: Tile,
+    units: &[usize],
+    target_px: usize,
+) -> anyhow::Result<(Canvas, f32)> {
     let rows = selected(weights, inputs, tile, units)?;
     let range = rows.iter().flat_map(|row| row.iter()).fold(0.0_f32, |range, weight| range.max(weight.abs()));
     let layout = Layout::of(tile, rows.len(), target_px);
@@ -108,9 +119,7 @@ fn draw(weights: &[f32], inputs: usize, tile: Tile, units: &[usize], target_px: 
         }
     }
     legend.draw(&mut canvas, height + 2 * MARGIN_PX, tile);
-    canvas
-        .to_png(&format!("receptive fields of {} of {} units, range ±{range}", units.len(), weights.len() / inputs))
-        .context("cannot encode the picture of the receptive fields")
+    Ok((canvas, range))
 }
 
 fn selected<'a>(weights: &'a [f32], inputs: usize, tile: Tile, units: &[usize]) -> anyhow::Result<Vec<&'a [f32]>> {

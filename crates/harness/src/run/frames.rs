@@ -8,7 +8,7 @@ use super::finish::planes;
 use super::{ANIMATION, Job};
 use crate::output;
 use crate::plot::animation::{Frame, animated, frames};
-use crate::plot::fields::small;
+use crate::plot::fields::frame;
 use crate::rows::Phase;
 
 /// Units in a picture: seven by seven.
@@ -47,8 +47,7 @@ impl<'a> Frames<'a> {
         let shape = self.job.config.method.fields_shape(self.job.config, self.job.splits.shape);
         let (rows, tile) = planes(layer, shape);
         let units: Vec<usize> = (0..layer.hidden().min(UNITS)).collect();
-        let frame = small(&rows, layer.inputs(), tile, &units).and_then(|png| Frame::of_png(&png));
-        match frame {
+        match frame(&rows, layer.inputs(), tile, &units) {
             Ok(frame) => self.taken.push(frame),
             Err(error) => self.complain(&error),
         }

@@ -26,7 +26,6 @@ use crate::workers::{self, Exchange};
 use changes::Changes;
 use rivalry_core::{Barrier, Compute, Inputs, Kernels, Layer, Matrix, Random, Rates, Rule, ScreenedUnits, range_of};
 use std::ops::Range;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use steady_state::{Current, SteadyState};
 
 /// The names of the counters in the state, in the order of [`Counts`].
@@ -173,7 +172,7 @@ impl SlowLearner {
             reached: Exchange::new(compute.threads(), self.spec.batch),
             strong: (0..compute.threads()).map(|_| Default::default()).collect(),
             states: (0..self.spec.batch).map(|_| Default::default()).collect(),
-            largest: (0..compute.threads()).map(|_| AtomicU32::new(0)).collect(),
+            largest: Exchange::new(compute.threads(), 1),
             barrier: compute.barrier(),
         };
         let (kernels, layer) = (compute.kernels(), &self.layer);
@@ -245,8 +244,8 @@ struct Shared<'a> {
     strong: Vec<workers::Shared<Strong>>,
     /// Per example; `None` where a current is not finite.
     states: Vec<workers::Shared<Option<SteadyState>>>,
-    /// Per worker: the bits of its max |ds|.
-    largest: Vec<AtomicU32>,
+    /// Per worker: its max |ds|.
+    largest: Exchange,
     barrier: Barrier,
 }
 
@@ -314,10 +313,9 @@ impl Part {
         self.choose(shared, worker, samples);
         let examples = self.staged.panel(0, samples.len());
         let largest = self.changes.compute(kernels, examples, self.screened.weights());
-        shared.largest[worker].store(largest.to_bits(), Relaxed);
+        shared.largest.store(worker, 0, &[largest]);
         shared.barrier.wait();
-        // Numbers of at least 0, NaN above all of them, are ordered as their bits are.
-        let largest = shared.largest.iter().map(|bits| bits.load(Relaxed)).max().map_or(0.0, f32::from_bits);
+        let largest = shared.largest.largest(0);
         if largest.is_finite() {
             self.apply(kernels, shared.rule, rate / largest.max(1e-30));
         }
